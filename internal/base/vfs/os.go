@@ -1,0 +1,53 @@
+package vfs
+
+import (
+	"io"
+	"io/fs"
+	"os"
+)
+
+// OS is the machine's own file system.
+var OS FS = osFS{}
+
+type osFS struct{}
+
+func (osFS) Open(name string) (File, error) {
+	return openOS(name, os.O_RDONLY, 0)
+}
+
+func (osFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
+	return openOS(name, flag, perm)
+}
+
+func (osFS) MkdirAll(name string, perm fs.FileMode) error { return os.MkdirAll(name, perm) }
+func (osFS) Remove(name string) error                     { return os.Remove(name) }
+func (osFS) RemoveAll(name string) error                  { return os.RemoveAll(name) }
+func (osFS) Rename(from, to string) error                 { return os.Rename(from, to) }
+func (osFS) ReadDir(name string) ([]fs.DirEntry, error)   { return os.ReadDir(name) }
+func (osFS) Stat(name string) (fs.FileInfo, error)        { return os.Stat(name) }
+func (osFS) SyncDir(name string) error                    { return syncDir(name) }
+func (osFS) Lock(name string) (io.Closer, error)          { return lockFile(name) }
+func (osFS) Space(name string) (int64, int64, error)      { return diskSpace(name) }
+
+// osFile embeds *os.File for ReadAt, WriteAt, Close, Name, Truncate and Sync, and
+// for SyscallConn, by which the wire sends file slices.
+type osFile struct{ *os.File }
+
+func openOS(name string, flag int, perm fs.FileMode) (File, error) {
+	f, err := os.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (f osFile) Size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+func (f osFile) Datasync() error              { return datasync(f.File) }
+func (f osFile) Preallocate(size int64) error { return preallocate(f.File, size) }

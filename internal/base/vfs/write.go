@@ -1,0 +1,60 @@
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// WriteFileDurable replaces a small file so that after a crash either the old or the
+// new content is there, whole: temporary file, sync, rename, sync of the folder.
+func WriteFileDurable(fsys FS, name string, data []byte, perm fs.FileMode) error {
+	tmp := name + ".tmp"
+	if err := writeAndSync(fsys, tmp, data, perm); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", tmp, err), fsys.Remove(tmp))
+	}
+	if err := fsys.Rename(tmp, name); err != nil {
+		return fmt.Errorf("rename %s: %w", tmp, err)
+	}
+	return fsys.SyncDir(filepath.Dir(name))
+}
+
+func writeAndSync(fsys FS, name string, data []byte, perm fs.FileMode) error {
+	f, err := fsys.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, perm)
+	if err != nil {
+		return err
+	}
+	if _, err = f.WriteAt(data, 0); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// MkdirAllDurable makes a folder and its parents and syncs every folder that gained
+// an entry.
+func MkdirAllDurable(fsys FS, name string, perm fs.FileMode) error {
+	var gained []string
+	for dir := filepath.Clean(name); ; dir = filepath.Dir(dir) {
+		if _, err := fsys.Stat(dir); err == nil {
+			break
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		parent := filepath.Dir(dir)
+		gained = append(gained, parent)
+		if parent == dir {
+			break
+		}
+	}
+	if err := fsys.MkdirAll(name, perm); err != nil {
+		return err
+	}
+	for _, dir := range gained {
+		if err := fsys.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
