@@ -1,0 +1,69 @@
+package quorum
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/odradek/odradek/internal/base/vfs"
+)
+
+// Config is what a Quorum needs. The functions are called by Run's goroutine, never
+// two at a time, and must not call back into the Quorum.
+type Config struct {
+	FS   vfs.FS
+	Dir  string // folder of the log and its snapshots; made if missing
+	Node int32  // this node's id, 0 or more
+	// Voters are the ids of the first voters, this node among them. Used only when Dir
+	// has no log yet. Default: this node alone.
+	Voters []int32
+
+	// Apply takes committed entries in order. An error stops the node: it does not know
+	// what the cluster agreed on.
+	Apply func(offset int64, entry []byte) error
+	// Snapshot is the state that Apply has made so far, and Restore puts one back.
+	Snapshot func() []byte
+	Restore  func(data []byte) error
+
+	// Lead is called when this node leads a term and has applied all entries of those
+	// before, Resign when it stops. Default: nothing.
+	Lead   func(term int64)
+	Resign func()
+	// Send hands messages to other voters; it must not wait. Never called with one
+	// voter. Default: drops them.
+	Send func([]*raftpb.Message)
+
+	Tick          time.Duration // default 100 ms
+	Phase         time.Duration // of the first tick, so that nodes do not tick as one
+	ElectionTicks int           // default 10
+	SnapshotBytes int64         // log bytes after which a snapshot is taken; default 20 MiB
+	SegmentBytes  int64         // a log file is closed at this size; default 4 MiB
+	MaxEntryBytes int           // default 8 MiB
+	Log           *slog.Logger  // default: discards
+}
+
+// Wait waits for a proposal to be applied here and returns its offset. Many may wait.
+type Wait = func(context.Context) (offset int64, err error)
+
+// Status is the quorum as this node sees it.
+type Status struct {
+	Node      int32
+	Leader    int32 // -1: not known
+	Term      int64
+	Commit    int64 // offset of the last committed entry
+	Applied   int64
+	LastIndex int64
+	Voters    []Replica
+	Learners  []Replica
+}
+
+// Replica is one member. Match is the last offset known to be durable on it: of other
+// members, only the leader knows it, and says -1 otherwise. Active, too, is the
+// leader's knowledge.
+type Replica struct {
+	Node   int32
+	Match  int64
+	Active bool
+}
