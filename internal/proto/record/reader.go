@@ -1,0 +1,204 @@
+package record
+
+import (
+	"fmt"
+	"sync"
+)
+
+// A record inside a batch; all integers are varints but the attributes:
+//
+//	length            of everything after it
+//	attributes        1 byte, unused, 0
+//	timestamp delta   from the batch's base timestamp, 64 bits
+//	offset delta      from the batch's base offset
+//	key length, key   -1 for null
+//	value length, value
+//	header count, then for each: key length, key, value length (-1 for null), value
+const (
+	minRecordLen = 7
+	// keptBuffer is the largest buffer that goes back to the pool.
+	keptBuffer = 4 << 20
+)
+
+var errRecord = fmt.Errorf("record is malformed: %w", ErrCorrupt)
+
+// View is one record where it lies, without a copy. It is valid until the Reader moves
+// on or is closed.
+type View struct {
+	Offset     int64
+	Timestamp  int64 // milliseconds; the append time where the batch says so
+	Attributes int8
+	Key, Value []byte // nil is null
+
+	offsetDelta int32
+	size        int    // with the length in front
+	tail        []byte // from the key length to the end, as it stands in the batch
+	headers     []byte // from the header count on
+}
+
+// Size is how many bytes the record takes in an uncompressed batch.
+func (v *View) Size() int { return v.size }
+
+// Reader walks over the records of a batch and allocates nothing for them. The zero
+// Reader is ready for Open.
+type Reader struct {
+	View View
+
+	rest       []byte
+	left       int32
+	base       int64
+	time       int64
+	appendTime bool
+	err        error
+	buf        *[]byte
+}
+
+var buffers sync.Pool
+
+func takeBuffer() *[]byte {
+	b, _ := buffers.Get().(*[]byte)
+	if b == nil {
+		b = new([]byte)
+	}
+	return b
+}
+
+func giveBuffer(b *[]byte) {
+	if cap(*b) <= keptBuffer {
+		*b = (*b)[:0]
+		buffers.Put(b)
+	}
+}
+
+// Open starts at the first record of b, decompressing the batch into a pooled buffer if
+// it must. Close it afterwards; views are not valid any more then.
+func (r *Reader) Open(b Batch, l Limits) error {
+	payload := b.Payload()
+	var buf *[]byte
+	if b.Codec() != None {
+		buf = takeBuffer()
+		out, err := Decompress((*buf)[:0], b.Codec(), payload, l)
+		*buf = out
+		if err != nil {
+			giveBuffer(buf)
+			return err
+		}
+		payload = out
+	}
+	r.start(b, payload)
+	r.buf = buf
+	return r.err
+}
+
+// start sets the reader on the uncompressed records of b.
+func (r *Reader) start(b Batch, payload []byte) {
+	*r = Reader{rest: payload, left: b.Count(), base: b.BaseOffset(), time: b.BaseTimestamp()}
+	if b.LogAppendTime() {
+		r.time, r.appendTime = b.MaxTimestamp(), true
+	}
+	if int64(r.left)*minRecordLen > int64(len(payload)) {
+		r.left, r.err = 0, fmt.Errorf("%d records in %d bytes: %w", b.Count(), len(payload), ErrCorrupt)
+	}
+}
+
+// Close gives the buffer back.
+func (r *Reader) Close() {
+	if r.buf != nil {
+		giveBuffer(r.buf)
+	}
+	*r = Reader{}
+}
+
+// Err is why Next returned false: nil at the end of a sound batch.
+func (r *Reader) Err() error { return r.err }
+
+// Next sets View to the next record. It returns false at the end and at the first
+// record that is malformed; bytes behind the last record are an error too.
+func (r *Reader) Next() bool {
+	if r.left == 0 || r.err != nil {
+		if r.err == nil && len(r.rest) > 0 {
+			r.err = fmt.Errorf("%d bytes behind the last record: %w", len(r.rest), ErrCorrupt)
+		}
+		return false
+	}
+	r.left--
+	n, ok := r.View.parse(r.rest)
+	if !ok {
+		r.err = errRecord
+		return false
+	}
+	r.rest = r.rest[n:]
+	r.View.Offset = r.base + int64(r.View.offsetDelta)
+	if r.appendTime {
+		r.View.Timestamp = r.time
+	} else {
+		r.View.Timestamp += r.time
+	}
+	return true
+}
+
+// parse reads the record at the front of b and returns its whole size. Timestamp is
+// left as the delta.
+func (v *View) parse(b []byte) (int, bool) {
+	length, n := varint(b)
+	if n == 0 || length < minRecordLen-1 || int64(length) > int64(len(b)-n) {
+		return 0, false
+	}
+	v.size = n + int(length)
+	body := b[n:v.size:v.size]
+	v.Attributes = int8(body[0])
+	at := 1
+	if v.Timestamp, n = varlong(body[at:]); n == 0 {
+		return 0, false
+	}
+	at += n
+	if v.offsetDelta, n = varint(body[at:]); n == 0 {
+		return 0, false
+	}
+	v.tail = body[at+n:]
+	var ok bool
+	rest := v.tail
+	if v.Key, rest, ok = nullable(rest); !ok {
+		return 0, false
+	}
+	if v.Value, rest, ok = nullable(rest); !ok {
+		return 0, false
+	}
+	v.headers = rest
+	return v.size, soundHeaders(rest)
+}
+
+// nullable cuts a length and that many bytes off b; any negative length is null.
+func nullable(b []byte) (field, rest []byte, ok bool) {
+	size, n := varint(b)
+	if n == 0 {
+		return nil, nil, false
+	}
+	b = b[n:]
+	if size < 0 {
+		return nil, b, true
+	}
+	if int64(size) > int64(len(b)) {
+		return nil, nil, false
+	}
+	return b[:size:size], b[size:], true
+}
+
+// soundHeaders reports whether b is a header count and that many headers, no more.
+func soundHeaders(b []byte) bool {
+	count, n := varint(b)
+	if n == 0 || count < 0 {
+		return false
+	}
+	b = b[n:]
+	for ; count > 0; count-- {
+		key, rest, ok := nullable(b)
+		if !ok || key == nil {
+			return false
+		}
+		if _, b, ok = nullable(rest); !ok {
+			return false
+		}
+	}
+	return len(b) == 0
+}
