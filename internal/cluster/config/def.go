@@ -108,10 +108,12 @@ type Def struct {
 	Differs      string
 	KafkaDefault string
 
+	// DynamicOnly keys cannot be set before the broker runs.
+	DynamicOnly bool
+
 	index  int
 	parsed any // the default, parsed; nil if Null
 	check  func(v any) bool
-	broken string // two declarations contradict: reported by the registry at start
 }
 
 // A Synonym is a broker key that gives a topic or group key its value when nobody set it

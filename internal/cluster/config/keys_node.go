@@ -3,109 +3,109 @@ package config
 // Keys of the node, its roles and the metadata quorum.
 var (
 	BrokerHeartbeatIntervalMs = Broker.int("broker.heartbeat.interval.ms", "2000",
-		"")
+		"How often a broker tells the controller that it lives.")
 	BrokerID = Broker.int("broker.id", "-1",
-		"",
-		high)
+		"Older name of node.id. -1 means unset.",
+		high, mapped("an older name of node.id; -1 lets the node choose"))
 	BrokerRack = Broker.string("broker.rack", null,
-		"")
+		"The rack or zone of this broker. Replicas are spread over racks and consumers can read from their own.")
 	BrokerSessionTimeoutMs = Broker.int("broker.session.timeout.ms", "9000",
-		"")
-	ControllerListenerNames = Broker.list("controller.listener.names", null,
-		"",
-		high, notEmpty)
+		"A broker that was not heard for this long is fenced and its leaderships move.")
+	ControllerListenerNames = Broker.list("controller.listener.names", "CONTROLLER",
+		"Names of the listeners on which controllers talk. They must not be advertised to clients.",
+		high, notEmpty, differs("(required)", "a single node needs no set-up"))
 	ControllerPerformanceAlwaysLogThresholdMs = Broker.long("controller.performance.always.log.threshold.ms", "2000",
-		"",
-		internal, atLeast(0))
+		"Log every controller event that takes longer than this.",
+		internal, atLeast(0), inert(noControllerProbe))
 	ControllerPerformanceSamplePeriodMs = Broker.long("controller.performance.sample.period.ms", "60000",
-		"",
-		internal, atLeast(100))
+		"How often the controller sums up its own speed.",
+		internal, atLeast(100), inert(noControllerProbe))
 	ControllerQuorumAppendLingerMs = Broker.int("controller.quorum.append.linger.ms", "25",
-		"",
-		atLeast(0))
+		"How long the quorum leader gathers entries before it writes them.",
+		atLeast(0), inert("metadata entries are committed as soon as they arrive, many at once under load"))
 	ControllerQuorumAutoJoinEnable = Broker.boolean("controller.quorum.auto.join.enable", "false",
-		"",
+		"Let a controller that is not a voter ask to become one.",
 		low)
 	ControllerQuorumBootstrapServers = Broker.list("controller.quorum.bootstrap.servers", "",
-		"",
+		"Addresses at which a node finds the metadata quorum, when the voters are not listed.",
 		high, hostPorts)
 	ControllerQuorumElectionBackoffMaxMs = Broker.int("controller.quorum.election.backoff.max.ms", "1000",
-		"",
-		high, atLeast(0))
+		"The longest random delay before another election is tried.",
+		high, atLeast(0), mapped("bounds the random part of the election timeout"))
 	ControllerQuorumElectionTimeoutMs = Broker.int("controller.quorum.election.timeout.ms", "1000",
-		"",
+		"How long a voter waits for a leader before it stands for election.",
 		high, atLeast(0))
 	ControllerQuorumFetchTimeoutMs = Broker.int("controller.quorum.fetch.timeout.ms", "2000",
-		"",
-		high, atLeast(0))
+		"How long a voter may go without reaching the leader, and a leader without reaching a majority.",
+		high, atLeast(0), mapped("a leader that loses touch with the majority for this long steps down"))
 	ControllerQuorumRequestTimeoutMs = Broker.int("controller.quorum.request.timeout.ms", "2000",
-		"",
+		"How long a request between quorum members may take.",
 		atLeast(0))
 	ControllerQuorumRetryBackoffMs = Broker.int("controller.quorum.retry.backoff.ms", "20",
-		"",
+		"Pause before a failed request between quorum members is sent again.",
 		low, atLeast(0))
 	ControllerQuorumVoters = Broker.list("controller.quorum.voters", "",
-		"",
+		"The voters of the metadata quorum, each as ID@HOST:PORT, the same on every node. Empty on a single node.",
 		high, quorumVoters)
 	ControllerQuotaWindowNum = Broker.int("controller.quota.window.num", "11",
-		"",
-		low, atLeast(1))
+		"Samples that the quota for topic changes remembers.",
+		low, atLeast(1), pending(quotas))
 	ControllerQuotaWindowSizeSeconds = Broker.int("controller.quota.window.size.seconds", "1",
-		"",
-		low, atLeast(1))
+		"Length of one such sample.",
+		low, atLeast(1), pending(quotas))
 	ControllerSocketTimeoutMs = Broker.int("controller.socket.timeout.ms", "30000",
-		"")
+		"How long a broker waits for an answer of the controller.")
 	InitialBrokerRegistrationTimeoutMs = Broker.int("initial.broker.registration.timeout.ms", "60000",
-		"")
+		"How long a starting broker waits for the controller to accept its registration before it gives up.")
 	InternalMetadataDeleteDelayMillis = Broker.long("internal.metadata.delete.delay.millis", "60000",
-		"",
-		low, internal)
+		"Delay before old metadata files are removed.",
+		low, internal, inert(noMetadataSegments))
 	InternalMetadataLogSegmentBytes = Broker.int("internal.metadata.log.segment.bytes", null,
-		"",
-		low, internal)
+		"Segment size of the metadata log in Kafka's own tests.",
+		low, internal, inert(noMetadataSegments))
 	InternalMetadataMaxBatchSizeInBytes = Broker.int("internal.metadata.max.batch.size.in.bytes", "8388608",
-		"",
-		low, internal)
+		"Largest batch of metadata records.",
+		low, internal, inert(noMetadataSegments))
 	InternalMetadataMaxFetchSizeInBytes = Broker.int("internal.metadata.max.fetch.size.in.bytes", "8388608",
-		"",
-		low, internal)
+		"Largest answer to a fetch of metadata records.",
+		low, internal, inert(noMetadataSegments))
 	MetadataLogDir = Broker.string("metadata.log.dir", null,
-		"",
+		"Folder of the metadata log. Unset, it is the first of log.dirs.",
 		high)
 	MetadataLogMaxRecordBytesBetweenSnapshots = Broker.long("metadata.log.max.record.bytes.between.snapshots", "20971520",
-		"",
+		"Take a metadata snapshot after this many bytes of new records.",
 		high, atLeast(1))
 	MetadataLogMaxSnapshotIntervalMs = Broker.long("metadata.log.max.snapshot.interval.ms", "3600000",
-		"",
+		"Take a metadata snapshot at least this often while records arrive; 0 leaves only the byte limit.",
 		high, atLeast(0))
 	MetadataLogSegmentBytes = Broker.int("metadata.log.segment.bytes", "1073741824",
-		"",
-		high, atLeast(8388608))
+		"Size at which a segment of the metadata log ends.",
+		high, atLeast(8388608), mapped("the metadata log is cut at snapshots"))
 	MetadataLogSegmentMs = Broker.long("metadata.log.segment.ms", "604800000",
-		"",
-		high)
+		"Age at which a segment of the metadata log ends.",
+		high, inert(noMetadataSegments))
 	MetadataMaxIdleIntervalMs = Broker.int("metadata.max.idle.interval.ms", "500",
-		"",
-		low, atLeast(0))
+		"How often an idle quorum leader writes an empty record.",
+		low, atLeast(0), inert("an idle quorum writes nothing: Raft heartbeats show that the leader lives"))
 	MetadataMaxRetentionBytes = Broker.long("metadata.max.retention.bytes", "104857600",
-		"",
-		high)
+		"Bytes of metadata log and snapshots to keep.",
+		high, inert(noMetadataSegments))
 	MetadataMaxRetentionMs = Broker.long("metadata.max.retention.ms", "604800000",
-		"",
-		high)
-	NodeID = Broker.int("node.id", null,
-		"",
-		high, atLeast(0))
-	ProcessRoles = Broker.list("process.roles", null,
-		"",
-		high, oneOf("broker", "controller"), notEmpty)
+		"Age up to which metadata log and snapshots are kept.",
+		high, inert(noMetadataSegments))
+	NodeID = Broker.int("node.id", "1",
+		"The number that names this node in the cluster. It must never change once the node holds data.",
+		high, atLeast(0), differs("(required)", "a single node needs no set-up"), alias("broker.id"))
+	ProcessRoles = Broker.list("process.roles", "broker,controller",
+		"What this node does: broker keeps partitions and serves clients, controller votes in the metadata quorum.",
+		high, oneOf("broker", "controller"), notEmpty, differs("(required)", "a single node needs no set-up"))
 	ServerMaxStartupTimeMs = Broker.long("server.max.startup.time.ms", "9223372036854775807",
-		"",
-		internal, atLeast(0))
+		"Longest time that a start may take.",
+		internal, atLeast(0), inert("a start has no time limit of its own"))
 	UnstableApiVersionsEnable = Broker.boolean("unstable.api.versions.enable", "false",
-		"",
-		high, internal)
+		"Offer API versions that Kafka still develops.",
+		high, internal, inert("unfinished API versions are never offered"))
 	UnstableFeatureVersionsEnable = Broker.boolean("unstable.feature.versions.enable", "false",
-		"",
-		high, internal)
+		"Offer feature levels that Kafka still develops.",
+		high, internal, inert("unfinished feature levels are never offered"))
 )

@@ -3,36 +3,36 @@ package config
 // Keys of what can be set on a group.
 var (
 	PerGroupConsumerHeartbeatIntervalMs = Group.int("consumer.heartbeat.interval.ms", "5000",
-		"",
-		atLeast(1), from("group.consumer.heartbeat.interval.ms"))
+		"How often a member of this consumer group sends a heartbeat.",
+		atLeast(1), from("group.consumer.heartbeat.interval.ms"), pending(consumerGroups))
 	PerGroupConsumerSessionTimeoutMs = Group.int("consumer.session.timeout.ms", "45000",
-		"",
-		atLeast(1), from("group.consumer.session.timeout.ms"))
+		"A member of this consumer group that was silent for this long is removed.",
+		atLeast(1), from("group.consumer.session.timeout.ms"), pending(consumerGroups))
 	PerGroupShareAutoOffsetReset = Group.string("share.auto.offset.reset", "latest",
-		"",
-		shareOffsetReset)
+		"Where this share group starts to read: latest, earliest, or by_duration and an ISO 8601 duration back from now.",
+		shareOffsetReset, pending(shareGroups))
 	PerGroupShareHeartbeatIntervalMs = Group.int("share.heartbeat.interval.ms", "5000",
-		"",
-		atLeast(1), from("group.share.heartbeat.interval.ms"))
+		"How often a member of this share group sends a heartbeat.",
+		atLeast(1), from("group.share.heartbeat.interval.ms"), pending(shareGroups))
 	PerGroupShareIsolationLevel = Group.string("share.isolation.level", "read_uncommitted",
-		"",
-		oneOf("read_committed", "read_uncommitted"))
+		"Whether this share group also gets records of transactions that are open or were aborted.",
+		oneOf("read_committed", "read_uncommitted"), pending(shareGroups))
 	PerGroupShareRecordLockDurationMs = Group.int("share.record.lock.duration.ms", "30000",
-		"",
-		atLeast(1000), from("group.share.record.lock.duration.ms"))
+		"How long a consumer of this share group may hold a record before it is delivered again.",
+		atLeast(1000), from("group.share.record.lock.duration.ms"), pending(shareGroups))
 	PerGroupShareSessionTimeoutMs = Group.int("share.session.timeout.ms", "45000",
-		"",
-		atLeast(1), from("group.share.session.timeout.ms"))
+		"A member of this share group that was silent for this long is removed.",
+		atLeast(1), from("group.share.session.timeout.ms"), pending(shareGroups))
 	PerGroupStreamsHeartbeatIntervalMs = Group.int("streams.heartbeat.interval.ms", "5000",
-		"",
-		atLeast(1), from("group.streams.heartbeat.interval.ms"))
+		"How often a member of this streams group sends a heartbeat.",
+		atLeast(1), from("group.streams.heartbeat.interval.ms"), pending(streamsGroups))
 	PerGroupStreamsInitialRebalanceDelayMs = Group.int("streams.initial.rebalance.delay.ms", "3000",
-		"",
-		atLeast(0), from("group.streams.initial.rebalance.delay.ms"))
+		"How long this streams group, when new, waits for more members before it first assigns tasks.",
+		atLeast(0), from("group.streams.initial.rebalance.delay.ms"), pending(streamsGroups))
 	PerGroupStreamsNumStandbyReplicas = Group.int("streams.num.standby.replicas", "0",
-		"",
-		atLeast(0), from("group.streams.num.standby.replicas"))
+		"Standby copies of each stateful task of this streams group.",
+		atLeast(0), from("group.streams.num.standby.replicas"), pending(streamsGroups))
 	PerGroupStreamsSessionTimeoutMs = Group.int("streams.session.timeout.ms", "45000",
-		"",
-		atLeast(1), from("group.streams.session.timeout.ms"))
+		"A member of this streams group that was silent for this long is removed.",
+		atLeast(1), from("group.streams.session.timeout.ms"), pending(streamsGroups))
 )

@@ -3,92 +3,93 @@ package config
 // Keys of share groups.
 var (
 	GroupShareAssignors = Broker.list("group.share.assignors", "simple",
-		"",
-		notEmpty)
+		"Assignors that the server offers to share groups.",
+		notEmpty, pending(shareGroups))
 	GroupShareDeliveryCountLimit = Broker.int("group.share.delivery.count.limit", "5",
-		"",
-		between(2, 10))
+		"How often a record is delivered before it is given up.",
+		between(2, 10), pending(shareGroups))
 	GroupShareEnable = Broker.boolean("group.share.enable", "false",
-		"",
-		internal)
+		"Serve share groups. Kafka has replaced it by group.coordinator.rebalance.protocols.",
+		internal, pending(shareGroups))
 	GroupShareHeartbeatIntervalMs = Broker.int("group.share.heartbeat.interval.ms", "5000",
-		"",
-		atLeast(1))
+		"How often a member of a share group sends a heartbeat.",
+		atLeast(1), pending(shareGroups))
 	GroupShareInitializeRetryIntervalMs = Broker.int("group.share.initialize.retry.interval.ms", "30000",
-		"",
-		low, internal, atLeast(1))
+		"Pause before the start of a share partition is tried again.",
+		low, internal, atLeast(1), pending(shareGroups))
 	GroupShareMaxHeartbeatIntervalMs = Broker.int("group.share.max.heartbeat.interval.ms", "15000",
-		"",
-		atLeast(1))
+		"Longest heartbeat interval that may be set for one share group.",
+		atLeast(1), pending(shareGroups))
 	GroupShareMaxRecordLockDurationMs = Broker.int("group.share.max.record.lock.duration.ms", "60000",
-		"",
-		between(30000, 3600000))
+		"Longest lock duration that may be set for one share group.",
+		between(30000, 3600000), pending(shareGroups))
 	GroupShareMaxSessionTimeoutMs = Broker.int("group.share.max.session.timeout.ms", "60000",
-		"",
-		atLeast(1))
+		"Longest session timeout that may be set for one share group.",
+		atLeast(1), pending(shareGroups))
 	GroupShareMaxShareSessions = Broker.int("group.share.max.share.sessions", "2000",
-		"",
-		atLeast(1))
+		"How many share sessions a broker remembers.",
+		atLeast(1), pending(shareGroups))
 	GroupShareMaxSize = Broker.int("group.share.max.size", "200",
-		"",
-		between(1, 1000))
+		"Most members of a share group.",
+		between(1, 1000), pending(shareGroups))
 	GroupShareMinHeartbeatIntervalMs = Broker.int("group.share.min.heartbeat.interval.ms", "5000",
-		"",
-		atLeast(1))
+		"Shortest heartbeat interval that may be set for one share group.",
+		atLeast(1), pending(shareGroups))
 	GroupShareMinRecordLockDurationMs = Broker.int("group.share.min.record.lock.duration.ms", "15000",
-		"",
-		between(1000, 30000))
+		"Shortest lock duration that may be set for one share group.",
+		between(1000, 30000), pending(shareGroups))
 	GroupShareMinSessionTimeoutMs = Broker.int("group.share.min.session.timeout.ms", "45000",
-		"",
-		atLeast(1))
+		"Shortest session timeout that may be set for one share group.",
+		atLeast(1), pending(shareGroups))
 	GroupSharePartitionMaxRecordLocks = Broker.int("group.share.partition.max.record.locks", "2000",
-		"",
-		between(100, 10000))
+		"Most records of one partition that a share group may hold at a time.",
+		between(100, 10000), pending(shareGroups))
 	GroupSharePersisterClassName = Broker.string("group.share.persister.class.name", "org.apache.kafka.server.share.persister.DefaultStatePersister",
-		"",
-		internal)
+		"The Java class that stores the state of share groups.",
+		internal, inert(noPlugins))
 	GroupShareRecordLockDurationMs = Broker.int("group.share.record.lock.duration.ms", "30000",
-		"",
-		between(1000, 3600000))
+		"How long a consumer may hold a record before it is delivered again.",
+		between(1000, 3600000), pending(shareGroups))
 	GroupShareSessionTimeoutMs = Broker.int("group.share.session.timeout.ms", "45000",
-		"",
-		atLeast(1))
+		"A member of a share group that was silent for this long is removed.",
+		atLeast(1), pending(shareGroups))
 	ShareCoordinatorAppendLingerMs = Broker.int("share.coordinator.append.linger.ms", "-1",
-		"",
-		atLeast(-1))
+		"How long the share coordinator gathers writes. -1 lets it decide.",
+		atLeast(-1), pending(shareGroups))
 	ShareCoordinatorColdPartitionSnapshotIntervalMs = Broker.int("share.coordinator.cold.partition.snapshot.interval.ms", "300000",
-		"",
-		low, internal, atLeast(1))
+		"How often the state of an idle share partition is written anew.",
+		low, internal, atLeast(1), pending(shareGroups))
 	ShareCoordinatorLoadBufferSize = Broker.int("share.coordinator.load.buffer.size", "5242880",
-		"",
-		high, atLeast(1))
+		"Bytes that are read at a time when a share coordinator loads its state.",
+		high, atLeast(1), pending(shareGroups))
 	ShareCoordinatorSnapshotUpdateRecordsPerSnapshot = Broker.int("share.coordinator.snapshot.update.records.per.snapshot", "500",
-		"",
-		atLeast(0))
+		"Updates of a share partition's state between two full snapshots.",
+		atLeast(0), pending(shareGroups))
 	ShareCoordinatorStateTopicCompressionCodec = Broker.int("share.coordinator.state.topic.compression.codec", "0",
-		"",
-		high)
+		"Codec of the records in the share state topic, as for offsets.topic.compression.codec.",
+		high, pending(shareGroups))
 	ShareCoordinatorStateTopicMinISR = Broker.short("share.coordinator.state.topic.min.isr", "2",
-		"",
-		high, atLeast(1))
+		"min.insync.replicas of the share state topic.",
+		high, atLeast(1), pending(shareGroups))
 	ShareCoordinatorStateTopicNumPartitions = Broker.int("share.coordinator.state.topic.num.partitions", "50",
-		"",
-		high, atLeast(1))
+		"Partitions of the share state topic. It must not change after the first use.",
+		high, atLeast(1), pending(shareGroups))
 	ShareCoordinatorStateTopicPruneIntervalMs = Broker.int("share.coordinator.state.topic.prune.interval.ms", "300000",
-		"",
-		low, internal, atLeast(1))
+		"How often records that are no longer needed are cut from the share state topic.",
+		low, internal, atLeast(1), pending(shareGroups))
 	ShareCoordinatorStateTopicReplicationFactor = Broker.short("share.coordinator.state.topic.replication.factor", "3",
-		"",
-		high, atLeast(1))
+		"Replicas of the share state topic.",
+		high, atLeast(1), pending(shareGroups), differs("3", followsBrokers))
 	ShareCoordinatorStateTopicSegmentBytes = Broker.int("share.coordinator.state.topic.segment.bytes", "104857600",
-		"",
-		high, atLeast(1))
+		"Segment size of the share state topic.",
+		high, atLeast(1), pending(shareGroups))
 	ShareCoordinatorThreads = Broker.int("share.coordinator.threads", "1",
-		"",
-		atLeast(1))
+		"Threads that run the share coordinator.",
+		atLeast(1), inert(noThreads))
 	ShareCoordinatorWriteTimeoutMs = Broker.int("share.coordinator.write.timeout.ms", "5000",
-		"",
-		high, atLeast(1))
+		"How long a write of share state waits for replication.",
+		high, atLeast(1), pending(shareGroups))
 	ShareFetchPurgatoryPurgeIntervalRequests = Broker.int("share.fetch.purgatory.purge.interval.requests", "1000",
-		"")
+		"How often finished share fetches leave the purgatory.",
+		inert(noPurgatory))
 )

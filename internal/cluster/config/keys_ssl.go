@@ -3,72 +3,72 @@ package config
 // Keys of TLS.
 var (
 	SSLAllowDNChanges = Broker.boolean("ssl.allow.dn.changes", "false",
-		"",
-		low)
+		"Allow a new certificate to have another name than the one it replaces.",
+		low, pending(tls))
 	SSLAllowSANChanges = Broker.boolean("ssl.allow.san.changes", "false",
-		"",
-		low)
+		"Allow a new certificate to have fewer alternative names than the one it replaces.",
+		low, pending(tls))
 	SSLCipherSuites = Broker.list("ssl.cipher.suites", "",
-		"",
-		perBroker)
+		"Cipher suites that are allowed; empty means the defaults.",
+		perBroker, pending(tls))
 	SSLClientAuth = Broker.string("ssl.client.auth", "none",
-		"",
-		perBroker, oneOf("required", "requested", "none"))
+		"Whether a client must, may or need not show a certificate.",
+		perBroker, oneOf("required", "requested", "none"), pending(tls))
 	SSLEnabledProtocols = Broker.list("ssl.enabled.protocols", "TLSv1.2,TLSv1.3",
-		"",
-		perBroker)
+		"TLS versions that are allowed.",
+		perBroker, pending(tls))
 	SSLEndpointIdentificationAlgorithm = Broker.string("ssl.endpoint.identification.algorithm", "https",
-		"",
-		low, perBroker)
+		"How a server's name is checked against its certificate; empty switches the check off.",
+		low, perBroker, pending(tls))
 	SSLEngineFactoryClass = Broker.class("ssl.engine.factory.class", null,
-		"",
-		low, perBroker)
+		"A Java class that makes TLS engines.",
+		low, perBroker, inert(noPlugins))
 	SSLKeyPassword = Broker.password("ssl.key.password", null,
-		"",
-		perBroker)
+		"Password of the private key.",
+		perBroker, pending(tls))
 	SSLKeymanagerAlgorithm = Broker.string("ssl.keymanager.algorithm", "SunX509",
-		"",
-		perBroker)
+		"Java's algorithm for choosing keys.",
+		perBroker, inert(noJVM))
 	SSLKeystoreCertificateChain = Broker.password("ssl.keystore.certificate.chain", null,
-		"",
-		perBroker)
+		"The certificate chain itself, in PEM.",
+		perBroker, pending(tls))
 	SSLKeystoreKey = Broker.password("ssl.keystore.key", null,
-		"",
-		perBroker)
+		"The private key itself, in PEM.",
+		perBroker, pending(tls))
 	SSLKeystoreLocation = Broker.string("ssl.keystore.location", null,
-		"",
-		perBroker)
+		"File with the private key and its certificates.",
+		perBroker, pending(tls))
 	SSLKeystorePassword = Broker.password("ssl.keystore.password", null,
-		"",
-		perBroker)
+		"Password of that file.",
+		perBroker, pending(tls))
 	SSLKeystoreType = Broker.string("ssl.keystore.type", "JKS",
-		"",
-		perBroker)
+		"Format of that file: JKS, PKCS12 or PEM.",
+		perBroker, pending(tls))
 	SSLPrincipalMappingRules = Broker.string("ssl.principal.mapping.rules", "DEFAULT",
-		"",
-		low)
+		"Rules that turn a certificate's name into a user name.",
+		low, pending(tls))
 	SSLProtocol = Broker.string("ssl.protocol", "TLSv1.3",
-		"",
-		perBroker)
+		"TLS version that is used by default.",
+		perBroker, pending(tls))
 	SSLProvider = Broker.string("ssl.provider", null,
-		"",
-		perBroker)
+		"Java's TLS provider.",
+		perBroker, inert(noJVM))
 	SSLSecureRandomImplementation = Broker.string("ssl.secure.random.implementation", null,
-		"",
-		low, perBroker)
+		"Java's random generator for TLS.",
+		low, perBroker, inert(noJVM))
 	SSLTrustmanagerAlgorithm = Broker.string("ssl.trustmanager.algorithm", "PKIX",
-		"",
-		perBroker)
+		"Java's algorithm for checking certificates.",
+		perBroker, inert(noJVM))
 	SSLTruststoreCertificates = Broker.password("ssl.truststore.certificates", null,
-		"",
-		perBroker)
+		"The trusted certificates themselves, in PEM.",
+		perBroker, pending(tls))
 	SSLTruststoreLocation = Broker.string("ssl.truststore.location", null,
-		"",
-		perBroker)
+		"File with the trusted certificates.",
+		perBroker, pending(tls))
 	SSLTruststorePassword = Broker.password("ssl.truststore.password", null,
-		"",
-		perBroker)
+		"Password of that file.",
+		perBroker, pending(tls))
 	SSLTruststoreType = Broker.string("ssl.truststore.type", "JKS",
-		"",
-		perBroker)
+		"Format of that file: JKS, PKCS12 or PEM.",
+		perBroker, pending(tls))
 )

@@ -3,48 +3,48 @@ package config
 // Keys of transactions and idempotent producers.
 var (
 	AddPartitionsToTxnRetryBackoffMaxMs = Broker.int("add.partitions.to.txn.retry.backoff.max.ms", "100",
-		"",
-		high, atLeast(0))
+		"How long the server goes on retrying that.",
+		high, atLeast(0), pending(transactions))
 	AddPartitionsToTxnRetryBackoffMs = Broker.int("add.partitions.to.txn.retry.backoff.ms", "20",
-		"",
-		high, atLeast(1))
+		"First pause before the server retries a partition that cannot join a transaction yet.",
+		high, atLeast(1), pending(transactions))
 	ProducerIDExpirationCheckIntervalMs = Broker.int("producer.id.expiration.check.interval.ms", "600000",
-		"",
+		"How often a partition looks for such producers.",
 		low, internal, atLeast(1))
 	ProducerIDExpirationMs = Broker.int("producer.id.expiration.ms", "86400000",
-		"",
+		"A partition forgets an idempotent producer that was silent for this long.",
 		low, clusterWide, atLeast(1))
 	TransactionAbortTimedOutTransactionCleanupIntervalMs = Broker.int("transaction.abort.timed.out.transaction.cleanup.interval.ms", "10000",
-		"",
-		low, atLeast(1))
+		"How often transactions that took too long are looked for and aborted.",
+		low, atLeast(1), pending(transactions))
 	TransactionMaxTimeoutMs = Broker.int("transaction.max.timeout.ms", "900000",
-		"",
-		high, atLeast(1))
+		"Longest transaction timeout that a producer may ask for.",
+		high, atLeast(1), pending(transactions))
 	TransactionPartitionVerificationEnable = Broker.boolean("transaction.partition.verification.enable", "true",
-		"",
-		low, clusterWide)
+		"Check with the coordinator that a partition belongs to the transaction before its first record is accepted.",
+		low, clusterWide, pending(transactions))
 	TransactionRemoveExpiredTransactionCleanupIntervalMs = Broker.int("transaction.remove.expired.transaction.cleanup.interval.ms", "3600000",
-		"",
-		low, atLeast(1))
+		"How often transactional ids that nobody used are looked for.",
+		low, atLeast(1), pending(transactions))
 	TransactionStateLogLoadBufferSize = Broker.int("transaction.state.log.load.buffer.size", "5242880",
-		"",
-		high, atLeast(1))
+		"Bytes that are read at a time when a transaction coordinator loads its state.",
+		high, atLeast(1), pending(transactions))
 	TransactionStateLogMinISR = Broker.int("transaction.state.log.min.isr", "2",
-		"",
-		high, atLeast(1))
+		"min.insync.replicas of the topic that keeps transactions; never more than its replicas.",
+		high, atLeast(1), pending(transactions))
 	TransactionStateLogNumPartitions = Broker.int("transaction.state.log.num.partitions", "50",
-		"",
-		high, atLeast(1))
+		"Partitions of the topic that keeps transactions. It must not change after the first use.",
+		high, atLeast(1), pending(transactions))
 	TransactionStateLogReplicationFactor = Broker.short("transaction.state.log.replication.factor", "3",
-		"",
-		high, atLeast(1))
+		"Replicas of the topic that keeps transactions.",
+		high, atLeast(1), pending(transactions), differs("3", followsBrokers))
 	TransactionStateLogSegmentBytes = Broker.int("transaction.state.log.segment.bytes", "104857600",
-		"",
-		high, atLeast(1))
+		"Segment size of the topic that keeps transactions.",
+		high, atLeast(1), pending(transactions))
 	TransactionTwoPhaseCommitEnable = Broker.boolean("transaction.two.phase.commit.enable", "false",
-		"",
-		low)
+		"Let producers prepare transactions for an outside coordinator.",
+		low, pending(transactions))
 	TransactionalIDExpirationMs = Broker.int("transactional.id.expiration.ms", "604800000",
-		"",
-		high, atLeast(1))
+		"A transactional id that was idle for this long is forgotten.",
+		high, atLeast(1), pending(transactions))
 )

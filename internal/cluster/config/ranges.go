@@ -117,3 +117,34 @@ func shareOffsetReset(d *Def) {
 }
 
 var isoDuration = regexp.MustCompile(`^P(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d{1,9})?S)?)?$`)
+
+func hostPortOrEmpty(d *Def) {
+	ranged("HOST:PORT or empty", func(v any) bool {
+		if v == "" {
+			return true
+		}
+		_, _, err := splitHostPort(v.(string))
+		return err == nil
+	})(d)
+}
+
+// clusterID accepts what Kafka accepts: any text without blanks, in practice 22
+// characters of base64.
+func clusterID(d *Def) {
+	ranged("letters, digits, - and _", func(v any) bool { return clusterIDs.MatchString(v.(string)) })(d)
+}
+
+var clusterIDs = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// clientMatch accepts KEY=PATTERN entries (KIP-714).
+func clientMatch(d *Def) {
+	ranged("entries KEY=PATTERN; KEY is client_instance_id, client_id, client_software_name, client_software_version, client_source_address or client_source_port", func(v any) bool {
+		return !slices.ContainsFunc(v.([]string), func(s string) bool {
+			k, p, ok := strings.Cut(s, "=")
+			_, err := regexp.Compile(strings.TrimSpace(p))
+			return !ok || err != nil || p == "" || strings.Contains(p, "=") || !slices.Contains(matchKeys, strings.TrimSpace(k))
+		})
+	})(d)
+}
+
+var matchKeys = []string{"client_instance_id", "client_id", "client_software_name", "client_software_version", "client_source_address", "client_source_port"}

@@ -65,6 +65,9 @@ func perBroker(d *Def)   { d.Mode = PerBroker }
 func clusterWide(d *Def) { d.Mode = ClusterWide }
 func internal(d *Def)    { d.Internal = true }
 
+// dynamicOnly is for keys that have no place in a file.
+func dynamicOnly(d *Def) { d.Mode, d.DynamicOnly = ClusterWide, true }
+
 // mapped, inert and pending say what became of a key that does not do Kafka's thing.
 func mapped(note string) option  { return func(d *Def) { d.Meaning, d.Note = Mapped, note } }
 func inert(note string) option   { return func(d *Def) { d.Meaning, d.Note = Inert, note } }
@@ -124,13 +127,6 @@ func init() {
 				if registry[Broker].byName[syn.Name] == nil {
 					panic("bug: " + d.Name + " has an unknown synonym " + syn.Name)
 				}
-			}
-		}
-	}
-	for _, d := range registry[Broker].defs {
-		for _, a := range d.Aliases {
-			if o := registry[Broker].byName[a]; o != nil && o != d {
-				continue // broker.id is a key and an alias: its Def stays its own
 			}
 		}
 	}

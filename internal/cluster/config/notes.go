@@ -1,0 +1,31 @@
+package config
+
+// Why a key has no effect here. Constants, so that a reason is worded once.
+const (
+	noJVM              = "there is no JVM"
+	noPlugins          = "Java classes cannot be loaded"
+	noThreads          = "there are no thread pools to size"
+	noPurgatory        = "there is no purgatory: a request waits on its own"
+	noKerberos         = "Kerberos is not offered"
+	noControllerProbe  = "the controller's timings are metrics"
+	noMetadataSegments = "the metadata log keeps what follows its newest snapshot"
+	metricsAreNative   = "metrics are counters and histograms for Prometheus"
+
+	followsBrokers = "unless it was set, it is the number of brokers if that is less"
+)
+
+// The parts of Kafka that pending keys belong to.
+const (
+	tls            = "TLS"
+	sasl           = "SASL"
+	oauth          = "OAuth"
+	acls           = "access control"
+	tokens         = "delegation tokens"
+	quotas         = "quotas"
+	telemetry      = "client metrics"
+	tiered         = "tiered storage"
+	transactions   = "transactions"
+	consumerGroups = "consumer groups (KIP-848)"
+	shareGroups    = "share groups"
+	streamsGroups  = "streams groups"
+)
