@@ -1,8 +1,12 @@
 package quorum
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -38,10 +42,60 @@ type Config struct {
 	Tick          time.Duration // default 100 ms
 	Phase         time.Duration // of the first tick, so that nodes do not tick as one
 	ElectionTicks int           // default 10
-	SnapshotBytes int64         // log bytes after which a snapshot is taken; default 20 MiB
+	SnapshotBytes int64         // log bytes after which a snapshot is taken; default 4 MiB
 	SegmentBytes  int64         // a log file is closed at this size; default 4 MiB
 	MaxEntryBytes int           // default 8 MiB
+	Rand          func() uint64 // salts the checksums of log files; required
 	Log           *slog.Logger  // default: discards
+}
+
+func (c *Config) validate() error {
+	var errs []error
+	for _, need := range []struct {
+		missing bool
+		what    string
+	}{
+		{c.FS == nil, "FS"}, {c.Dir == "", "Dir"}, {c.Apply == nil, "Apply"}, {c.Snapshot == nil, "Snapshot"},
+		{c.Restore == nil, "Restore"}, {c.Rand == nil, "Rand"},
+	} {
+		if need.missing {
+			errs = append(errs, fmt.Errorf("%s is not set", need.what))
+		}
+	}
+	if c.Node < 0 {
+		errs = append(errs, fmt.Errorf("node id %d is negative", c.Node))
+	}
+	if len(c.Voters) > 1 && c.Send == nil {
+		errs = append(errs, errors.New("Send is not set, and there are other voters"))
+	}
+	c.defaults()
+	if !slices.Contains(c.Voters, c.Node) {
+		errs = append(errs, fmt.Errorf("node %d is not among the voters %v", c.Node, c.Voters))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) defaults() {
+	if len(c.Voters) == 0 {
+		c.Voters = []int32{c.Node}
+	}
+	if c.Lead == nil {
+		c.Lead = func(int64) {}
+	}
+	if c.Resign == nil {
+		c.Resign = func() {}
+	}
+	if c.Send == nil {
+		c.Send = func([]*raftpb.Message) {}
+	}
+	c.Tick = cmp.Or(c.Tick, 100*time.Millisecond)
+	c.ElectionTicks = cmp.Or(c.ElectionTicks, 10)
+	c.SnapshotBytes = cmp.Or(c.SnapshotBytes, 4<<20)
+	c.SegmentBytes = cmp.Or(c.SegmentBytes, 4<<20)
+	c.MaxEntryBytes = cmp.Or(c.MaxEntryBytes, 8<<20)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 }
 
 // Wait waits for a proposal to be applied here and returns its offset. Many may wait.
@@ -49,14 +103,14 @@ type Wait = func(context.Context) (offset int64, err error)
 
 // Status is the quorum as this node sees it.
 type Status struct {
-	Node      int32
-	Leader    int32 // -1: not known
-	Term      int64
-	Commit    int64 // offset of the last committed entry
-	Applied   int64
-	LastIndex int64
-	Voters    []Replica
-	Learners  []Replica
+	Node     int32
+	Leader   int32 // -1: not known
+	Term     int64
+	Commit   int64 // offset of the last committed entry
+	Applied  int64
+	Last     int64     // offset of the last entry in this node's log
+	Voters   []Replica // sorted by node
+	Learners []Replica
 }
 
 // Replica is one member. Match is the last offset known to be durable on it: of other

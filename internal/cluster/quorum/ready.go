@@ -1,0 +1,198 @@
+package quorum
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// work does what Raft asks for until it asks for nothing: durable first, then told to
+// others, then applied.
+func (q *Quorum) work() error {
+	for q.node.HasReady() {
+		rd := q.node.Ready()
+		if err := q.persist(rd); err != nil {
+			return err
+		}
+		q.match(rd.Entries)
+		if len(rd.Messages) > 0 {
+			q.c.Send(rd.Messages)
+		}
+		if err := q.apply(rd.CommittedEntries); err != nil {
+			return err
+		}
+		q.node.Advance(rd)
+		q.publish()
+		q.follow()
+	}
+	q.follow()
+	return q.maybeSnapshot()
+}
+
+func (q *Quorum) persist(rd raft.Ready) error {
+	var hard *raftpb.HardState
+	if !raft.IsEmptyHardState(rd.HardState) {
+		hard = rd.HardState
+	}
+	if !raft.IsEmptySnap(rd.Snapshot) {
+		if err := q.install(rd.Snapshot, hard); err != nil {
+			return err
+		}
+	}
+	if rd.MustSync {
+		return q.store.save(hard, rd.Entries)
+	}
+	if hard != nil { // only the commit index moved, which is found again after a crash
+		q.store.hard = hard
+	}
+	return nil
+}
+
+func (q *Quorum) install(snap *raftpb.Snapshot, hard *raftpb.HardState) error {
+	if err := q.store.install(snap, hard); err != nil {
+		return err
+	}
+	index := snap.GetMetadata().GetIndex()
+	if err := q.c.Restore(snap.GetData()); err != nil {
+		return fmt.Errorf("restore snapshot %d: %w", index, err)
+	}
+	q.applied, q.conf = index, snap.GetMetadata().GetConfState()
+	for i, p := range q.waiting {
+		if i <= index { // it may be in the snapshot or not: nobody here knows
+			delete(q.waiting, i)
+			p.settle(0, kerr.NotController)
+		}
+	}
+	return nil
+}
+
+// match finds the index of each proposal that Raft took since the last step. Raft
+// appends them in order; if another leader has overwritten them meanwhile, they are
+// not among the entries and have failed.
+func (q *Quorum) match(entries []*raftpb.Entry) {
+	for _, e := range entries {
+		if len(q.proposed) == 0 {
+			return
+		}
+		p := q.proposed[0]
+		if e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0 && e.GetTerm() == uint64(p.term) {
+			q.waiting[e.GetIndex()] = p
+			q.proposed = q.proposed[1:]
+		}
+	}
+	for _, p := range q.proposed {
+		p.settle(0, kerr.NotController)
+	}
+	q.proposed = nil
+}
+
+func (q *Quorum) apply(entries []*raftpb.Entry) error {
+	for _, e := range entries {
+		if e.GetIndex() != q.applied+1 {
+			panic(fmt.Sprintf("bug: entry %d is committed after entry %d", e.GetIndex(), q.applied))
+		}
+		if err := q.applyOne(e); err != nil {
+			return fmt.Errorf("apply entry %d: %w", e.GetIndex(), err)
+		}
+		q.applied = e.GetIndex()
+		if p, ok := q.waiting[q.applied]; ok {
+			delete(q.waiting, q.applied)
+			if e.GetTerm() == uint64(p.term) {
+				p.settle(int64(q.applied), nil)
+			} else {
+				p.settle(0, kerr.NotController)
+			}
+		}
+	}
+	return nil
+}
+
+func (q *Quorum) applyOne(e *raftpb.Entry) error {
+	switch e.GetType() {
+	case raftpb.EntryConfChange:
+		var cc raftpb.ConfChange
+		if err := proto.Unmarshal(e.GetData(), &cc); err != nil {
+			return err
+		}
+		q.conf = q.node.ApplyConfChange(&cc)
+	case raftpb.EntryConfChangeV2:
+		var cc raftpb.ConfChangeV2
+		if err := proto.Unmarshal(e.GetData(), &cc); err != nil {
+			return err
+		}
+		q.conf = q.node.ApplyConfChange(&cc)
+	default:
+		if len(e.GetData()) > 0 { // a leader begins its term with an empty one
+			return q.c.Apply(int64(e.GetIndex()), e.GetData())
+		}
+	}
+	return nil
+}
+
+// follow tells the state machine when this node begins and ceases to lead. It leads a
+// term once an entry of that term is applied, and every other entry of its log.
+func (q *Quorum) follow() {
+	st := q.node.BasicStatus()
+	leads := st.RaftState == raft.StateLeader && st.LeadTransferee == raft.None
+	if q.led != 0 && (!leads || st.GetTerm() != q.led) {
+		q.resign()
+	}
+	if !leads || q.led != 0 || q.applied != q.store.last() || len(q.proposed) > 0 {
+		return
+	}
+	if term, err := q.store.Term(q.applied); err == nil && term == st.GetTerm() {
+		q.led = term
+		q.term.Store(int64(term))
+		q.c.Lead(int64(term))
+	}
+}
+
+// maybeSnapshot takes a snapshot when the log has grown to SnapshotBytes or to the
+// size of the last snapshot, whichever is more.
+func (q *Quorum) maybeSnapshot() error {
+	s := q.store
+	if s.wal.bytes() < max(q.c.SnapshotBytes, s.snapBytes) || q.applied <= s.snapshot {
+		return nil
+	}
+	data := q.c.Snapshot()
+	if err := s.snap(q.applied, proto.CloneOf(q.conf), data); err != nil {
+		return err
+	}
+	q.c.Log.Info("quorum snapshot", "offset", q.applied, "bytes", len(data))
+	return nil
+}
+
+// Status is the quorum as this node saw it last.
+func (q *Quorum) Status() Status { return *q.status.Load() }
+
+func (q *Quorum) publish() {
+	st := q.node.Status()
+	s := Status{
+		Node: q.c.Node, Leader: nodeID(st.Lead), Term: int64(st.GetTerm()),
+		Commit: int64(st.GetCommit()), Applied: int64(q.applied), Last: int64(q.store.last()),
+	}
+	voters := append(slices.Clone(q.conf.GetVoters()), q.conf.GetVotersOutgoing()...)
+	s.Voters = q.replicas(voters, st)
+	s.Learners = q.replicas(q.conf.GetLearners(), st)
+	q.status.Store(&s)
+}
+
+func (q *Quorum) replicas(ids []uint64, st raft.Status) []Replica {
+	slices.Sort(ids)
+	var list []Replica
+	for _, id := range slices.Compact(ids) {
+		r := Replica{Node: nodeID(id), Match: -1}
+		if pr, ok := st.Progress[id]; ok {
+			r.Match, r.Active = int64(pr.Match), pr.RecentActive
+		}
+		if id == raftID(q.c.Node) {
+			r.Match, r.Active = int64(q.store.last()), true
+		}
+		list = append(list, r)
+	}
+	return list
+}
