@@ -15,12 +15,12 @@ import (
 	"sync/atomic"
 )
 
-// Classes go from 4 KiB to 64 MiB by factors of four. What is larger is allocated
+// Classes go from 4 KiB to 64 MiB by factors of two. What is larger is allocated
 // and left to the garbage collector.
 const (
 	minBits    = 12
-	stepBits   = 2
-	numClasses = 8
+	stepBits   = 1
+	numClasses = 15
 	maxClass   = 1 << (minBits + stepBits*(numClasses-1))
 )
 

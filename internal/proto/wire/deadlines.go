@@ -1,0 +1,84 @@
+package wire
+
+import "time"
+
+var errTooSlow = violation("the bytes of a frame come too slowly")
+
+// The connection's read deadline is a reminder, not a verdict: setting it costs more
+// than a small request, so it is set seldom, early rather than late, and when it has
+// passed the reader looks whether anything is really due.
+
+// due is the earliest instant at which something has to be looked at.
+func (rd *reader) due(now time.Time) time.Time {
+	l := &rd.c.srv.limits
+	d := rd.now.Add(l.MaxIdle)
+	if len(rd.chunk.B) > smallChunk {
+		d = earlier(d, now.Add(quiet))
+	}
+	if !rd.frameAt.IsZero() {
+		d = earlier(d, now.Add(l.FrameTimeout))
+	}
+	if !rd.c.authenticated.Load() {
+		d = earlier(d, rd.c.opened.Add(l.AuthTimeout))
+	}
+	return d
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// arm sets the deadline unless an earlier one is set already.
+func (rd *reader) arm() error {
+	d := rd.due(rd.now)
+	if !rd.deadline.IsZero() && !d.Before(rd.deadline) {
+		return nil
+	}
+	rd.deadline = d
+	return rd.c.nc.SetReadDeadline(d)
+}
+
+// remind acts at a deadline: it returns why the connection must end, or sets the
+// next one.
+func (rd *reader) remind(now time.Time) error {
+	l := &rd.c.srv.limits
+	c := rd.c
+	switch {
+	case !c.authenticated.Load() && now.Sub(c.opened) >= l.AuthTimeout:
+		return violation("not authenticated after %v", l.AuthTimeout)
+	case !rd.frameAt.IsZero() && now.Sub(rd.now) >= l.FrameTimeout:
+		return violation("no byte of a frame for %v", l.FrameTimeout)
+	case now.Sub(rd.now) >= l.MaxIdle && !c.busy.Load():
+		return errIdle
+	}
+	next := rd.due(now)
+	if !next.After(now) { // an answer is pending: look again after as long
+		next = now.Add(l.MaxIdle)
+	}
+	rd.deadline = next
+	return c.nc.SetReadDeadline(next)
+}
+
+// tooSlow reports whether an unfinished frame of which n bytes have come drags on.
+func (rd *reader) tooSlow(n int) bool {
+	l := &rd.c.srv.limits
+	took := rd.now.Sub(rd.frameAt)
+	if rd.frameAt.IsZero() || took <= l.FrameTimeout {
+		return false
+	}
+	return float64(n) < slowestFrame*(took-l.FrameTimeout).Seconds()
+}
+
+// shrink goes back to a small chunk when none of the large one is in use. It reports
+// whether it did.
+func (rd *reader) shrink() bool {
+	if rd.r != rd.w || len(rd.chunk.B) <= smallChunk || !rd.frameAt.IsZero() {
+		return false
+	}
+	rd.r, rd.w = 0, 0
+	rd.swap(smallChunk)
+	return true
+}
