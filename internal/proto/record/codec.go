@@ -21,6 +21,8 @@ const DefaultLevel = 0
 
 func (c Codec) String() string {
 	switch c {
+	case ProducerCodec:
+		return "producer"
 	case None:
 		return "none"
 	case Gzip:
@@ -38,11 +40,14 @@ func (c Codec) String() string {
 // Known reports whether c is a codec of the format; ids 5 to 7 are not.
 func (c Codec) Known() bool { return c >= None && c <= Zstd }
 
-// ParseCodec reads the name of a codec as configs spell it; uncompressed is another
-// word for none.
+// ParseCodec reads the name of a codec as configs spell it: producers say none where
+// topics say uncompressed, and producer is what only topics say.
 func ParseCodec(name string) (Codec, error) {
-	if name == "uncompressed" {
+	switch name {
+	case "uncompressed":
 		return None, nil
+	case "producer":
+		return ProducerCodec, nil
 	}
 	for c := None; c <= Zstd; c++ {
 		if c.String() == name {

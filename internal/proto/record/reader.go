@@ -101,6 +101,16 @@ func (r *Reader) start(b Batch, payload []byte) {
 	}
 }
 
+// rewind goes back to the first record of b, which must be the batch that was opened.
+func (r *Reader) rewind(b Batch) {
+	payload, buf := b.Payload(), r.buf
+	if buf != nil {
+		payload = *buf
+	}
+	r.start(b, payload)
+	r.buf = buf
+}
+
 // Close gives the buffer back.
 func (r *Reader) Close() {
 	if r.buf != nil {
