@@ -29,9 +29,9 @@ var (
 	LogCleanerBackoffMs = Broker.long("log.cleaner.backoff.ms", "15000",
 		"How long compaction rests when nothing needs it.",
 		clusterWide, atLeast(0))
-	LogCleanerDedupeBufferSize = Broker.long("log.cleaner.dedupe.buffer.size", "134217728",
+	LogCleanerDedupeBufferSize = Broker.long("log.cleaner.dedupe.buffer.size", "16777216",
 		"Memory for the key maps of all compactions together.",
-		clusterWide)
+		clusterWide, differs("134217728", "a node should need tens of megabytes, not hundreds"))
 	LogCleanerDeleteRetentionMs = Broker.long("log.cleaner.delete.retention.ms", "86400000",
 		"How long a tombstone, and a transaction marker, stays readable after compaction reached it.",
 		clusterWide, atLeast(0))
