@@ -1,0 +1,107 @@
+package group
+
+import (
+	"context"
+
+	"github.com/odradek/odradek/internal/coord/runtime"
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// OffsetCommit stores offsets of a group, of one of its members or by hand. Topics must
+// have their names, also in versions that send ids; where an id is set it is stored.
+func (s *Service) OffsetCommit(ctx context.Context, _ Caller, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
+	errs, err := []error(nil), error(kerr.InvalidGroupID)
+	if len(req.Group) <= maxString { // the empty group may commit, as it always could
+		errs, err = do(ctx, s, req.Group, runtime.Independent, func(st *state, t *runtime.Turn) ([]error, error) {
+			return st.commit(t, req)
+		})
+	}
+	resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
+	resp.Topics = make([]kmsg.OffsetCommitResponseTopic, 0, len(req.Topics))
+	n := 0
+	for i := range req.Topics {
+		rt := &req.Topics[i]
+		topic := kmsg.OffsetCommitResponseTopic{Topic: rt.Topic, TopicID: rt.TopicID}
+		topic.Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, 0, len(rt.Partitions))
+		for j := range rt.Partitions {
+			one := err
+			if err == nil {
+				one = errs[n]
+				n++
+			}
+			topic.Partitions = append(topic.Partitions, kmsg.OffsetCommitResponseTopicPartition{
+				Partition: rt.Partitions[j].Partition, ErrorCode: code(one),
+			})
+		}
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp
+}
+
+// commit writes the offsets and says for each partition, in the request's order, why
+// not.
+func (st *state) commit(t *runtime.Turn, req *kmsg.OffsetCommitRequest) ([]error, error) {
+	if err := st.checkCommit(t, req); err != nil {
+		return nil, err
+	}
+	limit := min(st.settings().MetadataMaxBytes, maxString)
+	var errs []error
+	for i := range req.Topics {
+		rt := &req.Topics[i]
+		for j := range rt.Partitions {
+			p := &rt.Partitions[j]
+			if len(rt.Topic) > maxString {
+				errs = append(errs, kerr.InvalidTopicException)
+				continue
+			}
+			o := offset{
+				offset: p.Offset, leaderEpoch: max(p.LeaderEpoch, -1), commitMillis: t.Now.UnixMilli(),
+				expireMillis: -1, topicID: model.ID(rt.TopicID),
+			}
+			if p.Metadata != nil {
+				o.metadata = *p.Metadata
+			}
+			if len(o.metadata) > limit {
+				errs = append(errs, kerr.OffsetMetadataTooLarge)
+				continue
+			}
+			if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis >= 0 {
+				o.expireMillis = t.Now.UnixMilli() + req.RetentionTimeMillis
+			}
+			t.Write(offsetRecord(req.Group, rt.Topic, p.Partition, o))
+			errs = append(errs, nil)
+		}
+	}
+	return errs, nil
+}
+
+// checkCommit returns why the group does not take offsets of this sender: a member of
+// the present generation, or anybody while the group has no members.
+func (st *state) checkCommit(t *runtime.Turn, req *kmsg.OffsetCommitRequest) error {
+	g := st.groups[req.Group]
+	switch {
+	case g == nil && req.Generation < 0:
+		return nil // the commit makes the group
+	case g == nil && req.Version >= 9:
+		return kerr.GroupIDNotFound
+	case g == nil:
+		return kerr.IllegalGeneration
+	case g.phase == empty && req.Generation < 0:
+		return nil
+	case req.Generation < 0 && req.MemberID == "" && req.InstanceID == nil:
+		return kerr.UnknownMemberID
+	}
+	if err := g.check(req.MemberID, req.InstanceID); err != nil {
+		return err
+	}
+	if req.Generation != g.generation {
+		return kerr.IllegalGeneration
+	}
+	if g.phase == completing {
+		return kerr.RebalanceInProgress
+	}
+	st.armSession(t, g, g.byID[req.MemberID])
+	return nil
+}

@@ -1,0 +1,27 @@
+package group
+
+import (
+	"context"
+	"errors"
+
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// code is what a client of the coordinator is told of err. Errors of the log become
+// those after which clients look for the coordinator again, or try again.
+func code(err error) int16 {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, kerr.RequestTimedOut), errors.Is(err, kerr.UnknownTopicOrPartition),
+		errors.Is(err, kerr.NotEnoughReplicas), errors.Is(err, kerr.NotEnoughReplicasAfterAppend),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return kerr.CoordinatorNotAvailable.Code
+	case errors.Is(err, kerr.NotLeaderForPartition), errors.Is(err, kerr.KafkaStorageError):
+		return kerr.NotCoordinator.Code
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
+		return kerr.UnknownServerError.Code
+	}
+	return model.ErrorCode(err)
+}

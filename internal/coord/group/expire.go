@@ -1,0 +1,148 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/odradek/odradek/internal/coord/runtime"
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// expire drops the offsets that nobody has needed for the retention time, and then the
+// groups that are empty and hold nothing.
+func (st *state) expire(t *runtime.Turn) {
+	for _, id := range slices.Sorted(maps.Keys(st.groups)) {
+		g := st.groups[id]
+		if st.expireOffsets(t, g) && g.phase == empty && len(g.pending) == 0 {
+			t.Write(groupTombstone(id))
+		}
+	}
+}
+
+// expireOffsets reports whether the group has no offset any more, and none to come.
+func (st *state) expireOffsets(t *runtime.Turn, g *group) bool {
+	none := len(st.offsets.open[g.id]) == 0
+	committed := st.offsets.committed[g.id]
+	for _, tp := range sortedPartitions(committed) {
+		o := committed[tp]
+		if g.subscribed(tp.Topic) || len(st.offsets.open[g.id][tp]) > 0 || !st.expired(t, g, &o) {
+			none = false
+			continue
+		}
+		t.Write(offsetTombstone(g.id, tp.Topic, tp.Partition))
+	}
+	return none
+}
+
+// expired reports whether an offset of a topic that the group does not subscribe to is
+// past its time (KIP-211). It counts from when the group became empty, or from the
+// commit if the group has no members by its nature or is settled without the topic.
+func (st *state) expired(t *runtime.Turn, g *group, o *offset) bool {
+	from := o.commitMillis
+	switch {
+	case g.protocolType == "":
+	case g.phase == empty:
+		if at := g.stateMillis(); at >= 0 {
+			from = at
+		}
+	case g.protocolType != consumerProtocol || !g.known || g.phase != stable:
+		return false
+	}
+	if o.expireMillis >= 0 {
+		return t.Now.UnixMilli() >= o.expireMillis
+	}
+	return t.Now.UnixMilli()-from >= st.settings().OffsetsRetention.Milliseconds()
+}
+
+// OffsetDelete drops offsets of topics that the group does not subscribe to (KIP-496).
+func (s *Service) OffsetDelete(ctx context.Context, _ Caller, req *kmsg.OffsetDeleteRequest) *kmsg.OffsetDeleteResponse {
+	resp := req.ResponseKind().(*kmsg.OffsetDeleteResponse)
+	if req.Group == "" {
+		resp.ErrorCode = kerr.InvalidGroupID.Code
+		return resp
+	}
+	topics, err := do(ctx, s, req.Group, runtime.Alone, func(st *state, t *runtime.Turn) ([]kmsg.OffsetDeleteResponseTopic, error) {
+		return st.deleteOffsets(t, req)
+	})
+	resp.ErrorCode, resp.Topics = code(err), topics
+	return resp
+}
+
+func (st *state) deleteOffsets(t *runtime.Turn, req *kmsg.OffsetDeleteRequest) ([]kmsg.OffsetDeleteResponseTopic, error) {
+	g := st.groups[req.Group]
+	switch {
+	case g == nil:
+		return nil, kerr.GroupIDNotFound
+	case g.phase != empty && g.protocolType != consumerProtocol:
+		return nil, kerr.NonEmptyGroup // what it subscribes to cannot be known
+	}
+	var topics []kmsg.OffsetDeleteResponseTopic
+	for _, rt := range req.Topics {
+		topic := kmsg.OffsetDeleteResponseTopic{Topic: rt.Topic}
+		subscribed := g.subscribed(rt.Topic)
+		for _, p := range rt.Partitions {
+			one := kmsg.OffsetDeleteResponseTopicPartition{Partition: p.Partition}
+			if subscribed {
+				one.ErrorCode = kerr.GroupSubscribedToTopic.Code
+			} else if tp := (model.TopicPartition{Topic: rt.Topic, Partition: p.Partition}); st.offsets.has(g.id, tp) {
+				t.Write(offsetTombstone(g.id, tp.Topic, tp.Partition))
+			}
+			topic.Partitions = append(topic.Partitions, one)
+		}
+		topics = append(topics, topic)
+	}
+	return topics, nil
+}
+
+// has reports whether a partition has an offset, committed or in a transaction.
+func (os *offsets) has(group string, tp model.TopicPartition) bool {
+	_, ok := os.committed[group][tp]
+	return ok || len(os.open[group][tp]) > 0
+}
+
+// all are the partitions of a group that have an offset, committed or in a transaction.
+func (os *offsets) all(group string) []model.TopicPartition {
+	all := make(map[model.TopicPartition]bool, len(os.committed[group]))
+	for tp := range os.committed[group] {
+		all[tp] = true
+	}
+	for tp := range os.open[group] {
+		all[tp] = true
+	}
+	return sortedPartitions(all)
+}
+
+// TopicDeleted drops the offsets of topics that are gone, of all groups that are led
+// here. An error says that some may remain and that it is worth trying again.
+func (s *Service) TopicDeleted(ctx context.Context, names []string) error {
+	gone := make(map[string]bool, len(names))
+	for _, name := range names {
+		gone[name] = true
+	}
+	var errs []error
+	for _, p := range s.runtime.Led() {
+		_, err := runtime.Do(ctx, s.runtime, p, runtime.Alone, func(st *state, t *runtime.Turn) (struct{}, error) {
+			st.topicsDeleted(t, gone)
+			return struct{}{}, nil
+		})
+		if err != nil && !errors.Is(err, kerr.NotCoordinator) {
+			errs = append(errs, fmt.Errorf("drop offsets of deleted topics, partition %d: %w", p, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (st *state) topicsDeleted(t *runtime.Turn, gone map[string]bool) {
+	for _, id := range slices.Sorted(maps.Keys(st.groups)) {
+		for _, tp := range st.offsets.all(id) {
+			if gone[tp.Topic] {
+				t.Write(offsetTombstone(id, tp.Topic, tp.Partition))
+			}
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package group
+
+import (
+	"context"
+	"encoding/hex"
+	"log/slog"
+	"time"
+	"unicode/utf16"
+
+	"github.com/odradek/odradek/internal/coord/runtime"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Settings are the broker's configs that the coordinator reads whenever it needs them.
+// Zero means the default.
+type Settings struct {
+	InitialRebalanceDelay  time.Duration // group.initial.rebalance.delay.ms, 3 s; negative is none
+	MinSessionTimeout      time.Duration // group.min.session.timeout.ms, 6 s
+	MaxSessionTimeout      time.Duration // group.max.session.timeout.ms, 30 min
+	MaxSize                int           // group.max.size, no limit
+	OffsetsRetention       time.Duration // offsets.retention.minutes, 7 days
+	RetentionCheckInterval time.Duration // offsets.retention.check.interval.ms, 10 min
+	MetadataMaxBytes       int           // offset.metadata.max.bytes, 4096
+	CommitTimeout          time.Duration // offset.commit.timeout.ms, 5 s
+	MaxRecordBytes         int           // max.message.bytes of __consumer_offsets, 1 MiB
+}
+
+func (s Settings) withDefaults() Settings {
+	orDuration(&s.InitialRebalanceDelay, 3*time.Second)
+	orDuration(&s.MinSessionTimeout, 6*time.Second)
+	orDuration(&s.MaxSessionTimeout, 30*time.Minute)
+	orDuration(&s.OffsetsRetention, 7*24*time.Hour)
+	orDuration(&s.RetentionCheckInterval, 10*time.Minute)
+	orDuration(&s.CommitTimeout, 5*time.Second)
+	if s.MaxSize == 0 {
+		s.MaxSize = 1<<31 - 1
+	}
+	if s.MetadataMaxBytes == 0 {
+		s.MetadataMaxBytes = 4096
+	}
+	if s.MaxRecordBytes == 0 {
+		s.MaxRecordBytes = 1 << 20
+	}
+	return s
+}
+
+func orDuration(d *time.Duration, value time.Duration) {
+	if *d == 0 {
+		*d = value
+	}
+}
+
+// Config is what a Service is made of.
+type Config struct {
+	// Partitions is the number of partitions of __consumer_offsets
+	// (offsets.topic.num.partitions while the topic does not exist); 0 means that it is
+	// not known yet.
+	Partitions func() int32
+	// Settings returns the current settings; nil is the defaults.
+	Settings func() Settings
+	// Rand fills its argument with random bytes, for member ids. Safe for concurrent use.
+	Rand func([]byte)
+	Log  *slog.Logger
+}
+
+// Caller is the client that sent a request.
+type Caller struct {
+	ClientID   string
+	ClientHost string // as Kafka shows it: "/127.0.0.1"
+}
+
+// Service answers the requests of groups whose partition is led here. Each method
+// blocks as long as Kafka would keep the client waiting, and always returns a response
+// of the request's version. Safe for concurrent use.
+type Service struct {
+	cfg     Config
+	runtime *runtime.Runtime[*state]
+}
+
+// New returns a Service that leads nothing.
+func New(cfg Config) *Service {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{cfg: cfg}
+	s.runtime = runtime.New(runtime.Config[*state]{
+		New: func(partition int32) *state {
+			return newState(s.settings, s.newID, cfg.Log.With("partition", partition))
+		},
+		MaxBytes:      func() int { return s.settings().MaxRecordBytes },
+		CommitTimeout: func() time.Duration { return s.settings().CommitTimeout },
+		Log:           cfg.Log,
+	})
+	return s
+}
+
+// Run loads groups and fires their timers until ctx ends.
+func (s *Service) Run(ctx context.Context) error { return s.runtime.Run(ctx) }
+
+// Lead makes this node the coordinator of the groups of one partition of
+// __consumer_offsets, under a leader epoch. Until its log is loaded requests are
+// answered COORDINATOR_LOAD_IN_PROGRESS.
+func (s *Service) Lead(partition, epoch int32, log runtime.Log) {
+	s.runtime.Lead(partition, epoch, log)
+}
+
+// Resign ends that; who waits is answered NOT_COORDINATOR.
+func (s *Service) Resign(partition int32) { s.runtime.Resign(partition) }
+
+// PartitionFor is the partition of __consumer_offsets that holds a group, -1 if the
+// number of partitions is not known. It hashes as Java does, over UTF-16 units.
+func (s *Service) PartitionFor(group string) int32 {
+	n := s.cfg.Partitions()
+	if n <= 0 {
+		return -1
+	}
+	return partitionFor(group, n)
+}
+
+func partitionFor(group string, partitions int32) int32 {
+	var h int32
+	for _, r := range group {
+		if high, low := utf16.EncodeRune(r); r > 0xffff {
+			h = 31*(31*h+high) + low
+			continue
+		}
+		h = 31*h + r
+	}
+	if h == -1<<31 {
+		return 0 // has no positive counterpart
+	}
+	return max(h, -h) % partitions
+}
+
+func (s *Service) settings() Settings {
+	if s.cfg.Settings == nil {
+		return Settings{}.withDefaults()
+	}
+	return s.cfg.Settings().withDefaults()
+}
+
+// newID draws a random UUID (version 4) in its usual text form.
+func (s *Service) newID() string {
+	var b [16]byte
+	s.cfg.Rand(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	var text [36]byte
+	hex.Encode(text[:], b[:4])
+	for _, at := range [...]struct{ from, to, pos int }{{4, 6, 9}, {6, 8, 14}, {8, 10, 19}, {10, 16, 24}} {
+		text[at.pos-1] = '-'
+		hex.Encode(text[at.pos:], b[at.from:at.to])
+	}
+	return string(text[:])
+}
+
+// do runs a command on the partition of a group.
+func do[T any](ctx context.Context, s *Service, group string, o runtime.Order, command func(*state, *runtime.Turn) (T, error)) (T, error) {
+	p := s.PartitionFor(group)
+	if p < 0 {
+		var none T
+		return none, kerr.CoordinatorNotAvailable
+	}
+	return runtime.Do(ctx, s.runtime, p, o, command)
+}
+
+// await runs a command whose answer a later one may give.
+func await[T any](ctx context.Context, s *Service, group string, command func(*state, *runtime.Turn, *runtime.Deferred[T])) (T, error) {
+	p := s.PartitionFor(group)
+	if p < 0 {
+		var none T
+		return none, kerr.CoordinatorNotAvailable
+	}
+	return runtime.Await(ctx, s.runtime, p, runtime.Alone, command)
+}

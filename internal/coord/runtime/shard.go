@@ -1,0 +1,305 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+type status int
+
+const (
+	loading status = iota
+	active
+	gone // resigned, failed or shut down: see cause
+)
+
+// rounds is how many times in a row one caller runs what others have queued before it
+// hands that duty to one of them.
+const rounds = 8
+
+// shard is one machine under one leadership. Commands queue; the first caller to find
+// nobody running runs them all, its own and those that arrive meanwhile. So a command
+// costs no goroutine and no wake-up when it is alone, and those that come together
+// share an append.
+type shard[M Machine] struct {
+	partition int32
+	epoch     int32
+	log       Log
+	logger    *slog.Logger
+	maxBytes  func() int
+	kick      func()                 // the earliest deadline may have moved
+	failed    func(*shard[M], error) // the machine is lost
+
+	// Touched by whoever runs commands, one at a time.
+	machine M
+	timers  *timers
+	end     int64 // log end after the last append or the load
+	bare    bool  // the log had no batch, which leaves its end unknown
+
+	// mu guards what follows and is held for moments only.
+	mu       sync.Mutex
+	status   status
+	running  bool
+	queue    []*order[M]
+	deadline time.Time // of the earliest timer, zero for none
+	cause    error     // why it is gone
+	over     chan struct{}
+}
+
+// order is a func on the machine, and whether it may share an append.
+type order[M Machine] struct {
+	run func(m M, t *Turn)
+	// independent says that the command's decision does not read what other independent
+	// commands write, so that they can be decided together before any is replayed.
+	independent bool
+	// wake gets true to run the queue, false when the command has run or never will.
+	wake chan bool
+	err  error // why it did not run
+}
+
+// do runs a command, or returns why it could not. It does not wait for anything but
+// the commands before it.
+func (s *shard[M]) do(c *order[M]) error {
+	s.mu.Lock()
+	if s.status != active {
+		defer s.mu.Unlock()
+		return s.absence()
+	}
+	s.queue = append(s.queue, c)
+	if s.running {
+		s.mu.Unlock()
+		if baton := <-c.wake; !baton {
+			return c.err
+		}
+	} else {
+		s.running = true
+		s.mu.Unlock()
+	}
+	s.drain()
+	<-c.wake // the first round had it
+	return c.err
+}
+
+// drain runs what is queued until nothing is, or until it is somebody else's turn.
+func (s *shard[M]) drain() {
+	for range rounds {
+		batch, err := s.take()
+		if batch == nil {
+			return
+		}
+		if err != nil {
+			finish(batch, err)
+			continue
+		}
+		s.runAll(batch)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 {
+		s.running = false
+		return
+	}
+	s.queue[0].wake <- true
+}
+
+// take returns the queue and empties it, or nil after noting that nobody runs. With an
+// error the commands cannot run.
+func (s *shard[M]) take() ([]*order[M], error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 {
+		s.running = false
+		return nil, nil
+	}
+	batch := s.queue
+	s.queue = nil
+	if s.status != active {
+		return batch, s.absence()
+	}
+	return batch, nil
+}
+
+// runAll runs commands in order, those that are independent with a common append.
+func (s *shard[M]) runAll(batch []*order[M]) {
+	t := &Turn{Now: time.Now(), MaxBytes: s.maxBytes(), timers: s.timers}
+	ran := 0
+	for i, c := range batch {
+		if !c.independent || t.bytes >= t.MaxBytes {
+			if !s.settle(t, batch[ran:i]) {
+				finish(batch[i:], s.reason())
+				return
+			}
+			ran = i
+		}
+		c.run(s.machine, t)
+		if !c.independent {
+			if !s.settle(t, batch[ran:i+1]) {
+				finish(batch[i+1:], s.reason())
+				return
+			}
+			ran = i + 1
+		}
+	}
+	if s.settle(t, batch[ran:]) {
+		s.noteDeadline()
+	}
+}
+
+// settle appends and replays what the commands of a turn wrote, then lets go of the
+// commands and of the answers they gave. False means that the machine is lost, with
+// them.
+func (s *shard[M]) settle(t *Turn, ran []*order[M]) bool {
+	if err := s.append(t.records, t.Now.UnixMilli()); err != nil {
+		s.fail(err)
+		finish(ran, s.reason())
+		return false
+	}
+	for _, a := range t.answers {
+		a.settle(s.end)
+	}
+	t.records, t.answers, t.bytes = nil, nil, 0
+	finish(ran, nil)
+	return true
+}
+
+func finish[M Machine](commands []*order[M], err error) {
+	for _, c := range commands {
+		c.err = err
+		c.wake <- false
+	}
+}
+
+// append writes records, in as many batches as the size limit makes, and replays them.
+func (s *shard[M]) append(records []Record, millis int64) error {
+	for len(records) > 0 {
+		batch, n, err := buildBatch(records, s.epoch, millis, s.maxBytes())
+		if err != nil {
+			return err
+		}
+		end, err := s.log.AppendRecords(batch, s.epoch)
+		if err != nil {
+			return fmt.Errorf("append %d records: %w", n, err)
+		}
+		base := end - int64(n)
+		if base != s.end && !s.bare {
+			return fmt.Errorf("append at offset %d, expected %d: the log has another writer", base, s.end)
+		}
+		if err := s.replayOwn(base, millis, records[:n]); err != nil {
+			return err
+		}
+		s.end, s.bare = end, false
+		records = records[n:]
+	}
+	return nil
+}
+
+func (s *shard[M]) replayOwn(base, millis int64, records []Record) error {
+	for i, r := range records {
+		e := Entry{Offset: base + int64(i), Timestamp: millis, ProducerID: record.NoProducerID, ProducerEpoch: -1, Key: r.Key, Value: r.Value}
+		if err := s.machine.Replay(e); err != nil {
+			return fmt.Errorf("replay own record at offset %d: %w", e.Offset, err)
+		}
+	}
+	return nil
+}
+
+// fire runs the timers that are due.
+func (s *shard[M]) fire() {
+	c := &order[M]{wake: make(chan bool, 1), run: func(m M, t *Turn) {
+		for range len(s.timers.byKey) { // those that they arm for now wait for the next round
+			key, ok := s.timers.pop(t.Now)
+			if !ok {
+				return
+			}
+			m.Fire(t, key)
+		}
+	}}
+	_ = s.do(c) // a machine that is gone has no timers
+}
+
+func (s *shard[M]) noteDeadline() {
+	next := s.timers.next()
+	s.mu.Lock()
+	earlier := !next.IsZero() && (s.deadline.IsZero() || next.Before(s.deadline))
+	s.deadline = next
+	s.mu.Unlock()
+	if earlier {
+		s.kick()
+	}
+}
+
+// due reports the deadline of the earliest timer of a machine that is active.
+func (s *shard[M]) due() (time.Time, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deadline, s.status == active && !s.deadline.IsZero()
+}
+
+// waitCommitted returns once everything below end is committed under this leadership.
+func (s *shard[M]) waitCommitted(ctx context.Context, end int64) error {
+	err := s.log.Wait(ctx, end, s.epoch)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	s.fail(fmt.Errorf("wait for commit of offset %d: %w", end, err))
+	return s.reason()
+}
+
+// fail gives the machine up because its log no longer holds what it must.
+func (s *shard[M]) fail(err error) {
+	if s.leave(answerTo(err)) {
+		s.failed(s, err)
+	}
+}
+
+// leave ends the machine: whoever waits is answered with cause. It reports whether this
+// call ended it.
+func (s *shard[M]) leave(cause error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.status == gone {
+		return false
+	}
+	s.status, s.cause = gone, cause
+	close(s.over)
+	return true
+}
+
+func (s *shard[M]) reason() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.absence()
+}
+
+// absence is why commands cannot run; mu is held.
+func (s *shard[M]) absence() error {
+	if s.status == loading {
+		return kerr.CoordinatorLoadInProgress
+	}
+	return s.cause
+}
+
+// answerTo is what clients are told whose command was lost with the machine.
+func answerTo(err error) error {
+	if lost(err) {
+		return kerr.NotCoordinator
+	}
+	return kerr.CoordinatorNotAvailable
+}
+
+// lost reports whether err says that the log is no longer ours: then there is nothing
+// to load again until a new leadership.
+func lost(err error) bool {
+	return errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.FencedLeaderEpoch) ||
+		errors.Is(err, kerr.KafkaStorageError) || errors.Is(err, kerr.UnknownTopicOrPartition)
+}
