@@ -101,7 +101,8 @@ func (b Batch) LastSequence() int32 { return AddSequence(b.BaseSequence(), b.Las
 // Payload is the records, compressed as Codec says.
 func (b Batch) Payload() []byte { return b[HeaderLen:] }
 
-// AddSequence adds n to a sequence number, wrapping from 2^31-1 to 0.
+// AddSequence adds n, which may be negative, to a sequence number, wrapping between
+// 2^31-1 and 0.
 func AddSequence(seq, n int32) int32 { return int32((int64(seq) + int64(n)) & (1<<31 - 1)) }
 
 // Stamp sets what the leader decides, in place: the CRC covers neither.
