@@ -1,0 +1,176 @@
+// Package memlog is a partition's log in memory, for tests of what runs on the
+// coordinators' runtime: it can hold back commits, fail appends and change leaders. It
+// keeps whole batches as a log on disk would. It owns no goroutines.
+package memlog
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Log is such a log. The zero value is empty, led in epoch 0, and commits at once. Safe
+// for concurrent use.
+type Log struct {
+	mu      sync.Mutex
+	batches []record.Batch
+	end, hw int64
+	epoch   int32
+	held    bool
+	failure error // of the next append
+	broken  error // of every wait, until a new leadership
+	waiters []chan struct{}
+	appends int
+}
+
+// AppendRecords appends a batch as the leader of epoch.
+func (l *Log) AppendRecords(b record.Batch, epoch int32) (int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if epoch != l.epoch {
+		return 0, kerr.NotLeaderForPartition
+	}
+	if err := l.failure; err != nil {
+		l.failure = nil
+		return 0, err
+	}
+	b.Stamp(l.end, epoch)
+	l.batches = append(l.batches, b)
+	l.end = b.NextOffset()
+	l.appends++
+	if !l.held {
+		l.commit()
+	}
+	return l.end, nil
+}
+
+// Wait waits for everything below end to be committed under epoch.
+func (l *Log) Wait(ctx context.Context, end int64, epoch int32) error {
+	for {
+		l.mu.Lock()
+		err, done := l.broken, l.hw >= end
+		if epoch != l.epoch {
+			err = kerr.NotLeaderForPartition
+		}
+		if err != nil || done {
+			l.mu.Unlock()
+			return err
+		}
+		woken := make(chan struct{})
+		l.waiters = append(l.waiters, woken)
+		l.mu.Unlock()
+		select {
+		case <-woken:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// ReadLog reads the batches from the one that holds from on.
+func (l *Log) ReadLog(from int64, maxBytes int) ([]byte, int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var bytes []byte
+	next := from
+	for _, b := range l.batches {
+		if b.NextOffset() <= from {
+			continue
+		}
+		if len(bytes) > 0 && len(bytes)+len(b) > maxBytes {
+			break
+		}
+		bytes = append(bytes, b...)
+		next = b.NextOffset()
+	}
+	return bytes, next, nil
+}
+
+// Hold holds back commits until Commit.
+func (l *Log) Hold() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = true
+}
+
+// Commit commits what has been appended, and from now on at once.
+func (l *Log) Commit() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = false
+	l.commit()
+}
+
+func (l *Log) commit() {
+	l.hw = l.end
+	l.wake()
+}
+
+func (l *Log) wake() {
+	for _, w := range l.waiters {
+		close(w)
+	}
+	l.waiters = nil
+}
+
+// FailAppend makes the next append fail with err.
+func (l *Log) FailAppend(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failure = err
+}
+
+// FailCommits makes every wait fail with err, nil for no longer.
+func (l *Log) FailCommits(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = err
+	l.wake()
+}
+
+// Lead begins a leadership: what was appended and not committed is lost, as when
+// another replica was elected meanwhile, unless keep is set.
+func (l *Log) Lead(epoch int32, keep bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.epoch, l.broken = epoch, nil
+	if !keep {
+		l.batches = slices.DeleteFunc(l.batches, func(b record.Batch) bool { return b.NextOffset() > l.hw })
+		l.end = l.hw
+	}
+	l.commit()
+}
+
+// Put appends a batch past any rule, as another leader would have.
+func (l *Log) Put(b record.Batch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b.Stamp(l.end, l.epoch)
+	l.batches = append(l.batches, b)
+	l.end = b.NextOffset()
+	l.commit()
+}
+
+// Clone is a log of its own with the same batches.
+func (l *Log) Clone() *Log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return &Log{batches: slices.Clone(l.batches), end: l.end, hw: l.hw, epoch: l.epoch}
+}
+
+// Appends is how many batches were appended by AppendRecords.
+func (l *Log) Appends() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.appends
+}
+
+// End is the log end.
+func (l *Log) End() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.end
+}
