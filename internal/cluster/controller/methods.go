@@ -57,7 +57,11 @@ func (s *Service) RegisterBroker(ctx context.Context, r Registration) (epoch int
 // fenced when it asks for it, and emptied of leaders before it shuts down.
 func (s *Service) Heartbeat(ctx context.Context, h Heartbeat) (HeartbeatResult, error) {
 	return decideOne(ctx, s, func(st State) (HeartbeatResult, []metadata.Record, error) {
-		return st.Heartbeat(h)
+		r, recs, err := st.Heartbeat(h)
+		if err == nil { // under the lock: it is part of the decision
+			s.heard[h.ID] = contact{h.Epoch, st.Now}
+		}
+		return r, recs, err
 	})
 }
 

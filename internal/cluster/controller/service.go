@@ -44,7 +44,14 @@ type Service struct {
 	term    int64      // the term in which this node leads, -1 if it does not
 	image   *metadata.Image
 	last    Wait // for the newest proposal of the term
+	heard   map[int32]contact
 	leading chan struct{}
+}
+
+// contact is when a broker was heard of last in this term.
+type contact struct {
+	epoch int64
+	at    time.Time
 }
 
 // New returns a service that refuses everything until Lead.
@@ -52,6 +59,7 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Rules.defaults()
 	return &Service{o: o, term: -1, leading: make(chan struct{})}
 }
 
@@ -61,6 +69,7 @@ func (s *Service) Lead(term int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.term, s.image, s.last = term, s.o.Feed.Image(), nil
+	s.heard = map[int32]contact{}
 	close(s.leading)
 	s.o.Log.Info("controller leads", "node", s.o.Node, "term", term)
 }
@@ -112,6 +121,10 @@ func order[T any](s *Service, decision func(State) (T, []metadata.Record)) (answ
 		return answer, nil, kerr.NotController
 	}
 	st := State{Image: s.image, Rules: s.o.Rules, Rand: s.o.Rand, Now: time.Now()}
+	st.Heard = func(id int32, epoch int64) bool {
+		c, ok := s.heard[id]
+		return ok && c.epoch == epoch && st.Now.Sub(c.at) < s.o.Rules.SessionTimeout
+	}
 	answer, recs := decision(st)
 	if len(recs) == 0 {
 		return answer, s.last, nil

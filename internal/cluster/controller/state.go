@@ -1,8 +1,12 @@
 package controller
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -10,11 +14,15 @@ import (
 
 // State is what a decision is made on. Its methods change nothing: they return the
 // answer and the records that would make it true, which must be applied together.
+// Every partition is changed at most once by the records of one decision.
 type State struct {
 	Image *metadata.Image
 	Rules Rules
 	Rand  *rand.Rand
 	Now   time.Time
+	// Heard reports whether the broker has been heard of lately in that epoch. Default:
+	// it has not.
+	Heard func(id int32, epoch int64) bool
 }
 
 // Rules are the node's settings that decisions depend on. Zero means Kafka's default.
@@ -22,19 +30,57 @@ type Rules struct {
 	Partitions        int32 // num.partitions; default 1
 	ReplicationFactor int16 // default.replication.factor; default 1
 	MaxPartitions     int   // new partitions of one request; default 10,000
-	// Features are the levels that this release supports, by name.
-	Features map[string]metadata.FeatureRange
+	// SessionTimeout is how long a broker is taken for alive after a heartbeat; default
+	// 9 s (broker.session.timeout.ms).
+	SessionTimeout time.Duration
+	// Features are the levels that this release supports. Default: Features.
+	Features []metadata.FeatureRange
 	// ValidateConfigs says what is wrong with the configs of a resource as they would
 	// be. Default: nothing is.
 	ValidateConfigs func(r metadata.Resource, configs map[string]string) error
 	// ListConfig reports whether a config is a list, to which OpAppend and OpSubtract
 	// apply, and its value where none is set. Default: none is.
 	ListConfig func(t metadata.ResourceType, key string) (value string, ok bool)
-	// MinISR is min.insync.replicas of a topic with these configs. Default: 1.
-	MinISR func(configs map[string]string) int
-	// Unclean is unclean.leader.election.enable of a topic with these configs. Default:
-	// false.
-	Unclean func(configs map[string]string) bool
+	// MinISR is min.insync.replicas as it applies to a topic. Default: 1.
+	MinISR func(m *metadata.Image, topic string) int
+	// Unclean is unclean.leader.election.enable as it applies to a topic. Default: false.
+	Unclean func(m *metadata.Image, topic string) bool
+}
+
+func (r *Rules) defaults() {
+	if r.Partitions == 0 {
+		r.Partitions = 1
+	}
+	if r.ReplicationFactor == 0 {
+		r.ReplicationFactor = 1
+	}
+	if r.MaxPartitions == 0 {
+		r.MaxPartitions = 10_000
+	}
+	if r.SessionTimeout == 0 {
+		r.SessionTimeout = 9 * time.Second
+	}
+	if r.Features == nil {
+		r.Features = Features
+	}
+	if r.ValidateConfigs == nil {
+		r.ValidateConfigs = func(metadata.Resource, map[string]string) error { return nil }
+	}
+	if r.ListConfig == nil {
+		r.ListConfig = func(metadata.ResourceType, string) (string, bool) { return "", false }
+	}
+	if r.MinISR == nil {
+		r.MinISR = func(*metadata.Image, string) int { return 1 }
+	}
+	if r.Unclean == nil {
+		r.Unclean = func(*metadata.Image, string) bool { return false }
+	}
+}
+
+// NewState returns a state with the defaults filled in.
+func NewState(m *metadata.Image, r Rules, rng *rand.Rand, now time.Time) State {
+	r.defaults()
+	return State{Image: m, Rules: r, Rand: rng, Now: now, Heard: func(int32, int64) bool { return false }}
 }
 
 func (s State) newID() model.ID {
@@ -43,4 +89,47 @@ func (s State) newID() model.ID {
 			b[i] = byte(s.Rand.Uint32())
 		}
 	})
+}
+
+// active reports whether a broker may lead and follow.
+func (s State) active(id int32) bool {
+	b, ok := s.Image.Broker(id)
+	return ok && b.Active()
+}
+
+func (s State) activeOf(ids []int32) []int32 {
+	return slices.DeleteFunc(slices.Clone(ids), func(id int32) bool { return !s.active(id) })
+}
+
+// broker finds a broker in the registration that it claims to have.
+func (s State) broker(id int32, epoch int64) (*metadata.Broker, error) {
+	b, ok := s.Image.Broker(id)
+	if !ok {
+		return nil, explainf(kerr.StaleBrokerEpoch, "No broker registration found for broker id %d", id)
+	}
+	if b.Epoch != epoch {
+		return nil, explainf(kerr.StaleBrokerEpoch, "Expected broker epoch %d, but got broker epoch %d", b.Epoch, epoch)
+	}
+	return b, nil
+}
+
+// directory is where a replica goes when nobody has said: the only log folder of its
+// broker, or none yet.
+func (s State) directory(id int32) model.ID {
+	if b, ok := s.Image.Broker(id); ok && len(b.LogDirs) == 1 {
+		return b.LogDirs[0]
+	}
+	return model.ID{}
+}
+
+func (s State) directories(ids []int32) []model.ID {
+	dirs := make([]model.ID, len(ids))
+	for i, id := range ids {
+		dirs[i] = s.directory(id)
+	}
+	return dirs
+}
+
+func explainf(err *kerr.Error, format string, args ...any) error {
+	return model.Explain(err, fmt.Sprintf(format, args...))
 }

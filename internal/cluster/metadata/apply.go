@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -80,6 +81,9 @@ func (a *applier) addTopic(r AddTopic) error {
 	a.open[t.ID] = t
 	a.topics = a.topics.put(t.Name, t)
 	a.names = a.names.put(t.ID, t.Name)
+	if strings.ContainsAny(t.Name, "._") {
+		a.unified = a.unified.put(unify(t.Name), t.Name)
+	}
 	return nil
 }
 
@@ -90,6 +94,9 @@ func (a *applier) removeTopic(id model.ID) error {
 	}
 	a.topics = a.topics.remove(t.Name)
 	a.names = a.names.remove(id)
+	if strings.ContainsAny(t.Name, "._") {
+		a.unified = a.unified.remove(unify(t.Name))
+	}
 	a.configs = a.configs.remove(Resource{TopicResource, t.Name})
 	a.partitions -= len(t.Partitions)
 	return nil

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -21,6 +22,7 @@ type Image struct {
 
 	topics     tree[byName, string, *Topic]
 	names      tree[byID, model.ID, string]
+	unified    tree[byName, string, string] // names with '.' or '_', by their unified form
 	brokers    tree[byNumber, int32, *Broker]
 	configs    tree[byResource, Resource, map[string]string]
 	features   tree[byName, string, int16]
@@ -41,6 +43,18 @@ func (m *Image) TopicByID(id model.ID) (*Topic, bool) {
 	}
 	return m.topics.get(name)
 }
+
+// Collision finds a topic whose name differs from name only in '.' and '_', which
+// metric names cannot tell apart.
+func (m *Image) Collision(name string) (other string, ok bool) {
+	if !strings.ContainsAny(name, "._") {
+		return "", false
+	}
+	other, ok = m.unified.get(unify(name))
+	return other, ok
+}
+
+func unify(name string) string { return strings.ReplaceAll(name, ".", "_") }
 
 // Partition finds a partition of a topic by name.
 func (m *Image) Partition(topic string, number int32) (*Topic, *Partition, bool) {

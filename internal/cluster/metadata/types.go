@@ -51,7 +51,8 @@ func (p *Partition) Preferred() int32 {
 	return p.Replicas[0]
 }
 
-func (p *Partition) equal(q *Partition) bool {
+// Equal reports whether two partitions are the same in every field.
+func (p *Partition) Equal(q *Partition) bool {
 	return p.Leader == q.Leader && p.LeaderEpoch == q.LeaderEpoch &&
 		p.PartitionEpoch == q.PartitionEpoch && p.Recovery == q.Recovery &&
 		slices.Equal(p.Replicas, q.Replicas) && slices.Equal(p.ISR, q.ISR) &&

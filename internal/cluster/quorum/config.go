@@ -44,7 +44,7 @@ type Config struct {
 	ElectionTicks int           // default 10
 	SnapshotBytes int64         // log bytes after which a snapshot is taken; default 4 MiB
 	SegmentBytes  int64         // a log file is closed at this size; default 4 MiB
-	MaxEntryBytes int           // default 8 MiB
+	MaxEntryBytes int           // default 64 MiB
 	Rand          func() uint64 // salts the checksums of log files; required
 	Log           *slog.Logger  // default: discards
 }
@@ -92,7 +92,7 @@ func (c *Config) defaults() {
 	c.ElectionTicks = cmp.Or(c.ElectionTicks, 10)
 	c.SnapshotBytes = cmp.Or(c.SnapshotBytes, 4<<20)
 	c.SegmentBytes = cmp.Or(c.SegmentBytes, 4<<20)
-	c.MaxEntryBytes = cmp.Or(c.MaxEntryBytes, 8<<20)
+	c.MaxEntryBytes = cmp.Or(c.MaxEntryBytes, 64<<20)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

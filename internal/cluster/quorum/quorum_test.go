@@ -227,7 +227,7 @@ func TestWrongTermIsRefused(t *testing.T) {
 		if _, err := q.Begin(term, nil)(t.Context()); err == nil {
 			t.Error("an empty entry was taken")
 		}
-		if _, err := q.Begin(term, make([]byte, 9<<20))(t.Context()); !errors.Is(err, kerr.PolicyViolation) {
+		if _, err := q.Begin(term, make([]byte, 65<<20))(t.Context()); !errors.Is(err, kerr.PolicyViolation) {
 			t.Errorf("a large entry: %v", err)
 		}
 		if err := stop(); err != nil {
