@@ -1,0 +1,49 @@
+# Odradek: few targets, each documented. `make help` lists them.
+export CGO_ENABLED := 0
+GO ?= go
+
+.PHONY: help build test race check lint vuln cross generate conformance kafka-diff crash fuzz bench
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+build: ## build ./odradek, one static binary
+	$(GO) build -trimpath -o odradek ./cmd/odradek
+
+test: ## the tests that need Go alone (this is what the README names)
+	$(GO) test ./...
+
+race: ## the same under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+check: lint vuln cross ## everything that reads the code without running it
+
+lint: ## gofmt, vet and staticcheck, pinned in go.mod
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w'; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+
+vuln: ## govulncheck, pinned in go.mod (needs its database from the network; says so if it cannot)
+	./scripts/vuln
+
+cross: ## build for every platform that we release
+	./scripts/cross
+
+generate: ## write again what is generated: schema tables, docs/CONFIG.md, docs/COMPATIBILITY.md
+	$(GO) generate ./...
+
+conformance: ## real clients in six languages against a node (needs Java, Maven, Node, Python, kcat; says what it lacks)
+	./conformance/run
+
+kafka-diff: ## the same scenarios against Apache Kafka, and how the answers differ (needs Java and Maven)
+	./conformance/run --peer kafka
+
+crash: ## kill -9 under load, 100 times, with a fresh client's check each
+	$(GO) test -count=1 -run TestKillNine ./conformance/crash -kills=100 -timeout 30m -v
+
+fuzz: ## every fuzz target for a few seconds (FUZZTIME=10s)
+	./scripts/fuzz
+
+bench: ## micro-benchmarks beside the code, and odradek bench against a node of its own
+	$(GO) test -run '^$$' -bench . -benchtime 200ms ./...
+	$(GO) run ./cmd/odradek bench
