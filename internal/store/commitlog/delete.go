@@ -1,0 +1,191 @@
+package commitlog
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/odradek/odradek/internal/base/failpoint"
+)
+
+var _ = failpoint.Register("commitlog.delete.before_rename", "commitlog.delete.after_rename")
+
+// doomedFile is a file that bears the suffix .deleted and is removed when its time has
+// come.
+type doomedFile struct {
+	name string
+	at   time.Time
+}
+
+// doom renames the files of a segment that is no longer part of the log and makes that
+// durable, so that segments vanish in the order in which they are doomed. The lock
+// writing is held.
+func (l *Log) doom(s *segment, delay time.Duration) error {
+	l.mu.Lock()
+	s.gone = true
+	l.mu.Unlock()
+	failpoint.Hit("commitlog.delete.before_rename", l.fs)
+	at := time.Now().Add(delay)
+	for _, ext := range segmentExts {
+		name := l.path(s.base, ext)
+		err := l.fs.Rename(name, name+deletedSuffix)
+		if errors.Is(err, fs.ErrNotExist) && ext != logExt {
+			continue
+		}
+		if err != nil {
+			return l.fail("rename "+name, err)
+		}
+		l.doomed = append(l.doomed, doomedFile{name + deletedSuffix, at})
+	}
+	if err := l.fs.SyncDir(l.dir); err != nil {
+		return l.fail("sync folder", err)
+	}
+	failpoint.Hit("commitlog.delete.after_rename", l.fs)
+	return s.close()
+}
+
+// dropSegments dooms the segments from number i on, the newest first, so that what a
+// crash leaves is a prefix of the log. The lock writing is held.
+func (l *Log) dropSegments(i int) error {
+	for n := len(l.segs) - 1; n >= i; n-- {
+		s := l.segs[n]
+		l.mu.Lock()
+		l.segs = l.segs[:n:n]
+		clear(l.hints[:])
+		l.mu.Unlock()
+		if err := l.doom(s, 0); err != nil {
+			return err
+		}
+	}
+	return l.removeDoomed(time.Now())
+}
+
+// removeDoomed removes the files whose time has come.
+func (l *Log) removeDoomed(now time.Time) error {
+	var later []doomedFile
+	var errs []error
+	for _, d := range l.doomed {
+		if d.at.After(now) {
+			later = append(later, d)
+			continue
+		}
+		if err := l.fs.Remove(d.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+			later = append(later, d)
+		}
+	}
+	l.doomed = later
+	return storageError(errors.Join(errs...))
+}
+
+func (s *segment) close() error {
+	return errors.Join(s.log.close(), s.off.file.close(), s.tim.file.close())
+}
+
+// closeFiles closes what is open.
+func (l *Log) closeFiles() error {
+	var errs []error
+	for _, s := range l.segs {
+		errs = append(errs, s.close())
+	}
+	return errors.Join(errs...)
+}
+
+// CloseIdle closes the files that were not used since the last call and gives back
+// memory; all is opened again when it is needed. It also removes files whose
+// file.delete.delay.ms has passed.
+func (l *Log) CloseIdle(now time.Time) error {
+	l.writing.lock()
+	defer l.writing.unlock()
+	if l.closed {
+		return nil
+	}
+	errs := []error{l.removeDoomed(now)}
+	for _, s := range l.segs {
+		if s.log.open.Load() != nil && !s.log.used.Load() && len(s.off.tail)+len(s.tim.tail) > 0 {
+			l.flushed(l.flushTails(s))
+		}
+		errs = append(errs, s.log.closeIdle(), s.off.file.closeIdle(), s.tim.file.closeIdle())
+	}
+	return storageError(errors.Join(errs...))
+}
+
+// flushTails writes the indexes' tails and gives their memory back.
+func (l *Log) flushTails(s *segment) error {
+	for _, f := range []struct {
+		x   *index
+		ext string
+	}{{&s.off, indexExt}, {&s.tim, timeIndexExt}} {
+		if err := f.x.flush(&l.mu, l.fs, l.path(s.base, f.ext)); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		f.x.tail = nil
+		l.mu.Unlock()
+	}
+	return nil
+}
+
+// Close makes everything durable, indexes and producers' state too, so that the next
+// Open may be told that it was clean. If it returns an error the log is closed but not
+// clean.
+func (l *Log) Close() error {
+	l.syncing.lock()
+	defer l.syncing.unlock()
+	l.writing.lock()
+	defer l.writing.unlock()
+	if l.closed {
+		return nil
+	}
+	err := l.leaveClean()
+	l.closed = true
+	return errors.Join(err, storageError(l.closeFiles()))
+}
+
+func (l *Log) leaveClean() error {
+	if err := l.failed.Load(); err != nil {
+		return *err
+	}
+	if !l.changed && l.recovery == l.end && !l.dirDirty && !l.epochsDirty {
+		return nil
+	}
+	s := l.active()
+	l.mu.Lock()
+	s.noteTime()
+	l.mu.Unlock()
+	if err := errors.Join(l.trimIndexes(s), l.takeSnapshot()); err != nil {
+		return err
+	}
+	if err := l.syncIndexes(s); err != nil {
+		return l.fail("sync", err)
+	}
+	l.dirDirty = true // the indexes' names
+	end, err := l.sync()
+	if err == nil && l.recovery < end {
+		err = errors.New("leader epochs are not saved")
+	}
+	return err
+}
+
+// Delete closes the log and removes its folder. Slices that are being sent stay
+// readable. What a crash leaves of it has a name that ends in -delete, as Kafka's has.
+func (l *Log) Delete() error {
+	l.syncing.lock()
+	defer l.syncing.unlock()
+	l.writing.lock()
+	defer l.writing.unlock()
+	l.closed = true
+	l.mu.Lock()
+	for _, s := range l.segs {
+		s.gone = true
+	}
+	l.mu.Unlock()
+	err := l.closeFiles()
+	gone := fmt.Sprintf("%s.%x-delete", filepath.Clean(l.dir), l.id.Topic[:])
+	if rerr := l.fs.Rename(l.dir, gone); rerr != nil {
+		gone = l.dir
+	}
+	return storageError(errors.Join(err, l.fs.RemoveAll(gone), l.fs.SyncDir(filepath.Dir(l.dir))))
+}

@@ -1,0 +1,166 @@
+package commitlog
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/proto/model"
+)
+
+// Open opens the log of a folder, or makes an empty one. After a clean close it reads
+// names, sizes and the end of the newest index; otherwise it also checks every batch
+// from the recovery point on, and cuts the log at the first that is not whole.
+// It returns an error that wraps kerr.KafkaStorageError if the disk fails.
+func Open(o Options) (*Log, error) {
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	l := &Log{
+		fs: o.FS, dir: o.Dir, id: o.ID, rand: o.Rand, logger: o.Log,
+		name:    model.TopicPartition{Topic: o.Topic, Partition: o.ID.Partition}.String(),
+		syncing: newGate(), writing: newGate(),
+		firstDirty: o.FirstDirty,
+	}
+	l.SetConfig(o.Config)
+	if err := l.open(o); err != nil {
+		l.closeFiles()
+		return nil, fmt.Errorf("open log of %s in %s: %w", l.name, o.Dir, err)
+	}
+	return l, nil
+}
+
+func (l *Log) open(o Options) error {
+	entries, err := l.readDir()
+	if err != nil {
+		return storageError(err)
+	}
+	if entries, err = l.finishSwaps(entries); err != nil {
+		return storageError(err)
+	}
+	if err := l.adopt(entries); err != nil {
+		return storageError(err)
+	}
+	if err := l.checkMetadata(); err != nil {
+		return err
+	}
+	found, err := l.loadEpochs()
+	if err != nil {
+		return err
+	}
+	return l.recover(o, found)
+}
+
+// readDir lists the folder, which it makes if it is missing.
+func (l *Log) readDir() ([]fs.DirEntry, error) {
+	entries, err := l.fs.ReadDir(l.dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return entries, err
+	}
+	l.dirDirty, l.parentDirty = true, true
+	return nil, l.fs.MkdirAll(l.dir, 0o755)
+}
+
+// adopt takes the segments and snapshots that the folder has, and removes what a crash
+// left: files that were being deleted or written, indexes without their log.
+func (l *Log) adopt(entries []fs.DirEntry) error {
+	logs := map[int64]bool{}
+	for _, e := range entries {
+		base, ext, ok := parseName(e.Name())
+		if !ok || ext != logExt {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		s := newSegment(base)
+		s.size, s.jitter = info.Size(), l.drawJitter()
+		l.segs, logs[base] = append(l.segs, s), true
+	}
+	slices.SortFunc(l.segs, func(a, b *segment) int { return int(min(1, max(-1, a.base-b.base))) })
+	for i := 1; i < len(l.segs); i++ {
+		l.segs[i-1].next = l.segs[i].base
+	}
+	for _, e := range entries {
+		if err := l.adoptOther(e.Name(), logs); err != nil {
+			return err
+		}
+	}
+	slices.Sort(l.producers.snapshots)
+	return nil
+}
+
+func (l *Log) adoptOther(name string, logs map[int64]bool) error {
+	base, ext, ok := parseName(name)
+	leftover := strings.HasSuffix(name, deletedSuffix) || strings.HasSuffix(name, cleanedSuffix) ||
+		strings.HasSuffix(name, swapSuffix) || strings.HasSuffix(name, ".tmp")
+	orphan := ok && !logs[base] && (ext == indexExt || ext == timeIndexExt || ext == txnIndexExt)
+	switch {
+	case leftover || orphan:
+		return l.fs.Remove(filepath.Join(l.dir, name))
+	case ok && ext == snapshotExt:
+		l.producers.snapshots = append(l.producers.snapshots, base)
+	}
+	return nil
+}
+
+// checkMetadata compares the topic id with that of partition.metadata, which it writes
+// if it is missing. The first Sync makes it durable: a file that cannot be read belongs
+// to a log of which nothing was.
+func (l *Log) checkMetadata() error {
+	name := filepath.Join(l.dir, metadataName)
+	b, err := vfs.ReadFile(l.fs, name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return storageError(err)
+	}
+	id, perr := parseMetadata(string(b))
+	switch {
+	case err == nil && perr == nil && id == l.id.Topic:
+		return nil
+	case err == nil && perr == nil && !l.id.Topic.IsZero():
+		return fmt.Errorf("%w: the folder is of topic id %s, wanted %s", ErrTopicID, id, l.id.Topic)
+	case l.id.Topic.IsZero():
+		return nil
+	}
+	l.dirDirty, l.metadataDirty = true, true
+	return storageError(l.writeFile(name, metadataText(l.id.Topic), false))
+}
+
+// writeFile writes a small file anew. Unless it is synced, a crash may leave any part
+// of it.
+func (l *Log) writeFile(name string, data []byte, sync bool) error {
+	f, err := l.fs.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err = f.WriteAt(data, 0); err == nil && sync {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// ErrTopicID is wrapped by the error of opening another topic's folder.
+var ErrTopicID = errors.New("topic id does not match")
+
+func metadataText(id model.ID) []byte {
+	return fmt.Appendf(nil, "version: 0\ntopic_id: %s", id)
+}
+
+func parseMetadata(text string) (model.ID, error) {
+	var id model.ID
+	version, topic, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	if version != "version: 0" {
+		return id, fmt.Errorf("first line %q, want version: 0", version)
+	}
+	value, ok := strings.CutPrefix(topic, "topic_id: ")
+	if !ok {
+		return id, fmt.Errorf("second line %q has no topic id", topic)
+	}
+	return model.ParseID(strings.TrimSpace(value))
+}

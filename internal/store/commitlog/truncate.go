@@ -1,0 +1,243 @@
+package commitlog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/odradek/odradek/internal/base/failpoint"
+	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+var _ = failpoint.Register("commitlog.truncate.before_cut", "commitlog.truncate.after_cut")
+
+// TruncateTo removes all batches that end at or above offset; see End for where the log
+// ends then: at offset, or before it if a batch held it. The cut is durable when
+// TruncateTo returns. The recovery point falls with the end: the host must write its
+// checkpoint before anything is appended, or a crash would not check what is.
+func (l *Log) TruncateTo(offset int64) error {
+	l.syncing.lock()
+	defer l.syncing.unlock()
+	l.writing.lock()
+	defer l.writing.unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	return l.truncateTo(offset)
+}
+
+func (l *Log) truncateTo(offset int64) error {
+	if offset >= l.end {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.setEpochs(l.epochs.before(offset))
+		return nil
+	}
+	if offset < l.segs[0].base {
+		return l.restartAt(max(0, offset))
+	}
+	l.changed = true
+	i := holding(l.segs, offset)
+	s := l.segs[i]
+	if err := l.loadLocked(s); err != nil {
+		return err
+	}
+	if err := l.dropSegments(i + 1); err != nil {
+		return err
+	}
+	if err := l.cutSegment(s, offset); err != nil {
+		return l.fail("truncate", err)
+	}
+	return l.reloadProducers()
+}
+
+// cutSegment removes the batches that end at or above offset from the last segment.
+func (l *Log) cutSegment(s *segment, offset int64) error {
+	h, err := l.acquire(s)
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	start, err := l.trusted(s, h, offset-1-s.base)
+	if err != nil {
+		return err
+	}
+	pos, next, err := lastBefore(h, start, s.size, s.base, offset)
+	if err != nil {
+		return l.readError(s, err)
+	}
+	l.mu.Lock()
+	clear(l.hints[:])
+	s.size = pos
+	l.end = next
+	l.start, l.recovery, l.firstDirty = min(l.start, next), min(l.recovery, next), min(l.firstDirty, next)
+	l.setEpochs(l.epochs.before(next))
+	l.mu.Unlock()
+	failpoint.Hit("commitlog.truncate.before_cut", l.fs)
+	if err := h.Truncate(pos); err != nil {
+		return err
+	}
+	if err := h.Datasync(); err != nil {
+		return err
+	}
+	failpoint.Hit("commitlog.truncate.after_cut", l.fs)
+	sc := newScanner(h, start, pos)
+	defer sc.close()
+	if err := l.scanTail(s, &sc, scanNothing); err != nil {
+		return err
+	}
+	if s.next < next {
+		panic(fmt.Sprintf("bug: %s ends at %d after a cut at %d", h.Name(), s.next, next))
+	}
+	return nil
+}
+
+// lastBefore returns where the batches that end below offset end, scanning from start.
+func lastBefore(h *handle, start, size, base, offset int64) (pos, next int64, err error) {
+	sc := newScanner(h, start, size)
+	defer sc.close()
+	next = base
+	for {
+		b, n, err := sc.header()
+		if err == io.EOF || err == nil && b.LastOffset() >= offset {
+			return sc.pos, next, nil
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		next = b.NextOffset()
+		sc.skip(n)
+	}
+}
+
+// TruncateFullyAndStartAt makes the log empty, to begin at offset. The word about the
+// recovery point at TruncateTo holds.
+func (l *Log) TruncateFullyAndStartAt(offset int64) error {
+	l.syncing.lock()
+	defer l.syncing.unlock()
+	l.writing.lock()
+	defer l.writing.unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	return l.restartAt(offset)
+}
+
+// AdvanceStart raises the log start offset, below which nothing is read any more; it
+// does nothing if it is there already. Retain deletes what lies below.
+// It returns kerr.OffsetOutOfRange beyond the log end.
+func (l *Log) AdvanceStart(offset int64) error {
+	l.writing.lock()
+	defer l.writing.unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if offset > l.end {
+		return kerr.OffsetOutOfRange
+	}
+	if offset > l.start {
+		l.advanceStart(offset)
+	}
+	return nil
+}
+
+// advanceStart is AdvanceStart with mu held.
+func (l *Log) advanceStart(offset int64) {
+	l.start = offset
+	l.setEpochs(l.epochs.from(offset))
+	l.firstDirty = max(l.firstDirty, offset)
+}
+
+// Replay appends what a journal kept of appends to this log, after a crash. base is the
+// log end before the append. What is below the recovery point or equal to what is there
+// is skipped; where it differs the log is cut and takes the journal's bytes.
+// It returns ErrUnexpectedOffset wrapped if the log ends before base.
+func (l *Log) Replay(base int64, batches []byte) error {
+	l.syncing.lock()
+	defer l.syncing.unlock()
+	l.writing.lock()
+	defer l.writing.unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	for len(batches) > 0 {
+		b, rest, err := record.Split(batches)
+		if err != nil {
+			return fmt.Errorf("replay: %w: %w", kerr.CorruptMessage, err)
+		}
+		if b.NextOffset() > l.recovery {
+			break
+		}
+		base, batches = max(base, b.NextOffset()), rest
+	}
+	if len(batches) == 0 {
+		return nil
+	}
+	if base > l.end {
+		return fmt.Errorf("replay of [%d, …), log ends at %d: %w", base, l.end, ErrUnexpectedOffset)
+	}
+	batches, err := l.skipEqual(batches)
+	if err != nil || len(batches) == 0 {
+		return err
+	}
+	if first := record.Batch(batches).BaseOffset(); first < l.end {
+		if err := l.truncateTo(first); err != nil {
+			return err
+		}
+	}
+	_, err = l.appendAsIs(batches)
+	return err
+}
+
+// skipEqual returns the batches from the first on that the log does not have. The lock
+// writing is held.
+func (l *Log) skipEqual(batches []byte) ([]byte, error) {
+	for len(batches) > 0 {
+		b, rest, err := record.Split(batches)
+		if err != nil {
+			return nil, fmt.Errorf("replay: %w: %w", kerr.CorruptMessage, err)
+		}
+		if b.BaseOffset() >= l.end {
+			break
+		}
+		same, err := l.holds(b)
+		if err != nil {
+			return nil, err
+		}
+		if !same {
+			break
+		}
+		batches = rest
+	}
+	return batches, nil
+}
+
+// holds reports whether the log has exactly this batch.
+func (l *Log) holds(b record.Batch) (bool, error) {
+	for _, s := range l.segs[holding(l.segs, b.BaseOffset()):] {
+		if err := l.loadLocked(s); err != nil {
+			return false, err
+		}
+	}
+	from := max(b.BaseOffset(), l.start)
+	s, seg, err := l.read(from, b.NextOffset(), len(b), false)
+	if errors.Is(err, errIndex) {
+		if err := l.reindexLocked(seg, "an entry leads to no batch"); err != nil {
+			return false, err
+		}
+		s, _, err = l.read(from, b.NextOffset(), len(b), false)
+	}
+	if err != nil {
+		return false, err
+	}
+	defer s.Release()
+	if s.Len != len(b) {
+		return false, nil
+	}
+	there, err := s.ReadAll(nil)
+	return bytes.Equal(there, b), err
+}
