@@ -34,6 +34,9 @@ func earlier(a, b time.Time) time.Time {
 // arm sets the deadline unless an earlier one is set already.
 func (rd *reader) arm() error {
 	d := rd.due(rd.now)
+	if rd.now.Before(rd.looked) { // nothing has come since: remind has set it
+		return nil
+	}
 	if !rd.deadline.IsZero() && !d.Before(rd.deadline) {
 		return nil
 	}
@@ -58,8 +61,18 @@ func (rd *reader) remind(now time.Time) error {
 	if !next.After(now) { // an answer is pending: look again after as long
 		next = now.Add(l.MaxIdle)
 	}
-	rd.deadline = next
+	rd.deadline, rd.looked = next, now
 	return c.nc.SetReadDeadline(next)
+}
+
+// resume sets the clock of the client going again before a read: that nothing was
+// read while the reader served or waited is not its fault.
+func (rd *reader) resume() {
+	now := time.Now()
+	if !rd.frameAt.IsZero() {
+		rd.frameAt = rd.frameAt.Add(now.Sub(rd.now))
+	}
+	rd.now = now
 }
 
 // tooSlow reports whether an unfinished frame of which n bytes have come drags on.

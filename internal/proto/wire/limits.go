@@ -25,7 +25,7 @@ type Limits struct {
 	// handshake included: 10 s.
 	AuthTimeout time.Duration
 	// FrameTimeout is how long the bytes of a frame that has begun may pause: 30 s.
-	// A frame must also come at 4 KiB a second on average after that time.
+	// A frame must also come at 1 KiB a second on average after that time.
 	FrameTimeout time.Duration
 	// Sendfile is the least length in bytes of a file part that is handed to the
 	// kernel instead of being read and written, where the connection can: never.
@@ -36,7 +36,7 @@ const (
 	kib = 1 << 10
 	mib = 1 << 20
 
-	slowestFrame = 4 * kib // bytes a second
+	slowestFrame = 1 * kib // bytes a second
 )
 
 func (l Limits) withDefaults() Limits {

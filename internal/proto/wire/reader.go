@@ -26,8 +26,9 @@ type reader struct {
 	chunk *pool.Buf
 	r, w  int // unread: chunk.B[r:w]
 
-	now      time.Time // when the last byte came
+	now      time.Time // when the last byte came, or reading began again
 	deadline time.Time // that the connection has, or zero
+	looked   time.Time // when the last deadline passed
 	frameAt  time.Time // when the unfinished frame began, or zero
 }
 
@@ -85,6 +86,7 @@ func (rd *reader) fill(need int) error {
 		return err
 	}
 	rd.makeRoom(need)
+	rd.resume()
 	if rd.r == rd.w {
 		rd.frameAt = time.Time{}
 	} else if rd.frameAt.IsZero() {
@@ -186,12 +188,14 @@ func (rd *reader) body(r *Request, size int) (_ *pool.Buf, err error) {
 	if err := rd.c.flushIfIdle(); err != nil {
 		return nil, err
 	}
+	rd.resume()
 	for n < size {
 		if n == step {
 			next := min(size, 4*step)
 			if err := rd.c.srv.Budget.grow(rd.c.ctx, &r.hold, next-step); err != nil {
 				return nil, err
 			}
+			rd.resume()
 			buf, step = regrow(buf, n, next), next
 		}
 		m, err := rd.read(buf.B[n:step])

@@ -3,23 +3,23 @@
 package wire
 
 var schemas = [...]*Schema{
-	0: {Key: 0, Name: "Produce", Min: 3, Max: 13, FlexibleFrom: 9, Unstable: false, body: &structure{cost: 64, least: "\f\f\f\f\f\f\t\t\t\t\t", fields: []field{
+	0: {Key: 0, Name: "Produce", Min: 3, Max: 13, FlexibleFrom: 9, Unstable: false, body: &structure{cost: 80, least: "\f\f\f\f\f\f\t\t\t\t\t", fields: []field{
 		{name: "TransactionalId", kind: kindString, in: versions{3, 13}, null: versions{3, 13}, tagged: never},
 		{name: "Acks", kind: kind2, in: versions{0, 13}, null: never, tagged: never},
 		{name: "TimeoutMs", kind: kind4, in: versions{0, 13}, null: never, tagged: never},
-		{name: "TopicData", kind: kindArray, in: versions{0, 13}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x06\x06\x06\x06\x03\x03\x03\x03\x12", fields: []field{
+		{name: "TopicData", kind: kindArray, in: versions{0, 13}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 80, least: "\x06\x06\x06\x06\x06\x06\x03\x03\x03\x03\x12", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 12}, null: never, tagged: never},
 			{name: "TopicId", kind: kind16, in: versions{13, 13}, null: never, tagged: never},
-			{name: "PartitionData", kind: kindArray, in: versions{0, 13}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\b\b\b\b\b\b\x06\x06\x06\x06\x06", fields: []field{
+			{name: "PartitionData", kind: kindArray, in: versions{0, 13}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\b\b\b\b\b\b\x06\x06\x06\x06\x06", fields: []field{
 				{name: "Index", kind: kind4, in: versions{0, 13}, null: never, tagged: never},
 				{name: "Records", kind: kindBytes, in: versions{0, 13}, null: versions{0, 13}, tagged: never},
 			}}},
 		}}},
 	}}},
-	1: {Key: 1, Name: "Fetch", Min: 4, Max: 18, FlexibleFrom: 12, Unstable: false, body: &structure{cost: 168, least: "\x15\x15\x15!!!!#\x1d\x1d\x1d\x19\x19\x19\x19", fields: []field{
+	1: {Key: 1, Name: "Fetch", Min: 4, Max: 18, FlexibleFrom: 12, Unstable: false, body: &structure{cost: 200, least: "\x15\x15\x15!!!!#\x1d\x1d\x1d\x19\x19\x19\x19", fields: []field{
 		{name: "ClusterId", kind: kindString, in: versions{12, 18}, null: versions{12, 18}, tagged: versions{12, 18}, tag: 0},
 		{name: "ReplicaId", kind: kind4, in: versions{0, 14}, null: never, tagged: never},
-		{name: "ReplicaState", kind: kindStructure, in: versions{15, 18}, null: never, tagged: versions{15, 18}, tag: 1, sub: &structure{cost: 24, least: "\x00\x00\x00\x00\x00\x00\x00\x00\x01\x01\x01\r\r\r\r", fields: []field{
+		{name: "ReplicaState", kind: kindStructure, in: versions{15, 18}, null: never, tagged: versions{15, 18}, tag: 1, sub: &structure{cost: 40, least: "\x00\x00\x00\x00\x00\x00\x00\x00\x01\x01\x01\r\r\r\r", fields: []field{
 			{name: "ReplicaId", kind: kind4, in: versions{15, 18}, null: never, tagged: never},
 			{name: "ReplicaEpoch", kind: kind8, in: versions{15, 18}, null: never, tagged: never},
 		}}},
@@ -29,10 +29,10 @@ var schemas = [...]*Schema{
 		{name: "IsolationLevel", kind: kind1, in: versions{4, 18}, null: never, tagged: never},
 		{name: "SessionId", kind: kind4, in: versions{7, 18}, null: never, tagged: never},
 		{name: "SessionEpoch", kind: kind4, in: versions{7, 18}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 18}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x06\x06\x06\x06\x06\x06\x03\x12\x12\x12\x12\x12\x12", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 18}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 80, least: "\x06\x06\x06\x06\x06\x06\x06\x06\x03\x12\x12\x12\x12\x12\x12", fields: []field{
 			{name: "Topic", kind: kindString, in: versions{0, 12}, null: never, tagged: never},
 			{name: "TopicId", kind: kind16, in: versions{13, 18}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 18}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 80, least: "\x10\x18\x18\x18\x18\x1c\x1c\x1c!!!!!!!", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 18}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 96, least: "\x10\x18\x18\x18\x18\x1c\x1c\x1c!!!!!!!", fields: []field{
 				{name: "Partition", kind: kind4, in: versions{0, 18}, null: never, tagged: never},
 				{name: "CurrentLeaderEpoch", kind: kind4, in: versions{9, 18}, null: never, tagged: never},
 				{name: "FetchOffset", kind: kind8, in: versions{0, 18}, null: never, tagged: never},
@@ -43,19 +43,19 @@ var schemas = [...]*Schema{
 				{name: "HighWatermark", kind: kind8, in: versions{18, 18}, null: never, tagged: versions{18, 18}, tag: 1},
 			}}},
 		}}},
-		{name: "ForgottenTopicsData", kind: kindArray, in: versions{7, 18}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x00\x00\x00\x06\x06\x06\x06\x06\x03\x12\x12\x12\x12\x12\x12", fields: []field{
+		{name: "ForgottenTopicsData", kind: kindArray, in: versions{7, 18}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 80, least: "\x00\x00\x00\x06\x06\x06\x06\x06\x03\x12\x12\x12\x12\x12\x12", fields: []field{
 			{name: "Topic", kind: kindString, in: versions{7, 12}, null: never, tagged: never},
 			{name: "TopicId", kind: kind16, in: versions{13, 18}, null: never, tagged: never},
 			{name: "Partitions", kind: kindArray, in: versions{7, 18}, null: never, tagged: never, elem: kind4},
 		}}},
 		{name: "RackId", kind: kindString, in: versions{11, 18}, null: never, tagged: never},
 	}}},
-	2: {Key: 2, Name: "ListOffsets", Min: 1, Max: 11, FlexibleFrom: 6, Unstable: false, body: &structure{cost: 56, least: "\b\t\t\t\t\a\a\a\a\v\v", fields: []field{
+	2: {Key: 2, Name: "ListOffsets", Min: 1, Max: 11, FlexibleFrom: 6, Unstable: false, body: &structure{cost: 72, least: "\b\t\t\t\t\a\a\a\a\v\v", fields: []field{
 		{name: "ReplicaId", kind: kind4, in: versions{0, 11}, null: never, tagged: never},
 		{name: "IsolationLevel", kind: kind1, in: versions{2, 11}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 11}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x06\x06\x06\x06\x03\x03\x03\x03\x03\x03", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 11}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x06\x06\x06\x03\x03\x03\x03\x03\x03", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 11}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 11}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 32, least: "\f\f\f\x10\x10\x11\x11\x11\x11\x11\x11", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 11}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\f\f\f\x10\x10\x11\x11\x11\x11\x11\x11", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 11}, null: never, tagged: never},
 				{name: "CurrentLeaderEpoch", kind: kind4, in: versions{4, 11}, null: never, tagged: never},
 				{name: "Timestamp", kind: kind8, in: versions{0, 11}, null: never, tagged: never},
@@ -63,8 +63,8 @@ var schemas = [...]*Schema{
 		}}},
 		{name: "TimeoutMs", kind: kind4, in: versions{10, 11}, null: never, tagged: never},
 	}}},
-	3: {Key: 3, Name: "Metadata", Min: 0, Max: 13, FlexibleFrom: 9, Unstable: false, body: &structure{cost: 56, least: "\x04\x04\x04\x04\x05\x05\x05\x05\a\x05\x05\x04\x04\x04", fields: []field{
-		{name: "Topics", kind: kindArray, in: versions{0, 13}, null: versions{1, 13}, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x12\x12\x12\x12", fields: []field{
+	3: {Key: 3, Name: "Metadata", Min: 0, Max: 13, FlexibleFrom: 9, Unstable: false, body: &structure{cost: 72, least: "\x04\x04\x04\x04\x05\x05\x05\x05\a\x05\x05\x04\x04\x04", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 13}, null: versions{1, 13}, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x12\x12\x12\x12", fields: []field{
 			{name: "TopicId", kind: kind16, in: versions{10, 13}, null: never, tagged: never},
 			{name: "Name", kind: kindString, in: versions{0, 13}, null: versions{10, 13}, tagged: never},
 		}}},
@@ -72,16 +72,16 @@ var schemas = [...]*Schema{
 		{name: "IncludeClusterAuthorizedOperations", kind: kind1, in: versions{8, 10}, null: never, tagged: never},
 		{name: "IncludeTopicAuthorizedOperations", kind: kind1, in: versions{8, 13}, null: never, tagged: never},
 	}}},
-	8: {Key: 8, Name: "OffsetCommit", Min: 2, Max: 10, FlexibleFrom: 8, Unstable: false, body: &structure{cost: 96, least: "\x14\x14\x14\f\f\x0e\t\t\t", fields: []field{
+	8: {Key: 8, Name: "OffsetCommit", Min: 2, Max: 10, FlexibleFrom: 8, Unstable: false, body: &structure{cost: 112, least: "\x14\x14\x14\f\f\x0e\t\t\t", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 10}, null: never, tagged: never},
 		{name: "GenerationIdOrMemberEpoch", kind: kind4, in: versions{1, 10}, null: never, tagged: never},
 		{name: "MemberId", kind: kindString, in: versions{1, 10}, null: never, tagged: never},
 		{name: "GroupInstanceId", kind: kindString, in: versions{7, 10}, null: versions{7, 10}, tagged: never},
 		{name: "RetentionTimeMs", kind: kind8, in: versions{2, 4}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 10}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x06\x06\x06\x06\x03\x03\x12", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 10}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 80, least: "\x06\x06\x06\x06\x06\x06\x03\x03\x12", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 9}, null: never, tagged: never},
 			{name: "TopicId", kind: kind16, in: versions{10, 10}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 10}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x0e\x0e\x0e\x0e\x12\x12\x12\x12\x12", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 10}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x0e\x0e\x0e\x0e\x12\x12\x12\x12\x12", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 10}, null: never, tagged: never},
 				{name: "CommittedOffset", kind: kind8, in: versions{0, 10}, null: never, tagged: never},
 				{name: "CommittedLeaderEpoch", kind: kind4, in: versions{6, 10}, null: never, tagged: never},
@@ -89,17 +89,17 @@ var schemas = [...]*Schema{
 			}}},
 		}}},
 	}}},
-	9: {Key: 9, Name: "OffsetFetch", Min: 1, Max: 10, FlexibleFrom: 6, Unstable: false, body: &structure{cost: 80, least: "\x06\x06\x06\x06\x06\x03\x04\x03\x03\x03", fields: []field{
+	9: {Key: 9, Name: "OffsetFetch", Min: 1, Max: 10, FlexibleFrom: 6, Unstable: false, body: &structure{cost: 96, least: "\x06\x06\x06\x06\x06\x03\x04\x03\x03\x03", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 7}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 7}, null: versions{2, 7}, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x06\x06\x06\x06\x03\x03\x01\x01\x01", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 7}, null: versions{2, 7}, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x06\x06\x06\x03\x03\x01\x01\x01", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 7}, null: never, tagged: never},
 			{name: "PartitionIndexes", kind: kindArray, in: versions{0, 7}, null: never, tagged: never, elem: kind4},
 		}}},
-		{name: "Groups", kind: kindArray, in: versions{8, 10}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\x00\x00\x00\x00\x00\x01\x01\x03\b\b", fields: []field{
+		{name: "Groups", kind: kindArray, in: versions{8, 10}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 88, least: "\x00\x00\x00\x00\x00\x01\x01\x03\b\b", fields: []field{
 			{name: "GroupId", kind: kindString, in: versions{8, 10}, null: never, tagged: never},
 			{name: "MemberId", kind: kindString, in: versions{9, 10}, null: versions{9, 10}, tagged: never},
 			{name: "MemberEpoch", kind: kind4, in: versions{9, 10}, null: never, tagged: never},
-			{name: "Topics", kind: kindArray, in: versions{8, 10}, null: versions{8, 10}, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x00\x00\x00\x00\x00\x01\x01\x03\x03\x12", fields: []field{
+			{name: "Topics", kind: kindArray, in: versions{8, 10}, null: versions{8, 10}, tagged: never, elem: kindStructure, sub: &structure{cost: 80, least: "\x00\x00\x00\x00\x00\x01\x01\x03\x03\x12", fields: []field{
 				{name: "Name", kind: kindString, in: versions{8, 9}, null: never, tagged: never},
 				{name: "TopicId", kind: kind16, in: versions{10, 10}, null: never, tagged: never},
 				{name: "PartitionIndexes", kind: kindArray, in: versions{8, 10}, null: never, tagged: never, elem: kind4},
@@ -107,76 +107,76 @@ var schemas = [...]*Schema{
 		}}},
 		{name: "RequireStable", kind: kind1, in: versions{7, 10}, null: never, tagged: never},
 	}}},
-	10: {Key: 10, Name: "FindCoordinator", Min: 0, Max: 6, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 56, least: "\x02\x03\x03\x03\x03\x03\x03", fields: []field{
+	10: {Key: 10, Name: "FindCoordinator", Min: 0, Max: 6, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 72, least: "\x02\x03\x03\x03\x03\x03\x03", fields: []field{
 		{name: "Key", kind: kindString, in: versions{0, 3}, null: never, tagged: never},
 		{name: "KeyType", kind: kind1, in: versions{1, 6}, null: never, tagged: never},
 		{name: "CoordinatorKeys", kind: kindArray, in: versions{4, 6}, null: never, tagged: never, elem: kindString},
 	}}},
-	11: {Key: 11, Name: "JoinGroup", Min: 0, Max: 9, FlexibleFrom: 6, Unstable: false, body: &structure{cost: 128, least: "\x0e\x12\x12\x12\x12\x14\x0e\x0e\x0f\x0f", fields: []field{
+	11: {Key: 11, Name: "JoinGroup", Min: 0, Max: 9, FlexibleFrom: 6, Unstable: false, body: &structure{cost: 144, least: "\x0e\x12\x12\x12\x12\x14\x0e\x0e\x0f\x0f", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 9}, null: never, tagged: never},
 		{name: "SessionTimeoutMs", kind: kind4, in: versions{0, 9}, null: never, tagged: never},
 		{name: "RebalanceTimeoutMs", kind: kind4, in: versions{1, 9}, null: never, tagged: never},
 		{name: "MemberId", kind: kindString, in: versions{0, 9}, null: never, tagged: never},
 		{name: "GroupInstanceId", kind: kindString, in: versions{5, 9}, null: versions{5, 9}, tagged: never},
 		{name: "ProtocolType", kind: kindString, in: versions{0, 9}, null: never, tagged: never},
-		{name: "Protocols", kind: kindArray, in: versions{0, 9}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x06\x06\x06\x06\x06\x03\x03\x03\x03", fields: []field{
+		{name: "Protocols", kind: kindArray, in: versions{0, 9}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x06\x06\x06\x06\x03\x03\x03\x03", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 9}, null: never, tagged: never},
 			{name: "Metadata", kind: kindBytes, in: versions{0, 9}, null: never, tagged: never},
 		}}},
 		{name: "Reason", kind: kindString, in: versions{8, 9}, null: versions{8, 9}, tagged: never},
 	}}},
-	12: {Key: 12, Name: "Heartbeat", Min: 0, Max: 4, FlexibleFrom: 4, Unstable: false, body: &structure{cost: 64, least: "\b\b\b\n\b", fields: []field{
+	12: {Key: 12, Name: "Heartbeat", Min: 0, Max: 4, FlexibleFrom: 4, Unstable: false, body: &structure{cost: 80, least: "\b\b\b\n\b", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 4}, null: never, tagged: never},
 		{name: "GenerationId", kind: kind4, in: versions{0, 4}, null: never, tagged: never},
 		{name: "MemberId", kind: kindString, in: versions{0, 4}, null: never, tagged: never},
 		{name: "GroupInstanceId", kind: kindString, in: versions{3, 4}, null: versions{3, 4}, tagged: never},
 	}}},
-	13: {Key: 13, Name: "LeaveGroup", Min: 0, Max: 5, FlexibleFrom: 4, Unstable: false, body: &structure{cost: 64, least: "\x04\x04\x04\x06\x03\x03", fields: []field{
+	13: {Key: 13, Name: "LeaveGroup", Min: 0, Max: 5, FlexibleFrom: 4, Unstable: false, body: &structure{cost: 80, least: "\x04\x04\x04\x06\x03\x03", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 5}, null: never, tagged: never},
 		{name: "MemberId", kind: kindString, in: versions{0, 2}, null: never, tagged: never},
-		{name: "Members", kind: kindArray, in: versions{3, 5}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x00\x00\x00\x04\x03\x04", fields: []field{
+		{name: "Members", kind: kindArray, in: versions{3, 5}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\x00\x00\x00\x04\x03\x04", fields: []field{
 			{name: "MemberId", kind: kindString, in: versions{3, 5}, null: never, tagged: never},
 			{name: "GroupInstanceId", kind: kindString, in: versions{3, 5}, null: versions{3, 5}, tagged: never},
 			{name: "Reason", kind: kindString, in: versions{5, 5}, null: versions{5, 5}, tagged: never},
 		}}},
 	}}},
-	14: {Key: 14, Name: "SyncGroup", Min: 0, Max: 5, FlexibleFrom: 4, Unstable: false, body: &structure{cost: 120, least: "\f\f\f\x0e\t\v", fields: []field{
+	14: {Key: 14, Name: "SyncGroup", Min: 0, Max: 5, FlexibleFrom: 4, Unstable: false, body: &structure{cost: 136, least: "\f\f\f\x0e\t\v", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 5}, null: never, tagged: never},
 		{name: "GenerationId", kind: kind4, in: versions{0, 5}, null: never, tagged: never},
 		{name: "MemberId", kind: kindString, in: versions{0, 5}, null: never, tagged: never},
 		{name: "GroupInstanceId", kind: kindString, in: versions{3, 5}, null: versions{3, 5}, tagged: never},
 		{name: "ProtocolType", kind: kindString, in: versions{5, 5}, null: versions{5, 5}, tagged: never},
 		{name: "ProtocolName", kind: kindString, in: versions{5, 5}, null: versions{5, 5}, tagged: never},
-		{name: "Assignments", kind: kindArray, in: versions{0, 5}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x06\x06\x06\x03\x03", fields: []field{
+		{name: "Assignments", kind: kindArray, in: versions{0, 5}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x06\x06\x03\x03", fields: []field{
 			{name: "MemberId", kind: kindString, in: versions{0, 5}, null: never, tagged: never},
 			{name: "Assignment", kind: kindBytes, in: versions{0, 5}, null: never, tagged: never},
 		}}},
 	}}},
-	15: {Key: 15, Name: "DescribeGroups", Min: 0, Max: 6, FlexibleFrom: 5, Unstable: false, body: &structure{cost: 40, least: "\x04\x04\x04\x05\x05\x03\x03", fields: []field{
+	15: {Key: 15, Name: "DescribeGroups", Min: 0, Max: 6, FlexibleFrom: 5, Unstable: false, body: &structure{cost: 56, least: "\x04\x04\x04\x05\x05\x03\x03", fields: []field{
 		{name: "Groups", kind: kindArray, in: versions{0, 6}, null: never, tagged: never, elem: kindString},
 		{name: "IncludeAuthorizedOperations", kind: kind1, in: versions{3, 6}, null: never, tagged: never},
 	}}},
-	16: {Key: 16, Name: "ListGroups", Min: 0, Max: 5, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 56, least: "\x00\x00\x00\x01\x02\x03", fields: []field{
+	16: {Key: 16, Name: "ListGroups", Min: 0, Max: 5, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 72, least: "\x00\x00\x00\x01\x02\x03", fields: []field{
 		{name: "StatesFilter", kind: kindArray, in: versions{4, 5}, null: never, tagged: never, elem: kindString},
 		{name: "TypesFilter", kind: kindArray, in: versions{5, 5}, null: never, tagged: never, elem: kindString},
 	}}},
-	17: {Key: 17, Name: "SaslHandshake", Min: 0, Max: 1, FlexibleFrom: 32767, Unstable: false, body: &structure{cost: 24, least: "\x02\x02", fields: []field{
+	17: {Key: 17, Name: "SaslHandshake", Min: 0, Max: 1, FlexibleFrom: 32767, Unstable: false, body: &structure{cost: 40, least: "\x02\x02", fields: []field{
 		{name: "Mechanism", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
 	}}},
-	18: {Key: 18, Name: "ApiVersions", Min: 0, Max: 4, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 40, least: "\x00\x00\x00\x03\x03", fields: []field{
+	18: {Key: 18, Name: "ApiVersions", Min: 0, Max: 4, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 56, least: "\x00\x00\x00\x03\x03", fields: []field{
 		{name: "ClientSoftwareName", kind: kindString, in: versions{3, 4}, null: never, tagged: never},
 		{name: "ClientSoftwareVersion", kind: kindString, in: versions{3, 4}, null: never, tagged: never},
 	}}},
-	19: {Key: 19, Name: "CreateTopics", Min: 2, Max: 7, FlexibleFrom: 5, Unstable: false, body: &structure{cost: 48, least: "\t\t\t\a\a\a", fields: []field{
-		{name: "Topics", kind: kindArray, in: versions{0, 7}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 88, least: "\x10\x10\x10\n\n\n", fields: []field{
+	19: {Key: 19, Name: "CreateTopics", Min: 2, Max: 7, FlexibleFrom: 5, Unstable: false, body: &structure{cost: 64, least: "\t\t\t\a\a\a", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 7}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 104, least: "\x10\x10\x10\n\n\n", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 7}, null: never, tagged: never},
 			{name: "NumPartitions", kind: kind4, in: versions{0, 7}, null: never, tagged: never},
 			{name: "ReplicationFactor", kind: kind2, in: versions{0, 7}, null: never, tagged: never},
-			{name: "Assignments", kind: kindArray, in: versions{0, 7}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\b\b\b\x06\x06\x06", fields: []field{
+			{name: "Assignments", kind: kindArray, in: versions{0, 7}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\b\b\b\x06\x06\x06", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 7}, null: never, tagged: never},
 				{name: "BrokerIds", kind: kindArray, in: versions{0, 7}, null: never, tagged: never, elem: kind4},
 			}}},
-			{name: "Configs", kind: kindArray, in: versions{0, 7}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x04\x04\x04\x03\x03\x03", fields: []field{
+			{name: "Configs", kind: kindArray, in: versions{0, 7}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x04\x04\x04\x03\x03\x03", fields: []field{
 				{name: "Name", kind: kindString, in: versions{0, 7}, null: never, tagged: never},
 				{name: "Value", kind: kindString, in: versions{0, 7}, null: versions{0, 7}, tagged: never},
 			}}},
@@ -184,25 +184,25 @@ var schemas = [...]*Schema{
 		{name: "timeoutMs", kind: kind4, in: versions{0, 7}, null: never, tagged: never},
 		{name: "validateOnly", kind: kind1, in: versions{1, 7}, null: never, tagged: never},
 	}}},
-	20: {Key: 20, Name: "DeleteTopics", Min: 1, Max: 6, FlexibleFrom: 4, Unstable: false, body: &structure{cost: 64, least: "\b\b\b\x06\x06\x06", fields: []field{
-		{name: "Topics", kind: kindArray, in: versions{6, 6}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x00\x00\x00\x01\x01\x12", fields: []field{
+	20: {Key: 20, Name: "DeleteTopics", Min: 1, Max: 6, FlexibleFrom: 4, Unstable: false, body: &structure{cost: 80, least: "\b\b\b\x06\x06\x06", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{6, 6}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x00\x00\x00\x01\x01\x12", fields: []field{
 			{name: "Name", kind: kindString, in: versions{6, 6}, null: versions{6, 6}, tagged: never},
 			{name: "TopicId", kind: kind16, in: versions{6, 6}, null: never, tagged: never},
 		}}},
 		{name: "TopicNames", kind: kindArray, in: versions{0, 5}, null: never, tagged: never, elem: kindString},
 		{name: "TimeoutMs", kind: kind4, in: versions{0, 6}, null: never, tagged: never},
 	}}},
-	21: {Key: 21, Name: "DeleteRecords", Min: 0, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 40, least: "\b\b\x06", fields: []field{
-		{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x06\x03", fields: []field{
+	21: {Key: 21, Name: "DeleteRecords", Min: 0, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 56, least: "\b\b\x06", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x03", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 2}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 24, least: "\f\f\r", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\f\f\r", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 2}, null: never, tagged: never},
 				{name: "Offset", kind: kind8, in: versions{0, 2}, null: never, tagged: never},
 			}}},
 		}}},
 		{name: "TimeoutMs", kind: kind4, in: versions{0, 2}, null: never, tagged: never},
 	}}},
-	22: {Key: 22, Name: "InitProducerId", Min: 0, Max: 6, FlexibleFrom: 2, Unstable: true, body: &structure{cost: 64, least: "\x06\x06\x06\x10\x10\x10\x12", fields: []field{
+	22: {Key: 22, Name: "InitProducerId", Min: 0, Max: 6, FlexibleFrom: 2, Unstable: true, body: &structure{cost: 80, least: "\x06\x06\x06\x10\x10\x10\x12", fields: []field{
 		{name: "TransactionalId", kind: kindString, in: versions{0, 6}, null: versions{0, 6}, tagged: never},
 		{name: "TransactionTimeoutMs", kind: kind4, in: versions{0, 6}, null: never, tagged: never},
 		{name: "ProducerId", kind: kind8, in: versions{3, 6}, null: never, tagged: never},
@@ -210,24 +210,24 @@ var schemas = [...]*Schema{
 		{name: "Enable2Pc", kind: kind1, in: versions{6, 6}, null: never, tagged: never},
 		{name: "KeepPreparedTxn", kind: kind1, in: versions{6, 6}, null: never, tagged: never},
 	}}},
-	23: {Key: 23, Name: "OffsetForLeaderEpoch", Min: 2, Max: 4, FlexibleFrom: 4, Unstable: false, body: &structure{cost: 40, least: "\x04\b\x06", fields: []field{
+	23: {Key: 23, Name: "OffsetForLeaderEpoch", Min: 2, Max: 4, FlexibleFrom: 4, Unstable: false, body: &structure{cost: 56, least: "\x04\b\x06", fields: []field{
 		{name: "ReplicaId", kind: kind4, in: versions{3, 4}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 4}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x06\x03", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 4}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x03", fields: []field{
 			{name: "Topic", kind: kindString, in: versions{0, 4}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 4}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 32, least: "\f\f\r", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 4}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\f\f\r", fields: []field{
 				{name: "Partition", kind: kind4, in: versions{0, 4}, null: never, tagged: never},
 				{name: "CurrentLeaderEpoch", kind: kind4, in: versions{2, 4}, null: never, tagged: never},
 				{name: "LeaderEpoch", kind: kind4, in: versions{0, 4}, null: never, tagged: never},
 			}}},
 		}}},
 	}}},
-	24: {Key: 24, Name: "AddPartitionsToTxn", Min: 0, Max: 5, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 88, least: "\x10\x10\x10\r\x02\x02", fields: []field{
-		{name: "Transactions", kind: kindArray, in: versions{4, 5}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\x00\x00\x00\x01\x0e\x0e", fields: []field{
+	24: {Key: 24, Name: "AddPartitionsToTxn", Min: 0, Max: 5, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 104, least: "\x10\x10\x10\r\x02\x02", fields: []field{
+		{name: "Transactions", kind: kindArray, in: versions{4, 5}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 88, least: "\x00\x00\x00\x01\x0e\x0e", fields: []field{
 			{name: "TransactionalId", kind: kindString, in: versions{4, 5}, null: never, tagged: never},
 			{name: "ProducerId", kind: kind8, in: versions{4, 5}, null: never, tagged: never},
 			{name: "ProducerEpoch", kind: kind2, in: versions{4, 5}, null: never, tagged: never},
 			{name: "VerifyOnly", kind: kind1, in: versions{4, 5}, null: never, tagged: never},
-			{name: "Topics", kind: kindArray, in: versions{4, 5}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x06\x06\x03\x03\x03", fields: []field{
+			{name: "Topics", kind: kindArray, in: versions{4, 5}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x06\x03\x03\x03", fields: []field{
 				{name: "Name", kind: kindString, in: versions{0, 5}, null: never, tagged: never},
 				{name: "Partitions", kind: kindArray, in: versions{0, 5}, null: never, tagged: never, elem: kind4},
 			}}},
@@ -235,29 +235,29 @@ var schemas = [...]*Schema{
 		{name: "V3AndBelowTransactionalId", kind: kindString, in: versions{0, 3}, null: never, tagged: never},
 		{name: "V3AndBelowProducerId", kind: kind8, in: versions{0, 3}, null: never, tagged: never},
 		{name: "V3AndBelowProducerEpoch", kind: kind2, in: versions{0, 3}, null: never, tagged: never},
-		{name: "V3AndBelowTopics", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x06\x06\x03\x03\x03", fields: []field{
+		{name: "V3AndBelowTopics", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x06\x03\x03\x03", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 5}, null: never, tagged: never},
 			{name: "Partitions", kind: kindArray, in: versions{0, 5}, null: never, tagged: never, elem: kind4},
 		}}},
 	}}},
-	25: {Key: 25, Name: "AddOffsetsToTxn", Min: 0, Max: 4, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 56, least: "\x0e\x0e\x0e\r\r", fields: []field{
+	25: {Key: 25, Name: "AddOffsetsToTxn", Min: 0, Max: 4, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 72, least: "\x0e\x0e\x0e\r\r", fields: []field{
 		{name: "TransactionalId", kind: kindString, in: versions{0, 4}, null: never, tagged: never},
 		{name: "ProducerId", kind: kind8, in: versions{0, 4}, null: never, tagged: never},
 		{name: "ProducerEpoch", kind: kind2, in: versions{0, 4}, null: never, tagged: never},
 		{name: "GroupId", kind: kindString, in: versions{0, 4}, null: never, tagged: never},
 	}}},
-	26: {Key: 26, Name: "EndTxn", Min: 0, Max: 5, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 48, least: "\r\r\r\r\r\r", fields: []field{
+	26: {Key: 26, Name: "EndTxn", Min: 0, Max: 5, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 64, least: "\r\r\r\r\r\r", fields: []field{
 		{name: "TransactionalId", kind: kindString, in: versions{0, 5}, null: never, tagged: never},
 		{name: "ProducerId", kind: kind8, in: versions{0, 5}, null: never, tagged: never},
 		{name: "ProducerEpoch", kind: kind2, in: versions{0, 5}, null: never, tagged: never},
 		{name: "Committed", kind: kind1, in: versions{0, 5}, null: never, tagged: never},
 	}}},
-	27: {Key: 27, Name: "WriteTxnMarkers", Min: 1, Max: 2, FlexibleFrom: 1, Unstable: false, body: &structure{cost: 32, least: "\x02\x02", fields: []field{
-		{name: "Markers", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\x11\x12", fields: []field{
+	27: {Key: 27, Name: "WriteTxnMarkers", Min: 1, Max: 2, FlexibleFrom: 1, Unstable: false, body: &structure{cost: 48, least: "\x02\x02", fields: []field{
+		{name: "Markers", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 88, least: "\x11\x12", fields: []field{
 			{name: "ProducerId", kind: kind8, in: versions{0, 2}, null: never, tagged: never},
 			{name: "ProducerEpoch", kind: kind2, in: versions{0, 2}, null: never, tagged: never},
 			{name: "TransactionResult", kind: kind1, in: versions{0, 2}, null: never, tagged: never},
-			{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03\x03", fields: []field{
+			{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03\x03", fields: []field{
 				{name: "Name", kind: kindString, in: versions{0, 2}, null: never, tagged: never},
 				{name: "PartitionIndexes", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kind4},
 			}}},
@@ -265,7 +265,7 @@ var schemas = [...]*Schema{
 			{name: "TransactionVersion", kind: kind1, in: versions{2, 2}, null: never, tagged: never},
 		}}},
 	}}},
-	28: {Key: 28, Name: "TxnOffsetCommit", Min: 0, Max: 5, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 120, least: "\x12\x12\x12\x14\x14\x14", fields: []field{
+	28: {Key: 28, Name: "TxnOffsetCommit", Min: 0, Max: 5, FlexibleFrom: 3, Unstable: false, body: &structure{cost: 136, least: "\x12\x12\x12\x14\x14\x14", fields: []field{
 		{name: "TransactionalId", kind: kindString, in: versions{0, 5}, null: never, tagged: never},
 		{name: "GroupId", kind: kindString, in: versions{0, 5}, null: never, tagged: never},
 		{name: "ProducerId", kind: kind8, in: versions{0, 5}, null: never, tagged: never},
@@ -273,9 +273,9 @@ var schemas = [...]*Schema{
 		{name: "GenerationId", kind: kind4, in: versions{3, 5}, null: never, tagged: never},
 		{name: "MemberId", kind: kindString, in: versions{3, 5}, null: never, tagged: never},
 		{name: "GroupInstanceId", kind: kindString, in: versions{3, 5}, null: versions{3, 5}, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 5}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x06\x06\x03\x03\x03", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 5}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x06\x03\x03\x03", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 5}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 5}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x0e\x0e\x12\x12\x12\x12", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 5}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x0e\x0e\x12\x12\x12\x12", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 5}, null: never, tagged: never},
 				{name: "CommittedOffset", kind: kind8, in: versions{0, 5}, null: never, tagged: never},
 				{name: "CommittedLeaderEpoch", kind: kind4, in: versions{2, 5}, null: never, tagged: never},
@@ -283,7 +283,7 @@ var schemas = [...]*Schema{
 			}}},
 		}}},
 	}}},
-	29: {Key: 29, Name: "DescribeAcls", Min: 1, Max: 3, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 88, least: "\n\b\b", fields: []field{
+	29: {Key: 29, Name: "DescribeAcls", Min: 1, Max: 3, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 104, least: "\n\b\b", fields: []field{
 		{name: "ResourceTypeFilter", kind: kind1, in: versions{0, 3}, null: never, tagged: never},
 		{name: "ResourceNameFilter", kind: kindString, in: versions{0, 3}, null: versions{0, 3}, tagged: never},
 		{name: "PatternTypeFilter", kind: kind1, in: versions{1, 3}, null: never, tagged: never},
@@ -292,8 +292,8 @@ var schemas = [...]*Schema{
 		{name: "Operation", kind: kind1, in: versions{0, 3}, null: never, tagged: never},
 		{name: "PermissionType", kind: kind1, in: versions{0, 3}, null: never, tagged: never},
 	}}},
-	30: {Key: 30, Name: "CreateAcls", Min: 1, Max: 3, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 32, least: "\x04\x02\x02", fields: []field{
-		{name: "Creations", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 88, least: "\n\b\b", fields: []field{
+	30: {Key: 30, Name: "CreateAcls", Min: 1, Max: 3, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 48, least: "\x04\x02\x02", fields: []field{
+		{name: "Creations", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 104, least: "\n\b\b", fields: []field{
 			{name: "ResourceType", kind: kind1, in: versions{0, 3}, null: never, tagged: never},
 			{name: "ResourceName", kind: kindString, in: versions{0, 3}, null: never, tagged: never},
 			{name: "ResourcePatternType", kind: kind1, in: versions{1, 3}, null: never, tagged: never},
@@ -303,8 +303,8 @@ var schemas = [...]*Schema{
 			{name: "PermissionType", kind: kind1, in: versions{0, 3}, null: never, tagged: never},
 		}}},
 	}}},
-	31: {Key: 31, Name: "DeleteAcls", Min: 1, Max: 3, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 32, least: "\x04\x02\x02", fields: []field{
-		{name: "Filters", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 88, least: "\n\b\b", fields: []field{
+	31: {Key: 31, Name: "DeleteAcls", Min: 1, Max: 3, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 48, least: "\x04\x02\x02", fields: []field{
+		{name: "Filters", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 104, least: "\n\b\b", fields: []field{
 			{name: "ResourceTypeFilter", kind: kind1, in: versions{0, 3}, null: never, tagged: never},
 			{name: "ResourceNameFilter", kind: kindString, in: versions{0, 3}, null: versions{0, 3}, tagged: never},
 			{name: "PatternTypeFilter", kind: kind1, in: versions{1, 3}, null: never, tagged: never},
@@ -314,8 +314,8 @@ var schemas = [...]*Schema{
 			{name: "PermissionType", kind: kind1, in: versions{0, 3}, null: never, tagged: never},
 		}}},
 	}}},
-	32: {Key: 32, Name: "DescribeConfigs", Min: 1, Max: 4, FlexibleFrom: 4, Unstable: false, body: &structure{cost: 48, least: "\x05\x05\x06\x04", fields: []field{
-		{name: "Resources", kind: kindArray, in: versions{0, 4}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\a\a\a\x04", fields: []field{
+	32: {Key: 32, Name: "DescribeConfigs", Min: 1, Max: 4, FlexibleFrom: 4, Unstable: false, body: &structure{cost: 64, least: "\x05\x05\x06\x04", fields: []field{
+		{name: "Resources", kind: kindArray, in: versions{0, 4}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\a\a\a\x04", fields: []field{
 			{name: "ResourceType", kind: kind1, in: versions{0, 4}, null: never, tagged: never},
 			{name: "ResourceName", kind: kindString, in: versions{0, 4}, null: never, tagged: never},
 			{name: "ConfigurationKeys", kind: kindArray, in: versions{0, 4}, null: versions{0, 4}, tagged: never, elem: kindString},
@@ -323,85 +323,85 @@ var schemas = [...]*Schema{
 		{name: "IncludeSynonyms", kind: kind1, in: versions{1, 4}, null: never, tagged: never},
 		{name: "IncludeDocumentation", kind: kind1, in: versions{3, 4}, null: never, tagged: never},
 	}}},
-	33: {Key: 33, Name: "AlterConfigs", Min: 0, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 40, least: "\x05\x05\x03", fields: []field{
-		{name: "Resources", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\a\a\x04", fields: []field{
+	33: {Key: 33, Name: "AlterConfigs", Min: 0, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 56, least: "\x05\x05\x03", fields: []field{
+		{name: "Resources", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\a\a\x04", fields: []field{
 			{name: "ResourceType", kind: kind1, in: versions{0, 2}, null: never, tagged: never},
 			{name: "ResourceName", kind: kindString, in: versions{0, 2}, null: never, tagged: never},
-			{name: "Configs", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x04\x04\x03", fields: []field{
+			{name: "Configs", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x04\x04\x03", fields: []field{
 				{name: "Name", kind: kindString, in: versions{0, 2}, null: never, tagged: never},
 				{name: "Value", kind: kindString, in: versions{0, 2}, null: versions{0, 2}, tagged: never},
 			}}},
 		}}},
 		{name: "ValidateOnly", kind: kind1, in: versions{0, 2}, null: never, tagged: never},
 	}}},
-	34: {Key: 34, Name: "AlterReplicaLogDirs", Min: 1, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 32, least: "\x04\x02", fields: []field{
-		{name: "Dirs", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x03", fields: []field{
+	34: {Key: 34, Name: "AlterReplicaLogDirs", Min: 1, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 48, least: "\x04\x02", fields: []field{
+		{name: "Dirs", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x03", fields: []field{
 			{name: "Path", kind: kindString, in: versions{0, 2}, null: never, tagged: never},
-			{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x03", fields: []field{
+			{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x03", fields: []field{
 				{name: "Name", kind: kindString, in: versions{0, 2}, null: never, tagged: never},
 				{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kind4},
 			}}},
 		}}},
 	}}},
-	35: {Key: 35, Name: "DescribeLogDirs", Min: 1, Max: 4, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 32, least: "\x04\x02\x02\x02", fields: []field{
-		{name: "Topics", kind: kindArray, in: versions{0, 4}, null: versions{0, 4}, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x03\x03\x03", fields: []field{
+	35: {Key: 35, Name: "DescribeLogDirs", Min: 1, Max: 4, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 48, least: "\x04\x02\x02\x02", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 4}, null: versions{0, 4}, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x03\x03\x03", fields: []field{
 			{name: "Topic", kind: kindString, in: versions{0, 4}, null: never, tagged: never},
 			{name: "Partitions", kind: kindArray, in: versions{0, 4}, null: never, tagged: never, elem: kind4},
 		}}},
 	}}},
-	36: {Key: 36, Name: "SaslAuthenticate", Min: 0, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 32, least: "\x04\x04\x02", fields: []field{
+	36: {Key: 36, Name: "SaslAuthenticate", Min: 0, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 48, least: "\x04\x04\x02", fields: []field{
 		{name: "AuthBytes", kind: kindBytes, in: versions{0, 2}, null: never, tagged: never},
 	}}},
-	37: {Key: 37, Name: "CreatePartitions", Min: 0, Max: 3, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 48, least: "\t\t\a\a", fields: []field{
-		{name: "Topics", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\n\n\a\a", fields: []field{
+	37: {Key: 37, Name: "CreatePartitions", Min: 0, Max: 3, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 64, least: "\t\t\a\a", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\n\n\a\a", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 3}, null: never, tagged: never},
 			{name: "Count", kind: kind4, in: versions{0, 3}, null: never, tagged: never},
-			{name: "Assignments", kind: kindArray, in: versions{0, 3}, null: versions{0, 3}, tagged: never, elem: kindStructure, sub: &structure{cost: 32, least: "\x04\x04\x02\x02", fields: []field{
+			{name: "Assignments", kind: kindArray, in: versions{0, 3}, null: versions{0, 3}, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x04\x04\x02\x02", fields: []field{
 				{name: "BrokerIds", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kind4},
 			}}},
 		}}},
 		{name: "TimeoutMs", kind: kind4, in: versions{0, 3}, null: never, tagged: never},
 		{name: "ValidateOnly", kind: kind1, in: versions{0, 3}, null: never, tagged: never},
 	}}},
-	38: {Key: 38, Name: "CreateDelegationToken", Min: 1, Max: 3, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 72, least: "\f\n\f", fields: []field{
+	38: {Key: 38, Name: "CreateDelegationToken", Min: 1, Max: 3, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 88, least: "\f\n\f", fields: []field{
 		{name: "OwnerPrincipalType", kind: kindString, in: versions{3, 3}, null: versions{3, 3}, tagged: never},
 		{name: "OwnerPrincipalName", kind: kindString, in: versions{3, 3}, null: versions{3, 3}, tagged: never},
-		{name: "Renewers", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x04\x03\x03", fields: []field{
+		{name: "Renewers", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x04\x03\x03", fields: []field{
 			{name: "PrincipalType", kind: kindString, in: versions{0, 3}, null: never, tagged: never},
 			{name: "PrincipalName", kind: kindString, in: versions{0, 3}, null: never, tagged: never},
 		}}},
 		{name: "MaxLifetimeMs", kind: kind8, in: versions{0, 3}, null: never, tagged: never},
 	}}},
-	39: {Key: 39, Name: "RenewDelegationToken", Min: 1, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 40, least: "\f\n", fields: []field{
+	39: {Key: 39, Name: "RenewDelegationToken", Min: 1, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 56, least: "\f\n", fields: []field{
 		{name: "Hmac", kind: kindBytes, in: versions{0, 2}, null: never, tagged: never},
 		{name: "RenewPeriodMs", kind: kind8, in: versions{0, 2}, null: never, tagged: never},
 	}}},
-	40: {Key: 40, Name: "ExpireDelegationToken", Min: 1, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 40, least: "\f\n", fields: []field{
+	40: {Key: 40, Name: "ExpireDelegationToken", Min: 1, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 56, least: "\f\n", fields: []field{
 		{name: "Hmac", kind: kindBytes, in: versions{0, 2}, null: never, tagged: never},
 		{name: "ExpiryTimePeriodMs", kind: kind8, in: versions{0, 2}, null: never, tagged: never},
 	}}},
-	41: {Key: 41, Name: "DescribeDelegationToken", Min: 1, Max: 3, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 32, least: "\x04\x02\x02", fields: []field{
-		{name: "Owners", kind: kindArray, in: versions{0, 3}, null: versions{0, 3}, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x04\x03\x03", fields: []field{
+	41: {Key: 41, Name: "DescribeDelegationToken", Min: 1, Max: 3, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 48, least: "\x04\x02\x02", fields: []field{
+		{name: "Owners", kind: kindArray, in: versions{0, 3}, null: versions{0, 3}, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x04\x03\x03", fields: []field{
 			{name: "PrincipalType", kind: kindString, in: versions{0, 3}, null: never, tagged: never},
 			{name: "PrincipalName", kind: kindString, in: versions{0, 3}, null: never, tagged: never},
 		}}},
 	}}},
-	42: {Key: 42, Name: "DeleteGroups", Min: 0, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 32, least: "\x04\x04\x02", fields: []field{
+	42: {Key: 42, Name: "DeleteGroups", Min: 0, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 48, least: "\x04\x04\x02", fields: []field{
 		{name: "GroupsNames", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindString},
 	}}},
-	43: {Key: 43, Name: "ElectLeaders", Min: 0, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 48, least: "\b\t\a", fields: []field{
+	43: {Key: 43, Name: "ElectLeaders", Min: 0, Max: 2, FlexibleFrom: 2, Unstable: false, body: &structure{cost: 64, least: "\b\t\a", fields: []field{
 		{name: "ElectionType", kind: kind1, in: versions{1, 2}, null: never, tagged: never},
-		{name: "TopicPartitions", kind: kindArray, in: versions{0, 2}, null: versions{0, 2}, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x06\x03", fields: []field{
+		{name: "TopicPartitions", kind: kindArray, in: versions{0, 2}, null: versions{0, 2}, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06\x03", fields: []field{
 			{name: "Topic", kind: kindString, in: versions{0, 2}, null: never, tagged: never},
 			{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kind4},
 		}}},
 		{name: "TimeoutMs", kind: kind4, in: versions{0, 2}, null: never, tagged: never},
 	}}},
-	44: {Key: 44, Name: "IncrementalAlterConfigs", Min: 0, Max: 1, FlexibleFrom: 1, Unstable: false, body: &structure{cost: 40, least: "\x05\x03", fields: []field{
-		{name: "Resources", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\a\x04", fields: []field{
+	44: {Key: 44, Name: "IncrementalAlterConfigs", Min: 0, Max: 1, FlexibleFrom: 1, Unstable: false, body: &structure{cost: 56, least: "\x05\x03", fields: []field{
+		{name: "Resources", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\a\x04", fields: []field{
 			{name: "ResourceType", kind: kind1, in: versions{0, 1}, null: never, tagged: never},
 			{name: "ResourceName", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
-			{name: "Configs", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x05\x04", fields: []field{
+			{name: "Configs", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x05\x04", fields: []field{
 				{name: "Name", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
 				{name: "ConfigOperation", kind: kind1, in: versions{0, 1}, null: never, tagged: never},
 				{name: "Value", kind: kindString, in: versions{0, 1}, null: versions{0, 1}, tagged: never},
@@ -409,48 +409,48 @@ var schemas = [...]*Schema{
 		}}},
 		{name: "ValidateOnly", kind: kind1, in: versions{0, 1}, null: never, tagged: never},
 	}}},
-	45: {Key: 45, Name: "AlterPartitionReassignments", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x06\a", fields: []field{
+	45: {Key: 45, Name: "AlterPartitionReassignments", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\x06\a", fields: []field{
 		{name: "TimeoutMs", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 		{name: "AllowReplicationFactorChange", kind: kind1, in: versions{1, 1}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03\x03", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03\x03", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x06\x06", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x06\x06", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 				{name: "Replicas", kind: kindArray, in: versions{0, 1}, null: versions{0, 1}, tagged: never, elem: kind4},
 			}}},
 		}}},
 	}}},
-	46: {Key: 46, Name: "ListPartitionReassignments", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 40, least: "\x06", fields: []field{
+	46: {Key: 46, Name: "ListPartitionReassignments", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 56, least: "\x06", fields: []field{
 		{name: "TimeoutMs", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "PartitionIndexes", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kind4},
 		}}},
 	}}},
-	47: {Key: 47, Name: "OffsetDelete", Min: 0, Max: 0, FlexibleFrom: 32767, Unstable: false, body: &structure{cost: 48, least: "\x06", fields: []field{
+	47: {Key: 47, Name: "OffsetDelete", Min: 0, Max: 0, FlexibleFrom: 32767, Unstable: false, body: &structure{cost: 64, least: "\x06", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 16, least: "\x04", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 32, least: "\x04", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 			}}},
 		}}},
 	}}},
-	48: {Key: 48, Name: "DescribeClientQuotas", Min: 0, Max: 1, FlexibleFrom: 1, Unstable: false, body: &structure{cost: 40, least: "\x05\x03", fields: []field{
-		{name: "Components", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x05\x04", fields: []field{
+	48: {Key: 48, Name: "DescribeClientQuotas", Min: 0, Max: 1, FlexibleFrom: 1, Unstable: false, body: &structure{cost: 56, least: "\x05\x03", fields: []field{
+		{name: "Components", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x05\x04", fields: []field{
 			{name: "EntityType", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
 			{name: "MatchType", kind: kind1, in: versions{0, 1}, null: never, tagged: never},
 			{name: "Match", kind: kindString, in: versions{0, 1}, null: versions{0, 1}, tagged: never},
 		}}},
 		{name: "Strict", kind: kind1, in: versions{0, 1}, null: never, tagged: never},
 	}}},
-	49: {Key: 49, Name: "AlterClientQuotas", Min: 0, Max: 1, FlexibleFrom: 1, Unstable: false, body: &structure{cost: 40, least: "\x05\x03", fields: []field{
-		{name: "Entries", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\b\x03", fields: []field{
-			{name: "Entity", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x04\x03", fields: []field{
+	49: {Key: 49, Name: "AlterClientQuotas", Min: 0, Max: 1, FlexibleFrom: 1, Unstable: false, body: &structure{cost: 56, least: "\x05\x03", fields: []field{
+		{name: "Entries", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\b\x03", fields: []field{
+			{name: "Entity", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x04\x03", fields: []field{
 				{name: "EntityType", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
 				{name: "EntityName", kind: kindString, in: versions{0, 1}, null: versions{0, 1}, tagged: never},
 			}}},
-			{name: "Ops", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\v\v", fields: []field{
+			{name: "Ops", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\v\v", fields: []field{
 				{name: "Key", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
 				{name: "Value", kind: kind8, in: versions{0, 1}, null: never, tagged: never},
 				{name: "Remove", kind: kind1, in: versions{0, 1}, null: never, tagged: never},
@@ -458,17 +458,17 @@ var schemas = [...]*Schema{
 		}}},
 		{name: "ValidateOnly", kind: kind1, in: versions{0, 1}, null: never, tagged: never},
 	}}},
-	50: {Key: 50, Name: "DescribeUserScramCredentials", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 32, least: "\x02", fields: []field{
-		{name: "Users", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 24, least: "\x02", fields: []field{
+	50: {Key: 50, Name: "DescribeUserScramCredentials", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x02", fields: []field{
+		{name: "Users", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x02", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 		}}},
 	}}},
-	51: {Key: 51, Name: "AlterUserScramCredentials", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 56, least: "\x03", fields: []field{
-		{name: "Deletions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 32, least: "\x03", fields: []field{
+	51: {Key: 51, Name: "AlterUserScramCredentials", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 72, least: "\x03", fields: []field{
+		{name: "Deletions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Mechanism", kind: kind1, in: versions{0, 0}, null: never, tagged: never},
 		}}},
-		{name: "Upsertions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 88, least: "\t", fields: []field{
+		{name: "Upsertions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 104, least: "\t", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Mechanism", kind: kind1, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Iterations", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
@@ -476,12 +476,12 @@ var schemas = [...]*Schema{
 			{name: "SaltedPassword", kind: kindBytes, in: versions{0, 0}, null: never, tagged: never},
 		}}},
 	}}},
-	52: {Key: 52, Name: "Vote", Min: 0, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 56, least: "\x03\a\a", fields: []field{
+	52: {Key: 52, Name: "Vote", Min: 0, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 72, least: "\x03\a\a", fields: []field{
 		{name: "ClusterId", kind: kindString, in: versions{0, 2}, null: versions{0, 2}, tagged: never},
 		{name: "VoterId", kind: kind4, in: versions{1, 2}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03\x03\x03", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03\x03\x03", fields: []field{
 			{name: "TopicName", kind: kindString, in: versions{0, 2}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 88, least: "\x199:", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 104, least: "\x199:", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 2}, null: never, tagged: never},
 				{name: "ReplicaEpoch", kind: kind4, in: versions{0, 2}, null: never, tagged: never},
 				{name: "ReplicaId", kind: kind4, in: versions{0, 2}, null: never, tagged: never},
@@ -493,63 +493,63 @@ var schemas = [...]*Schema{
 			}}},
 		}}},
 	}}},
-	53: {Key: 53, Name: "BeginQuorumEpoch", Min: 0, Max: 1, FlexibleFrom: 1, Unstable: false, body: &structure{cost: 80, least: "\x06\b", fields: []field{
+	53: {Key: 53, Name: "BeginQuorumEpoch", Min: 0, Max: 1, FlexibleFrom: 1, Unstable: false, body: &structure{cost: 96, least: "\x06\b", fields: []field{
 		{name: "ClusterId", kind: kindString, in: versions{0, 1}, null: versions{0, 1}, tagged: never},
 		{name: "VoterId", kind: kind4, in: versions{1, 1}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x03", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x03", fields: []field{
 			{name: "TopicName", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\f\x1d", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\f\x1d", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 				{name: "VoterDirectoryId", kind: kind16, in: versions{1, 1}, null: never, tagged: never},
 				{name: "LeaderId", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 				{name: "LeaderEpoch", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 			}}},
 		}}},
-		{name: "LeaderEndpoints", kind: kindArray, in: versions{1, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x00\x05", fields: []field{
+		{name: "LeaderEndpoints", kind: kindArray, in: versions{1, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x00\x05", fields: []field{
 			{name: "Name", kind: kindString, in: versions{1, 1}, null: never, tagged: never},
 			{name: "Host", kind: kindString, in: versions{1, 1}, null: never, tagged: never},
 			{name: "Port", kind: kind2, in: versions{1, 1}, null: never, tagged: never},
 		}}},
 	}}},
-	54: {Key: 54, Name: "EndQuorumEpoch", Min: 0, Max: 1, FlexibleFrom: 1, Unstable: false, body: &structure{cost: 72, least: "\x06\x04", fields: []field{
+	54: {Key: 54, Name: "EndQuorumEpoch", Min: 0, Max: 1, FlexibleFrom: 1, Unstable: false, body: &structure{cost: 88, least: "\x06\x04", fields: []field{
 		{name: "ClusterId", kind: kindString, in: versions{0, 1}, null: versions{0, 1}, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x03", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x03", fields: []field{
 			{name: "TopicName", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 80, least: "\x10\x0e", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 96, least: "\x10\x0e", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 				{name: "LeaderId", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 				{name: "LeaderEpoch", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 				{name: "PreferredSuccessors", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kind4},
-				{name: "PreferredCandidates", kind: kindArray, in: versions{1, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 32, least: "\x00\x15", fields: []field{
+				{name: "PreferredCandidates", kind: kindArray, in: versions{1, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x00\x15", fields: []field{
 					{name: "CandidateId", kind: kind4, in: versions{1, 1}, null: never, tagged: never},
 					{name: "CandidateDirectoryId", kind: kind16, in: versions{1, 1}, null: never, tagged: never},
 				}}},
 			}}},
 		}}},
-		{name: "LeaderEndpoints", kind: kindArray, in: versions{1, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x00\x05", fields: []field{
+		{name: "LeaderEndpoints", kind: kindArray, in: versions{1, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x00\x05", fields: []field{
 			{name: "Name", kind: kindString, in: versions{1, 1}, null: never, tagged: never},
 			{name: "Host", kind: kindString, in: versions{1, 1}, null: never, tagged: never},
 			{name: "Port", kind: kind2, in: versions{1, 1}, null: never, tagged: never},
 		}}},
 	}}},
-	55: {Key: 55, Name: "DescribeQuorum", Min: 0, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 32, least: "\x02\x02\x02", fields: []field{
-		{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03\x03\x03", fields: []field{
+	55: {Key: 55, Name: "DescribeQuorum", Min: 0, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x02\x02\x02", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03\x03\x03", fields: []field{
 			{name: "TopicName", kind: kindString, in: versions{0, 2}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 16, least: "\x05\x05\x05", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 32, least: "\x05\x05\x05", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 2}, null: never, tagged: never},
 			}}},
 		}}},
 	}}},
-	56: {Key: 56, Name: "AlterPartition", Min: 2, Max: 3, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x0e\x0e", fields: []field{
+	56: {Key: 56, Name: "AlterPartition", Min: 2, Max: 3, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\x0e\x0e", fields: []field{
 		{name: "BrokerId", kind: kind4, in: versions{0, 3}, null: never, tagged: never},
 		{name: "BrokerEpoch", kind: kind8, in: versions{0, 3}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12\x12", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12\x12", fields: []field{
 			{name: "TopicId", kind: kind16, in: versions{2, 3}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 88, least: "\x0f\x0f", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 104, least: "\x0f\x0f", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 3}, null: never, tagged: never},
 				{name: "LeaderEpoch", kind: kind4, in: versions{0, 3}, null: never, tagged: never},
 				{name: "NewIsr", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kind4},
-				{name: "NewIsrWithEpochs", kind: kindArray, in: versions{3, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 24, least: "\x01\r", fields: []field{
+				{name: "NewIsrWithEpochs", kind: kindArray, in: versions{3, 3}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x01\r", fields: []field{
 					{name: "BrokerId", kind: kind4, in: versions{3, 3}, null: never, tagged: never},
 					{name: "BrokerEpoch", kind: kind8, in: versions{3, 3}, null: never, tagged: never},
 				}}},
@@ -558,9 +558,9 @@ var schemas = [...]*Schema{
 			}}},
 		}}},
 	}}},
-	57: {Key: 57, Name: "UpdateFeatures", Min: 0, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x06\a\a", fields: []field{
+	57: {Key: 57, Name: "UpdateFeatures", Min: 0, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\x06\a\a", fields: []field{
 		{name: "timeoutMs", kind: kind4, in: versions{0, 2}, null: never, tagged: never},
-		{name: "FeatureUpdates", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x05\x05\x05", fields: []field{
+		{name: "FeatureUpdates", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x05\x05\x05", fields: []field{
 			{name: "Feature", kind: kindString, in: versions{0, 2}, null: never, tagged: never},
 			{name: "MaxVersionLevel", kind: kind2, in: versions{0, 2}, null: never, tagged: never},
 			{name: "AllowDowngrade", kind: kind1, in: versions{0, 0}, null: never, tagged: never},
@@ -568,21 +568,21 @@ var schemas = [...]*Schema{
 		}}},
 		{name: "ValidateOnly", kind: kind1, in: versions{1, 2}, null: never, tagged: never},
 	}}},
-	58: {Key: 58, Name: "Envelope", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 80, least: "\x04", fields: []field{
+	58: {Key: 58, Name: "Envelope", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 96, least: "\x04", fields: []field{
 		{name: "RequestData", kind: kindBytes, in: versions{0, 0}, null: never, tagged: never},
 		{name: "RequestPrincipal", kind: kindBytes, in: versions{0, 0}, null: versions{0, 0}, tagged: never},
 		{name: "ClientHostAddress", kind: kindBytes, in: versions{0, 0}, null: never, tagged: never},
 	}}},
-	59: {Key: 59, Name: "FetchSnapshot", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\n\n", fields: []field{
+	59: {Key: 59, Name: "FetchSnapshot", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 80, least: "\n\n", fields: []field{
 		{name: "ClusterId", kind: kindString, in: versions{0, 1}, null: versions{0, 1}, tagged: versions{0, 1}, tag: 0},
 		{name: "ReplicaId", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 		{name: "MaxBytes", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03\x03", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03\x03", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\x1e\x1e", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 104, least: "\x1e\x1e", fields: []field{
 				{name: "Partition", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 				{name: "CurrentLeaderEpoch", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
-				{name: "SnapshotId", kind: kindStructure, in: versions{0, 1}, null: never, tagged: never, sub: &structure{cost: 24, least: "\r\r", fields: []field{
+				{name: "SnapshotId", kind: kindStructure, in: versions{0, 1}, null: never, tagged: never, sub: &structure{cost: 40, least: "\r\r", fields: []field{
 					{name: "EndOffset", kind: kind8, in: versions{0, 1}, null: never, tagged: never},
 					{name: "Epoch", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 				}}},
@@ -591,28 +591,28 @@ var schemas = [...]*Schema{
 			}}},
 		}}},
 	}}},
-	60: {Key: 60, Name: "DescribeCluster", Min: 0, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 32, least: "\x02\x03\x04", fields: []field{
+	60: {Key: 60, Name: "DescribeCluster", Min: 0, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x02\x03\x04", fields: []field{
 		{name: "IncludeClusterAuthorizedOperations", kind: kind1, in: versions{0, 2}, null: never, tagged: never},
 		{name: "EndpointType", kind: kind1, in: versions{1, 2}, null: never, tagged: never},
 		{name: "IncludeFencedBrokers", kind: kind1, in: versions{2, 2}, null: never, tagged: never},
 	}}},
-	61: {Key: 61, Name: "DescribeProducers", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 32, least: "\x02", fields: []field{
-		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03", fields: []field{
+	61: {Key: 61, Name: "DescribeProducers", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x02", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "PartitionIndexes", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kind4},
 		}}},
 	}}},
-	62: {Key: 62, Name: "BrokerRegistration", Min: 0, Max: 4, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 152, least: "\x19\x1a\x1b##", fields: []field{
+	62: {Key: 62, Name: "BrokerRegistration", Min: 0, Max: 4, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 168, least: "\x19\x1a\x1b##", fields: []field{
 		{name: "BrokerId", kind: kind4, in: versions{0, 4}, null: never, tagged: never},
 		{name: "ClusterId", kind: kindString, in: versions{0, 4}, null: never, tagged: never},
 		{name: "IncarnationId", kind: kind16, in: versions{0, 4}, null: never, tagged: never},
-		{name: "Listeners", kind: kindArray, in: versions{0, 4}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\a\a\a\a\a", fields: []field{
+		{name: "Listeners", kind: kindArray, in: versions{0, 4}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\a\a\a\a\a", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 4}, null: never, tagged: never},
 			{name: "Host", kind: kindString, in: versions{0, 4}, null: never, tagged: never},
 			{name: "Port", kind: kind2, in: versions{0, 4}, null: never, tagged: never},
 			{name: "SecurityProtocol", kind: kind2, in: versions{0, 4}, null: never, tagged: never},
 		}}},
-		{name: "Features", kind: kindArray, in: versions{0, 4}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x06\x06\x06\x06\x06", fields: []field{
+		{name: "Features", kind: kindArray, in: versions{0, 4}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x06\x06\x06\x06\x06", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 4}, null: never, tagged: never},
 			{name: "MinSupportedVersion", kind: kind2, in: versions{0, 4}, null: never, tagged: never},
 			{name: "MaxSupportedVersion", kind: kind2, in: versions{0, 4}, null: never, tagged: never},
@@ -622,7 +622,7 @@ var schemas = [...]*Schema{
 		{name: "LogDirs", kind: kindArray, in: versions{2, 4}, null: never, tagged: never, elem: kind16},
 		{name: "PreviousBrokerEpoch", kind: kind8, in: versions{3, 4}, null: never, tagged: never},
 	}}},
-	63: {Key: 63, Name: "BrokerHeartbeat", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 72, least: "\x17\x17", fields: []field{
+	63: {Key: 63, Name: "BrokerHeartbeat", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 88, least: "\x17\x17", fields: []field{
 		{name: "BrokerId", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 		{name: "BrokerEpoch", kind: kind8, in: versions{0, 1}, null: never, tagged: never},
 		{name: "CurrentMetadataOffset", kind: kind8, in: versions{0, 1}, null: never, tagged: never},
@@ -630,23 +630,23 @@ var schemas = [...]*Schema{
 		{name: "WantShutDown", kind: kind1, in: versions{0, 1}, null: never, tagged: never},
 		{name: "OfflineLogDirs", kind: kindArray, in: versions{1, 1}, null: never, tagged: versions{1, 1}, tag: 0, elem: kind16},
 	}}},
-	64: {Key: 64, Name: "UnregisterBroker", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 16, least: "\x05", fields: []field{
+	64: {Key: 64, Name: "UnregisterBroker", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 32, least: "\x05", fields: []field{
 		{name: "BrokerId", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 	}}},
-	65: {Key: 65, Name: "DescribeTransactions", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 32, least: "\x02", fields: []field{
+	65: {Key: 65, Name: "DescribeTransactions", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x02", fields: []field{
 		{name: "TransactionalIds", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindString},
 	}}},
-	66: {Key: 66, Name: "ListTransactions", Min: 0, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 80, least: "\x03\v\f", fields: []field{
+	66: {Key: 66, Name: "ListTransactions", Min: 0, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 96, least: "\x03\v\f", fields: []field{
 		{name: "StateFilters", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindString},
 		{name: "ProducerIdFilters", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kind8},
 		{name: "DurationFilter", kind: kind8, in: versions{1, 2}, null: never, tagged: never},
 		{name: "TransactionalIdPattern", kind: kindString, in: versions{2, 2}, null: versions{2, 2}, tagged: never},
 	}}},
-	67: {Key: 67, Name: "AllocateProducerIds", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 24, least: "\r", fields: []field{
+	67: {Key: 67, Name: "AllocateProducerIds", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 40, least: "\r", fields: []field{
 		{name: "BrokerId", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 		{name: "BrokerEpoch", kind: kind8, in: versions{0, 0}, null: never, tagged: never},
 	}}},
-	68: {Key: 68, Name: "ConsumerGroupHeartbeat", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 168, least: "\x10\x11", fields: []field{
+	68: {Key: 68, Name: "ConsumerGroupHeartbeat", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 184, least: "\x10\x11", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
 		{name: "MemberId", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
 		{name: "MemberEpoch", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
@@ -656,79 +656,79 @@ var schemas = [...]*Schema{
 		{name: "SubscribedTopicNames", kind: kindArray, in: versions{0, 1}, null: versions{0, 1}, tagged: never, elem: kindString},
 		{name: "SubscribedTopicRegex", kind: kindString, in: versions{1, 1}, null: versions{1, 1}, tagged: never},
 		{name: "ServerAssignor", kind: kindString, in: versions{0, 1}, null: versions{0, 1}, tagged: never},
-		{name: "TopicPartitions", kind: kindArray, in: versions{0, 1}, null: versions{0, 1}, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12\x12", fields: []field{
+		{name: "TopicPartitions", kind: kindArray, in: versions{0, 1}, null: versions{0, 1}, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12\x12", fields: []field{
 			{name: "TopicId", kind: kind16, in: versions{0, 1}, null: never, tagged: never},
 			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kind4},
 		}}},
 	}}},
-	69: {Key: 69, Name: "ConsumerGroupDescribe", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 40, least: "\x03\x03", fields: []field{
+	69: {Key: 69, Name: "ConsumerGroupDescribe", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 56, least: "\x03\x03", fields: []field{
 		{name: "GroupIds", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindString},
 		{name: "IncludeAuthorizedOperations", kind: kind1, in: versions{0, 1}, null: never, tagged: never},
 	}}},
-	70: {Key: 70, Name: "ControllerRegistration", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 88, least: "\x18", fields: []field{
+	70: {Key: 70, Name: "ControllerRegistration", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 104, least: "\x18", fields: []field{
 		{name: "ControllerId", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 		{name: "IncarnationId", kind: kind16, in: versions{0, 0}, null: never, tagged: never},
 		{name: "ZkMigrationReady", kind: kind1, in: versions{0, 0}, null: never, tagged: never},
-		{name: "Listeners", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\a", fields: []field{
+		{name: "Listeners", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\a", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Host", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Port", kind: kind2, in: versions{0, 0}, null: never, tagged: never},
 			{name: "SecurityProtocol", kind: kind2, in: versions{0, 0}, null: never, tagged: never},
 		}}},
-		{name: "Features", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x06", fields: []field{
+		{name: "Features", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x06", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "MinSupportedVersion", kind: kind2, in: versions{0, 0}, null: never, tagged: never},
 			{name: "MaxSupportedVersion", kind: kind2, in: versions{0, 0}, null: never, tagged: never},
 		}}},
 	}}},
-	71: {Key: 71, Name: "GetTelemetrySubscriptions", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 24, least: "\x11", fields: []field{
+	71: {Key: 71, Name: "GetTelemetrySubscriptions", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 40, least: "\x11", fields: []field{
 		{name: "ClientInstanceId", kind: kind16, in: versions{0, 0}, null: never, tagged: never},
 	}}},
-	72: {Key: 72, Name: "PushTelemetry", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 72, least: "\x18", fields: []field{
+	72: {Key: 72, Name: "PushTelemetry", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 88, least: "\x18", fields: []field{
 		{name: "ClientInstanceId", kind: kind16, in: versions{0, 0}, null: never, tagged: never},
 		{name: "SubscriptionId", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 		{name: "Terminating", kind: kind1, in: versions{0, 0}, null: never, tagged: never},
 		{name: "CompressionType", kind: kind1, in: versions{0, 0}, null: never, tagged: never},
 		{name: "Metrics", kind: kindBytes, in: versions{0, 0}, null: never, tagged: never},
 	}}},
-	73: {Key: 73, Name: "AssignReplicasToDirs", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x0e", fields: []field{
+	73: {Key: 73, Name: "AssignReplicasToDirs", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\x0e", fields: []field{
 		{name: "BrokerId", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 		{name: "BrokerEpoch", kind: kind8, in: versions{0, 0}, null: never, tagged: never},
-		{name: "Directories", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12", fields: []field{
+		{name: "Directories", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12", fields: []field{
 			{name: "Id", kind: kind16, in: versions{0, 0}, null: never, tagged: never},
-			{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12", fields: []field{
+			{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12", fields: []field{
 				{name: "TopicId", kind: kind16, in: versions{0, 0}, null: never, tagged: never},
-				{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 16, least: "\x05", fields: []field{
+				{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 32, least: "\x05", fields: []field{
 					{name: "PartitionIndex", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 				}}},
 			}}},
 		}}},
 	}}},
-	74: {Key: 74, Name: "ListConfigResources", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 32, least: "\x01\x02", fields: []field{
+	74: {Key: 74, Name: "ListConfigResources", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x01\x02", fields: []field{
 		{name: "ResourceTypes", kind: kindArray, in: versions{1, 1}, null: never, tagged: never, elem: kind1},
 	}}},
-	75: {Key: 75, Name: "DescribeTopicPartitions", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\a", fields: []field{
-		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 24, least: "\x02", fields: []field{
+	75: {Key: 75, Name: "DescribeTopicPartitions", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\a", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x02", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 		}}},
 		{name: "ResponsePartitionLimit", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
-		{name: "Cursor", kind: kindStructure, in: versions{0, 0}, null: versions{0, 0}, tagged: never, sub: &structure{cost: 32, least: "\x06", fields: []field{
+		{name: "Cursor", kind: kindStructure, in: versions{0, 0}, null: versions{0, 0}, tagged: never, sub: &structure{cost: 48, least: "\x06", fields: []field{
 			{name: "TopicName", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "PartitionIndex", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 		}}},
 	}}},
-	76: {Key: 76, Name: "ShareGroupHeartbeat", Min: 1, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 88, least: "\t", fields: []field{
+	76: {Key: 76, Name: "ShareGroupHeartbeat", Min: 1, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 104, least: "\t", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
 		{name: "MemberId", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
 		{name: "MemberEpoch", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 		{name: "RackId", kind: kindString, in: versions{0, 1}, null: versions{0, 1}, tagged: never},
 		{name: "SubscribedTopicNames", kind: kindArray, in: versions{0, 1}, null: versions{0, 1}, tagged: never, elem: kindString},
 	}}},
-	77: {Key: 77, Name: "ShareGroupDescribe", Min: 1, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 40, least: "\x03", fields: []field{
+	77: {Key: 77, Name: "ShareGroupDescribe", Min: 1, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 56, least: "\x03", fields: []field{
 		{name: "GroupIds", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindString},
 		{name: "IncludeAuthorizedOperations", kind: kind1, in: versions{0, 1}, null: never, tagged: never},
 	}}},
-	78: {Key: 78, Name: "ShareFetch", Min: 1, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 152, least: "\x1d\x1f", fields: []field{
+	78: {Key: 78, Name: "ShareFetch", Min: 1, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 168, least: "\x1d\x1f", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 2}, null: versions{0, 2}, tagged: never},
 		{name: "MemberId", kind: kindString, in: versions{0, 2}, null: versions{0, 2}, tagged: never},
 		{name: "ShareSessionEpoch", kind: kind4, in: versions{0, 2}, null: never, tagged: never},
@@ -739,33 +739,33 @@ var schemas = [...]*Schema{
 		{name: "BatchSize", kind: kind4, in: versions{1, 2}, null: never, tagged: never},
 		{name: "ShareAcquireMode", kind: kind1, in: versions{2, 2}, null: never, tagged: never},
 		{name: "IsRenewAck", kind: kind1, in: versions{2, 2}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12\x12", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12\x12", fields: []field{
 			{name: "TopicId", kind: kind16, in: versions{0, 2}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x06\x06", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x06\x06", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 2}, null: never, tagged: never},
 				{name: "PartitionMaxBytes", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
-				{name: "AcknowledgementBatches", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12\x12", fields: []field{
+				{name: "AcknowledgementBatches", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12\x12", fields: []field{
 					{name: "FirstOffset", kind: kind8, in: versions{0, 2}, null: never, tagged: never},
 					{name: "LastOffset", kind: kind8, in: versions{0, 2}, null: never, tagged: never},
 					{name: "AcknowledgeTypes", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kind1},
 				}}},
 			}}},
 		}}},
-		{name: "ForgottenTopicsData", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12\x12", fields: []field{
+		{name: "ForgottenTopicsData", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12\x12", fields: []field{
 			{name: "TopicId", kind: kind16, in: versions{0, 2}, null: never, tagged: never},
 			{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kind4},
 		}}},
 	}}},
-	79: {Key: 79, Name: "ShareAcknowledge", Min: 1, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 80, least: "\b\t", fields: []field{
+	79: {Key: 79, Name: "ShareAcknowledge", Min: 1, Max: 2, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 96, least: "\b\t", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 2}, null: versions{0, 2}, tagged: never},
 		{name: "MemberId", kind: kindString, in: versions{0, 2}, null: versions{0, 2}, tagged: never},
 		{name: "ShareSessionEpoch", kind: kind4, in: versions{0, 2}, null: never, tagged: never},
 		{name: "IsRenewAck", kind: kind1, in: versions{2, 2}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12\x12", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12\x12", fields: []field{
 			{name: "TopicId", kind: kind16, in: versions{0, 2}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x06\x06", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x06\x06", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 2}, null: never, tagged: never},
-				{name: "AcknowledgementBatches", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12\x12", fields: []field{
+				{name: "AcknowledgementBatches", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12\x12", fields: []field{
 					{name: "FirstOffset", kind: kind8, in: versions{0, 2}, null: never, tagged: never},
 					{name: "LastOffset", kind: kind8, in: versions{0, 2}, null: never, tagged: never},
 					{name: "AcknowledgeTypes", kind: kindArray, in: versions{0, 2}, null: never, tagged: never, elem: kind1},
@@ -773,70 +773,70 @@ var schemas = [...]*Schema{
 			}}},
 		}}},
 	}}},
-	80: {Key: 80, Name: "AddRaftVoter", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 88, least: "\x1b\x1c", fields: []field{
+	80: {Key: 80, Name: "AddRaftVoter", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 104, least: "\x1b\x1c", fields: []field{
 		{name: "ClusterId", kind: kindString, in: versions{0, 1}, null: versions{0, 1}, tagged: never},
 		{name: "TimeoutMs", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 		{name: "VoterId", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 		{name: "VoterDirectoryId", kind: kind16, in: versions{0, 1}, null: never, tagged: never},
-		{name: "Listeners", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x05\x05", fields: []field{
+		{name: "Listeners", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x05\x05", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
 			{name: "Host", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
 			{name: "Port", kind: kind2, in: versions{0, 1}, null: never, tagged: never},
 		}}},
 		{name: "AckWhenCommitted", kind: kind1, in: versions{1, 1}, null: never, tagged: never},
 	}}},
-	81: {Key: 81, Name: "RemoveRaftVoter", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x16", fields: []field{
+	81: {Key: 81, Name: "RemoveRaftVoter", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\x16", fields: []field{
 		{name: "ClusterId", kind: kindString, in: versions{0, 0}, null: versions{0, 0}, tagged: never},
 		{name: "VoterId", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 		{name: "VoterDirectoryId", kind: kind16, in: versions{0, 0}, null: never, tagged: never},
 	}}},
-	82: {Key: 82, Name: "UpdateRaftVoter", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 104, least: " ", fields: []field{
+	82: {Key: 82, Name: "UpdateRaftVoter", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 136, least: " ", fields: []field{
 		{name: "ClusterId", kind: kindString, in: versions{0, 0}, null: versions{0, 0}, tagged: never},
 		{name: "CurrentLeaderEpoch", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 		{name: "VoterId", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 		{name: "VoterDirectoryId", kind: kind16, in: versions{0, 0}, null: never, tagged: never},
-		{name: "Listeners", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x05", fields: []field{
+		{name: "Listeners", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x05", fields: []field{
 			{name: "Name", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Host", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Port", kind: kind2, in: versions{0, 0}, null: never, tagged: never},
 		}}},
-		{name: "KRaftVersionFeature", kind: kindStructure, in: versions{0, 0}, null: never, tagged: never, sub: &structure{cost: 24, least: "\x05", fields: []field{
+		{name: "KRaftVersionFeature", kind: kindStructure, in: versions{0, 0}, null: never, tagged: never, sub: &structure{cost: 40, least: "\x05", fields: []field{
 			{name: "MinSupportedVersion", kind: kind2, in: versions{0, 0}, null: never, tagged: never},
 			{name: "MaxSupportedVersion", kind: kind2, in: versions{0, 0}, null: never, tagged: never},
 		}}},
 	}}},
-	83: {Key: 83, Name: "InitializeShareGroupState", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x03", fields: []field{
+	83: {Key: 83, Name: "InitializeShareGroupState", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\x03", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12", fields: []field{
 			{name: "TopicId", kind: kind16, in: versions{0, 0}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 32, least: "\x11", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x11", fields: []field{
 				{name: "Partition", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 				{name: "StateEpoch", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 				{name: "StartOffset", kind: kind8, in: versions{0, 0}, null: never, tagged: never},
 			}}},
 		}}},
 	}}},
-	84: {Key: 84, Name: "ReadShareGroupState", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x03", fields: []field{
+	84: {Key: 84, Name: "ReadShareGroupState", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\x03", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12", fields: []field{
 			{name: "TopicId", kind: kind16, in: versions{0, 0}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 24, least: "\t", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\t", fields: []field{
 				{name: "Partition", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 				{name: "LeaderEpoch", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 			}}},
 		}}},
 	}}},
-	85: {Key: 85, Name: "WriteShareGroupState", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x03\x03", fields: []field{
+	85: {Key: 85, Name: "WriteShareGroupState", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\x03\x03", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12\x12", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12\x12", fields: []field{
 			{name: "TopicId", kind: kind16, in: versions{0, 1}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 72, least: "\x16\x1a", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 88, least: "\x16\x1a", fields: []field{
 				{name: "Partition", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 				{name: "StateEpoch", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 				{name: "LeaderEpoch", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 				{name: "StartOffset", kind: kind8, in: versions{0, 1}, null: never, tagged: never},
 				{name: "DeliveryCompleteCount", kind: kind4, in: versions{1, 1}, null: never, tagged: never},
-				{name: "StateBatches", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x14\x14", fields: []field{
+				{name: "StateBatches", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x14\x14", fields: []field{
 					{name: "FirstOffset", kind: kind8, in: versions{0, 1}, null: never, tagged: never},
 					{name: "LastOffset", kind: kind8, in: versions{0, 1}, null: never, tagged: never},
 					{name: "DeliveryState", kind: kind1, in: versions{0, 1}, null: never, tagged: never},
@@ -845,26 +845,26 @@ var schemas = [...]*Schema{
 			}}},
 		}}},
 	}}},
-	86: {Key: 86, Name: "DeleteShareGroupState", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x03", fields: []field{
+	86: {Key: 86, Name: "DeleteShareGroupState", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\x03", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12", fields: []field{
 			{name: "TopicId", kind: kind16, in: versions{0, 0}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 16, least: "\x05", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 32, least: "\x05", fields: []field{
 				{name: "Partition", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 			}}},
 		}}},
 	}}},
-	87: {Key: 87, Name: "ReadShareGroupStateSummary", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x03\x03", fields: []field{
+	87: {Key: 87, Name: "ReadShareGroupStateSummary", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\x03\x03", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x12\x12", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x12\x12", fields: []field{
 			{name: "TopicId", kind: kind16, in: versions{0, 1}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 24, least: "\t\t", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\t\t", fields: []field{
 				{name: "Partition", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 				{name: "LeaderEpoch", kind: kind4, in: versions{0, 1}, null: never, tagged: never},
 			}}},
 		}}},
 	}}},
-	88: {Key: 88, Name: "StreamsGroupHeartbeat", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 280, least: "\x1b", fields: []field{
+	88: {Key: 88, Name: "StreamsGroupHeartbeat", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 296, least: "\x1b", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 		{name: "MemberId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 		{name: "MemberEpoch", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
@@ -872,97 +872,97 @@ var schemas = [...]*Schema{
 		{name: "InstanceId", kind: kindString, in: versions{0, 0}, null: versions{0, 0}, tagged: never},
 		{name: "RackId", kind: kindString, in: versions{0, 0}, null: versions{0, 0}, tagged: never},
 		{name: "RebalanceTimeoutMs", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
-		{name: "Topology", kind: kindStructure, in: versions{0, 0}, null: versions{0, 0}, tagged: never, sub: &structure{cost: 40, least: "\x06", fields: []field{
+		{name: "Topology", kind: kindStructure, in: versions{0, 0}, null: versions{0, 0}, tagged: never, sub: &structure{cost: 56, least: "\x06", fields: []field{
 			{name: "Epoch", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
-			{name: "Subtopologies", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 168, least: "\b", fields: []field{
+			{name: "Subtopologies", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 184, least: "\b", fields: []field{
 				{name: "SubtopologyId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 				{name: "SourceTopics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindString},
 				{name: "SourceTopicRegex", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindString},
-				{name: "StateChangelogTopics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\t", fields: []field{
+				{name: "StateChangelogTopics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 80, least: "\t", fields: []field{
 					{name: "Name", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 					{name: "Partitions", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 					{name: "ReplicationFactor", kind: kind2, in: versions{0, 0}, null: never, tagged: never},
-					{name: "TopicConfigs", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x03", fields: []field{
+					{name: "TopicConfigs", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x03", fields: []field{
 						{name: "Key", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 						{name: "Value", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 					}}},
 				}}},
 				{name: "RepartitionSinkTopics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindString},
-				{name: "RepartitionSourceTopics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\t", fields: []field{
+				{name: "RepartitionSourceTopics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 80, least: "\t", fields: []field{
 					{name: "Name", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 					{name: "Partitions", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 					{name: "ReplicationFactor", kind: kind2, in: versions{0, 0}, null: never, tagged: never},
-					{name: "TopicConfigs", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x03", fields: []field{
+					{name: "TopicConfigs", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x03", fields: []field{
 						{name: "Key", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 						{name: "Value", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 					}}},
 				}}},
-				{name: "CopartitionGroups", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 80, least: "\x04", fields: []field{
+				{name: "CopartitionGroups", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 96, least: "\x04", fields: []field{
 					{name: "SourceTopics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kind2},
 					{name: "SourceTopicRegex", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kind2},
 					{name: "RepartitionSourceTopics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kind2},
 				}}},
 			}}},
 		}}},
-		{name: "ActiveTasks", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03", fields: []field{
+		{name: "ActiveTasks", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03", fields: []field{
 			{name: "SubtopologyId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kind4},
 		}}},
-		{name: "StandbyTasks", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03", fields: []field{
+		{name: "StandbyTasks", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03", fields: []field{
 			{name: "SubtopologyId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kind4},
 		}}},
-		{name: "WarmupTasks", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03", fields: []field{
+		{name: "WarmupTasks", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03", fields: []field{
 			{name: "SubtopologyId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kind4},
 		}}},
 		{name: "ProcessId", kind: kindString, in: versions{0, 0}, null: versions{0, 0}, tagged: never},
-		{name: "UserEndpoint", kind: kindStructure, in: versions{0, 0}, null: versions{0, 0}, tagged: never, sub: &structure{cost: 32, least: "\x04", fields: []field{
+		{name: "UserEndpoint", kind: kindStructure, in: versions{0, 0}, null: versions{0, 0}, tagged: never, sub: &structure{cost: 48, least: "\x04", fields: []field{
 			{name: "Host", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Port", kind: kind2, in: versions{0, 0}, null: never, tagged: never},
 		}}},
-		{name: "ClientTags", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x03", fields: []field{
+		{name: "ClientTags", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x03", fields: []field{
 			{name: "Key", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Value", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 		}}},
-		{name: "TaskOffsets", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x0e", fields: []field{
+		{name: "TaskOffsets", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x0e", fields: []field{
 			{name: "SubtopologyId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Partition", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Offset", kind: kind8, in: versions{0, 0}, null: never, tagged: never},
 		}}},
-		{name: "TaskEndOffsets", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x0e", fields: []field{
+		{name: "TaskEndOffsets", kind: kindArray, in: versions{0, 0}, null: versions{0, 0}, tagged: never, elem: kindStructure, sub: &structure{cost: 56, least: "\x0e", fields: []field{
 			{name: "SubtopologyId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Partition", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 			{name: "Offset", kind: kind8, in: versions{0, 0}, null: never, tagged: never},
 		}}},
 		{name: "ShutdownApplication", kind: kind1, in: versions{0, 0}, null: never, tagged: never},
 	}}},
-	89: {Key: 89, Name: "StreamsGroupDescribe", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 40, least: "\x03", fields: []field{
+	89: {Key: 89, Name: "StreamsGroupDescribe", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 56, least: "\x03", fields: []field{
 		{name: "GroupIds", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindString},
 		{name: "IncludeAuthorizedOperations", kind: kind1, in: versions{0, 0}, null: never, tagged: never},
 	}}},
-	90: {Key: 90, Name: "DescribeShareGroupOffsets", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 32, least: "\x02\x02", fields: []field{
-		{name: "Groups", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03\x03", fields: []field{
+	90: {Key: 90, Name: "DescribeShareGroupOffsets", Min: 0, Max: 1, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x02\x02", fields: []field{
+		{name: "Groups", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03\x03", fields: []field{
 			{name: "GroupId", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
-			{name: "Topics", kind: kindArray, in: versions{0, 1}, null: versions{0, 1}, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03\x03", fields: []field{
+			{name: "Topics", kind: kindArray, in: versions{0, 1}, null: versions{0, 1}, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03\x03", fields: []field{
 				{name: "TopicName", kind: kindString, in: versions{0, 1}, null: never, tagged: never},
 				{name: "Partitions", kind: kindArray, in: versions{0, 1}, null: never, tagged: never, elem: kind4},
 			}}},
 		}}},
 	}}},
-	91: {Key: 91, Name: "AlterShareGroupOffsets", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x03", fields: []field{
+	91: {Key: 91, Name: "AlterShareGroupOffsets", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\x03", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 48, least: "\x03", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 64, least: "\x03", fields: []field{
 			{name: "TopicName", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
-			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 24, least: "\r", fields: []field{
+			{name: "Partitions", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\r", fields: []field{
 				{name: "PartitionIndex", kind: kind4, in: versions{0, 0}, null: never, tagged: never},
 				{name: "StartOffset", kind: kind8, in: versions{0, 0}, null: never, tagged: never},
 			}}},
 		}}},
 	}}},
-	92: {Key: 92, Name: "DeleteShareGroupOffsets", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 48, least: "\x03", fields: []field{
+	92: {Key: 92, Name: "DeleteShareGroupOffsets", Min: 0, Max: 0, FlexibleFrom: 0, Unstable: false, body: &structure{cost: 64, least: "\x03", fields: []field{
 		{name: "GroupId", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
-		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 24, least: "\x02", fields: []field{
+		{name: "Topics", kind: kindArray, in: versions{0, 0}, null: never, tagged: never, elem: kindStructure, sub: &structure{cost: 40, least: "\x02", fields: []field{
 			{name: "TopicName", kind: kindString, in: versions{0, 0}, null: never, tagged: never},
 		}}},
 	}}},

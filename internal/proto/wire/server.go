@@ -60,14 +60,17 @@ func (s *Server) init() {
 // errShutdown is why connections end when Serve's context does.
 var errShutdown = errors.New("the server is shutting down")
 
-// Serve accepts connections until ctx ends, then closes the listener and all
-// connections and waits for their goroutines. It returns nil if ctx has ended, or
+// Serve accepts connections until its context ends, then closes the listener and all
+// connections and waits for their goroutines. It returns nil if the context has ended, or
 // the listener's error.
-func (s *Server) Serve(ctx context.Context, ln net.Listener, listener string) error {
+func (s *Server) Serve(until context.Context, ln net.Listener, listener string) error {
 	s.once.Do(s.init)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(errShutdown)
-	stop := context.AfterFunc(ctx, func() { ln.Close() })
+	// A context of its own, so that connections end with errShutdown as the cause.
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(until))
+	stop := context.AfterFunc(until, func() {
+		cancel(errShutdown)
+		ln.Close()
+	})
 	defer stop()
 	defer ln.Close()
 	var wg sync.WaitGroup

@@ -85,7 +85,7 @@ func (m *message) leastField(f *field, v int, flex bool) int {
 // strings' and elements' bytes aside. kmsg's structures have each field, in every
 // version, and a map of unknown tags.
 func goSize(fields []*field) int {
-	n := 8
+	n := 24 // the map, and fields of versions that are gone
 	for _, f := range fields {
 		switch f.kind() {
 		case "kind16", "kindString":
