@@ -32,6 +32,34 @@ type BuilderConfig struct {
 	DeleteHorizon int64
 }
 
+// ConfigOf is the head of b, so that a Builder makes another batch like it.
+func ConfigOf(b Batch) BuilderConfig {
+	c := BuilderConfig{
+		Codec: b.Codec(), BaseOffset: b.BaseOffset(), Epoch: b.LeaderEpoch(),
+		ProducerID: b.ProducerID(), ProducerEpoch: b.ProducerEpoch(), BaseSequence: b.BaseSequence(),
+		Idempotent: b.HasProducer(), Transactional: b.Transactional(), Control: b.Control(),
+		LogAppendTime: b.LogAppendTime(), AppendTime: b.MaxTimestamp(),
+	}
+	if b.HasDeleteHorizon() {
+		c.DeleteHorizon = b.BaseTimestamp()
+	}
+	return c
+}
+
+// AppendEmpty appends a batch without records that stands where b stood: the same
+// offsets, producer, sequences and greatest timestamp.
+func AppendEmpty(dst []byte, b Batch) []byte {
+	start := len(dst)
+	dst = append(dst, b[:HeaderLen]...)
+	e := Batch(dst[start:])
+	binary.BigEndian.PutUint32(e[posLength:], HeaderLen-LogOverhead)
+	binary.BigEndian.PutUint16(e[posAttributes:], uint16(b.Attributes()&^(CodecMask|DeleteHorizonBit)))
+	binary.BigEndian.PutUint64(e[posBaseTimestamp:], 1<<64-1) // NoTimestamp
+	binary.BigEndian.PutUint32(e[posCount:], 0)
+	e.seal()
+	return dst
+}
+
 func (c *BuilderConfig) hasProducer() bool {
 	return c.ProducerID >= 0 && (c.ProducerID > 0 || c.ProducerEpoch > 0 || c.BaseSequence > 0 ||
 		c.Idempotent || c.Transactional || c.Control)
@@ -140,24 +168,30 @@ func (b *Builder) Build() (Batch, error) {
 	if b.count == 0 {
 		return nil, nil
 	}
-	return b.finish(b.last)
+	if b.cfg.Codec != None {
+		return b.AppendTo(make([]byte, 0, HeaderLen+len(b.buf)/2), b.cfg.BaseOffset+int64(b.last))
+	}
+	batch := Batch(b.buf)
+	b.buf = nil
+	b.head(batch, b.last)
+	return batch, nil
 }
 
-// finish ends the batch at the offset delta last, with or without records.
-func (b *Builder) finish(last int32) (Batch, error) {
-	out := b.buf
-	if b.cfg.Codec != None && b.count > 0 {
-		var err error
-		head := make([]byte, HeaderLen, HeaderLen+len(b.buf)/2)
-		if out, err = Compress(head, b.cfg.Codec, b.cfg.Level, b.buf[HeaderLen:]); err != nil {
-			return nil, fmt.Errorf("compress %d records: %w", b.count, err)
-		}
-	} else {
-		b.buf = nil
+// AppendTo ends the batch at offset last, which may lie beyond its last record, and
+// appends its bytes to dst. The Builder keeps its memory and may be Reset.
+func (b *Builder) AppendTo(dst []byte, last int64) ([]byte, error) {
+	delta := last - b.cfg.BaseOffset
+	if b.count == 0 || delta < int64(b.last) || delta > 1<<31-1 {
+		panic(fmt.Sprintf("bug: batch of %d records from %d to %d ends at %d", b.count, b.cfg.BaseOffset, b.last, last))
 	}
-	batch := Batch(out)
-	b.head(batch, last)
-	return batch, nil
+	start := len(dst)
+	out := append(dst, b.buf[:HeaderLen]...)
+	out, err := Compress(out, b.cfg.Codec, b.cfg.Level, b.buf[HeaderLen:])
+	if err != nil {
+		return dst, fmt.Errorf("compress %d records: %w", b.count, err)
+	}
+	b.head(Batch(out[start:]), int32(delta))
+	return out, nil
 }
 
 // head writes the header of batch, the CRC last.

@@ -101,8 +101,8 @@ func (r *Reader) start(b Batch, payload []byte) {
 	}
 }
 
-// rewind goes back to the first record of b, which must be the batch that was opened.
-func (r *Reader) rewind(b Batch) {
+// Rewind goes back to the first record of b, which must be the batch that was opened.
+func (r *Reader) Rewind(b Batch) {
 	payload, buf := b.Payload(), r.buf
 	if buf != nil {
 		payload = *buf

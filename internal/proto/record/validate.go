@@ -183,9 +183,10 @@ func refusal(errs []RecordError, bad, badTimes int) error {
 }
 
 // setTimes writes the timestamp type and the greatest timestamp, and the CRC if that
-// changed anything. It returns the timestamp.
+// changed anything. It returns the timestamp. A delete horizon is compaction's to set:
+// a client's would have its tombstones dropped too early, so it is taken away.
 func (r *Rules) setTimes(b Batch, maxTime, nowMillis int64) int64 {
-	attributes := b.Attributes() &^ LogAppendTimeBit
+	attributes := b.Attributes() &^ (LogAppendTimeBit | DeleteHorizonBit)
 	if r.LogAppendTime {
 		attributes |= LogAppendTimeBit
 		maxTime = nowMillis
@@ -207,7 +208,7 @@ func (r *Rules) rebuild(b Batch, records *Reader, codec Codec, level int, nowMil
 		Idempotent: b.HasProducer(), Transactional: b.Transactional(),
 		LogAppendTime: r.LogAppendTime, AppendTime: nowMillis,
 	})
-	records.rewind(b)
+	records.Rewind(b)
 	for offset := int64(0); records.Next(); offset++ {
 		builder.AppendView(&records.View, offset)
 	}
