@@ -121,32 +121,34 @@ type leaderUpdate struct {
 func (s State) updateLeaders(u leaderUpdate) []metadata.Record {
 	var recs []metadata.Record
 	for t := range s.Image.Topics() {
-		election := online
-		if s.Rules.Unclean(s.Image, t.Name) {
-			election = uncleanly
-		}
 		for i, p := range t.Partitions {
 			if !u.concerns(p) {
 				continue
 			}
-			c := s.change(t, int32(i))
-			c.election = election
-			c.mayLead = func(id int32) bool {
-				return u.adding && id == u.add || s.active(id) && (u.adding || id != u.remove)
-			}
-			if !u.adding {
-				c.now.ISR = without(p.ISR, []int32{u.remove})
-				if u.unclean {
-					c.unclean = []int32{u.remove}
-					c.now.ELR = nonEmpty(without(p.ELR, c.unclean))
-				}
-			}
-			if rec, ok := c.done(); ok {
+			if rec, ok := u.apply(s.change(t, int32(i))).done(); ok {
 				recs = append(recs, rec)
 			}
 		}
 	}
 	return recs
+}
+
+func (u leaderUpdate) apply(c *change) *change {
+	if c.s.Rules.Unclean(c.s.Image, c.topic.Name) {
+		c.election = uncleanly
+	}
+	c.mayLead = func(id int32) bool {
+		return u.adding && id == u.add || c.s.active(id) && (u.adding || id != u.remove)
+	}
+	if u.adding {
+		return c
+	}
+	c.now.ISR = without(c.was.ISR, []int32{u.remove})
+	if u.unclean {
+		c.unclean = []int32{u.remove}
+		c.now.ELR = nonEmpty(without(c.was.ELR, c.unclean))
+	}
+	return c
 }
 
 func (u leaderUpdate) concerns(p *metadata.Partition) bool {

@@ -10,18 +10,25 @@ import (
 	"github.com/odradek/odradek/internal/cluster/metadata"
 )
 
-// placer spreads the replicas of new partitions. It goes round the racks and, in each
-// rack, round its brokers, so that neighbouring partitions lead on different brokers,
-// the replicas of one partition stand in as many racks as there are, and no broker
-// has two of them. Brokers that are fenced follow only when there are too few others,
-// and never lead. Where it begins is drawn.
+// placer spreads the replicas of new partitions. Leaders go round all brokers, from
+// rack to rack, so that each leads as often as any other; the other replicas go round
+// the racks from there, and in each rack round its brokers, so that they stand in as
+// many racks as there are and no broker has two. Brokers that are fenced follow only
+// when their rack has no other left, and never lead. Every round begins with a new
+// shuffle, so that broken brokers do not always leave the same work to the same ones.
 type placer struct {
-	rng    *rand.Rand
-	racks  []*rack
-	next   int // rack of the next leader
-	live   int // brokers that may lead
-	all    int
-	placed int // since the last shuffle
+	rng     *rand.Rand
+	racks   []*rack
+	leaders []seat // one round of leaders
+	placed  int    // in this round
+	live    int    // brokers that may lead
+	all     int
+}
+
+// seat is a broker in a rack.
+type seat struct {
+	rack int
+	id   int32
 }
 
 // rack is the brokers in one rack. ring yields each of them once a placement.
@@ -37,13 +44,16 @@ type ring struct {
 	used  int // how many this placement has taken
 }
 
-func (r *ring) take() (int32, bool) {
-	if r.used == len(r.ids) {
-		return 0, false
+// take yields the next broker other than not, or false after the last.
+func (r *ring) take(not int32) (int32, bool) {
+	for r.used < len(r.ids) {
+		id := r.ids[(r.first+r.used)%len(r.ids)]
+		r.used++
+		if id != not {
+			return id, true
+		}
 	}
-	id := r.ids[(r.first+r.used)%len(r.ids)]
-	r.used++
-	return id, true
+	return 0, false
 }
 
 // turn ends a placement: the next begins one broker on.
@@ -80,20 +90,25 @@ func newPlacer(m *metadata.Image, rng *rand.Rand) *placer {
 		}
 	}
 	slices.SortFunc(p.racks, func(a, b *rack) int { return strings.Compare(a.name, b.name) })
-	p.draw()
+	p.shuffle()
 	return p
 }
 
-func (p *placer) draw() {
+// shuffle begins a round: every broker that may lead, one of each rack in turn.
+func (p *placer) shuffle() {
+	p.rng.Shuffle(len(p.racks), func(i, j int) { p.racks[i], p.racks[j] = p.racks[j], p.racks[i] })
 	for _, k := range p.racks {
-		for _, r := range []*ring{&k.live, &k.fenced} {
-			if len(r.ids) > 0 {
-				r.first = p.rng.IntN(len(r.ids))
-			}
+		for _, ids := range [][]int32{k.live.ids, k.fenced.ids} {
+			p.rng.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
 		}
 	}
-	if len(p.racks) > 0 {
-		p.next = p.rng.IntN(len(p.racks))
+	p.leaders, p.placed = p.leaders[:0], 0
+	for depth := 0; len(p.leaders) < p.live; depth++ {
+		for i, k := range p.racks {
+			if depth < len(k.live.ids) {
+				p.leaders = append(p.leaders, seat{i, k.live.ids[depth]})
+			}
+		}
 	}
 }
 
@@ -114,19 +129,15 @@ func (p *placer) check(replicas int) error {
 
 // place picks the replicas of one partition, the leader first. check has passed.
 func (p *placer) place(replicas int) []int32 {
-	if p.live > 1 && p.placed == p.live { // every broker has led: not the same round again
+	if p.placed == len(p.leaders) {
 		p.shuffle()
 	}
-	at := p.next
-	lead, ok := p.racks[at].live.take()
-	for !ok {
+	lead := p.leaders[p.placed]
+	p.placed++
+	ids := append(make([]int32, 0, replicas), lead.id)
+	for at := lead.rack; len(ids) < replicas; {
 		at = (at + 1) % len(p.racks)
-		lead, ok = p.racks[at].live.take()
-	}
-	ids := append(make([]int32, 0, replicas), lead)
-	for len(ids) < replicas {
-		at = (at + 1) % len(p.racks)
-		if id, ok := p.racks[at].take(); ok {
+		if id, ok := p.racks[at].take(lead.id); ok {
 			ids = append(ids, id)
 		}
 	}
@@ -134,24 +145,12 @@ func (p *placer) place(replicas int) []int32 {
 		k.live.turn()
 		k.fenced.turn()
 	}
-	p.next = (p.next + 1) % len(p.racks)
-	p.placed++
 	return ids
 }
 
-func (k *rack) take() (int32, bool) {
-	if id, ok := k.live.take(); ok {
+func (k *rack) take(not int32) (int32, bool) {
+	if id, ok := k.live.take(not); ok {
 		return id, true
 	}
-	return k.fenced.take()
-}
-
-func (p *placer) shuffle() {
-	p.rng.Shuffle(len(p.racks), func(i, j int) { p.racks[i], p.racks[j] = p.racks[j], p.racks[i] })
-	for _, k := range p.racks {
-		for _, ids := range [][]int32{k.live.ids, k.fenced.ids} {
-			p.rng.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
-		}
-	}
-	p.placed = 0
+	return k.fenced.take(not)
 }
