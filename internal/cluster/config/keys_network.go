@@ -24,7 +24,7 @@ var (
 	ListenerSecurityProtocolMap = Broker.string("listener.security.protocol.map", "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
 		"Which security protocol each listener name uses, as NAME:PROTOCOL pairs.",
 		low, perBroker)
-	Listeners = Broker.list("listeners", "PLAINTEXT://localhost:9092",
+	ListenerList = Broker.list("listeners", "PLAINTEXT://localhost:9092",
 		"Where the node listens, as NAME://HOST:PORT, separated by commas. An empty host is every interface. Each name is in listener.security.protocol.map or is itself a protocol.",
 		high, perBroker, notEmpty, differs("PLAINTEXT://:9092", "a node that nobody configured must not be open to the network"))
 	MaxConnectionCreationRate = Broker.int("max.connection.creation.rate", "2147483647",

@@ -6,17 +6,18 @@ import "strings"
 // They are worth one line, not a warning each.
 
 const (
-	removed   = "Kafka removed it"
-	zookeeper = "there is no ZooKeeper"
-	vendor    = "it belongs to another product"
-	logging   = "logging is set by odradek.log.level"
-	plugin    = "it is read by a plug-in that is not there"
-	authz     = "this version does not have " + acls
+	removed      = "Kafka removed it"
+	listenersNow = "listeners and advertised.listeners took its place"
+	zookeeper    = "there is no ZooKeeper"
+	vendor       = "it belongs to another product"
+	logging      = "logging is set by odradek.log.level"
+	plugin       = "it is read by a plug-in that is not there"
+	authz        = "this version does not have " + acls
 )
 
 var legacyNames = map[string]string{
-	"advertised.host.name":                    removed,
-	"advertised.port":                         removed,
+	"advertised.host.name":                    listenersNow,
+	"advertised.port":                         listenersNow,
 	"auto.include.jmx.reporter":               removed,
 	"broker.id.generation.enable":             zookeeper,
 	"control.plane.listener.name":             removed,
@@ -25,7 +26,7 @@ var legacyNames = map[string]string{
 	"controller.quorum.fetch.max.bytes":       removed,
 	"delegation.token.master.key":             removed,
 	"group.coordinator.new.enable":            removed,
-	"host.name":                               removed,
+	"host.name":                               listenersNow,
 	"inter.broker.protocol.version":           removed,
 	"leader.imbalance.per.broker.percentage":  removed,
 	"log.message.downconversion.enable":       removed,
@@ -39,7 +40,7 @@ var legacyNames = map[string]string{
 	"password.encoder.keyfactory.algorithm":   removed,
 	"password.encoder.old.secret":             removed,
 	"password.encoder.secret":                 removed,
-	"port":                                    removed,
+	"port":                                    listenersNow,
 	"quota.consumer.default":                  removed,
 	"quota.producer.default":                  removed,
 	"replica.lag.max.messages":                removed,
