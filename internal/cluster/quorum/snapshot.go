@@ -8,6 +8,7 @@ import (
 
 	"go.etcd.io/raft/v3/raftpb"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
 )
 
@@ -109,9 +110,11 @@ func writeSnapshot(fsys vfs.FS, dir string, s *raftpb.Snapshot) (size int64, err
 	index := s.GetMetadata().GetIndex()
 	name := filepath.Join(dir, snapName(index))
 	b := encodeSnapshot(s)
+	failpoint.Hit("quorum.snapshot.before_write", fsys)
 	if err := vfs.WriteFileDurable(fsys, name, b, 0o644); err != nil {
 		return 0, fmt.Errorf("write %s: %w", name, err)
 	}
+	failpoint.Hit("quorum.snapshot.after_write", fsys)
 	older, err := listNumbered(fsys, dir, ".snapshot")
 	if err != nil {
 		return 0, err

@@ -13,7 +13,14 @@ import (
 
 	"go.etcd.io/raft/v3/raftpb"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
+)
+
+var _ = failpoint.Register(
+	"quorum.append.before_write", "quorum.append.before_sync", "quorum.append.after_sync",
+	"quorum.roll.before_create", "quorum.roll.after_create", "quorum.drop.before_remove",
+	"quorum.snapshot.before_write", "quorum.snapshot.after_write",
 )
 
 // ErrCorrupt is matched by the refusal of a log or snapshot whose bytes are not what
@@ -192,12 +199,15 @@ func (w *wal) append(f *frame) error {
 		}
 	}
 	w.buf = f.append(w.buf[:0], w.now.salt, w.now.size)
+	failpoint.Hit("quorum.append.before_write", w.fs)
 	if _, err := w.file.WriteAt(w.buf, w.now.size); err != nil {
 		return fmt.Errorf("write %s: %w", w.file.Name(), err)
 	}
+	failpoint.Hit("quorum.append.before_sync", w.fs)
 	if err := w.file.Datasync(); err != nil {
 		return fmt.Errorf("sync %s: %w", w.file.Name(), err)
 	}
+	failpoint.Hit("quorum.append.after_sync", w.fs)
 	w.now.size += int64(len(w.buf))
 	w.now.took(f)
 	w.hard = f.hard
@@ -210,9 +220,11 @@ func (w *wal) append(f *frame) error {
 func (w *wal) roll() error {
 	was := w.file
 	w.closed = append(w.closed, w.now)
+	failpoint.Hit("quorum.roll.before_create", w.fs)
 	if err := w.create(w.now.seq + 1); err != nil {
 		return err
 	}
+	failpoint.Hit("quorum.roll.after_create", w.fs)
 	return was.Close()
 }
 
@@ -221,6 +233,7 @@ func (w *wal) roll() error {
 func (w *wal) drop(index uint64) error {
 	for len(w.closed) > 0 && w.closed[0].last <= index {
 		name := filepath.Join(w.dir, logName(w.closed[0].seq))
+		failpoint.Hit("quorum.drop.before_remove", w.fs)
 		if err := w.fs.Remove(name); err != nil {
 			return fmt.Errorf("remove %s: %w", name, err)
 		}
