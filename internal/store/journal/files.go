@@ -1,0 +1,273 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/odradek/odradek/internal/base/failpoint"
+	"github.com/odradek/odradek/internal/base/vfs"
+)
+
+var _ = failpoint.Register(
+	"journal.file.before_sync",
+	"journal.file.before_rename",
+	"journal.file.before_syncdir",
+)
+
+// file is one journal file. Guarded by Journal.mu, but for pos, which is the commit
+// loop's.
+type file struct {
+	handle vfs.File
+	number uint64
+	size   int64
+	pos    int64 // where the next group goes
+
+	first, last uint64  // sequences of its groups that matter; 0: none
+	lastNo      uint64  // number of its last group
+	slots       []*slot // that may have entries here; some need them no more
+}
+
+// files is all files of a journal.
+type files struct {
+	live    []*file // whose entries matter, in order; the last is written to
+	free    []*file
+	waste   []*file // of another size than is wanted, to be deleted
+	due     uint64  // all entries up to this group shall be synced
+	highest uint64  // number of the newest file
+}
+
+func (fs *files) current() *file { return fs.live[len(fs.live)-1] }
+
+// oldest returns the first sequence that matters once the group seq is durable. It never
+// falls: a file that nobody needs starts anew where it is.
+func (fs *files) oldest(seq uint64) uint64 {
+	f := fs.live[0]
+	if f.first == 0 || len(fs.live) == 1 && f.covered() {
+		f.first = seq
+	}
+	return f.first
+}
+
+// list notes that the file has entries of s.
+func (f *file) list(s *slot) {
+	if s.file != f {
+		s.file = f
+		f.slots = append(f.slots, s)
+	}
+}
+
+func (f *file) wrote(seq, no uint64, size int64) {
+	if f.first == 0 {
+		f.first = seq
+	}
+	f.last, f.lastNo = seq, no
+	f.pos += size
+}
+
+// covered tells whether the segments hold all that the file has. It forgets the slots
+// of which that is true.
+func (f *file) covered() bool {
+	for n := len(f.slots); n > 0; n = len(f.slots) {
+		s := f.slots[n-1]
+		if !s.covers(f.lastNo) {
+			return false
+		}
+		if s.file == f {
+			s.file = nil
+		}
+		f.slots[n-1] = nil
+		f.slots = f.slots[:n-1]
+	}
+	return true
+}
+
+// release frees the oldest files that nobody needs. mu is held.
+func (j *Journal) release() {
+	for len(j.files.live) > 1 && j.files.live[0].covered() {
+		f := j.files.live[0]
+		j.files.live = slices.Delete(j.files.live, 0, 1)
+		if f.size != j.cfg.FileBytes {
+			j.files.waste = append(j.files.waste, f)
+			kick(j.spareKick)
+			continue
+		}
+		j.files.free = append(j.files.free, f)
+		if j.noRoom {
+			kick(j.kick)
+		}
+	}
+}
+
+// place returns the file that has room for size bytes at its pos. The last block of a
+// file is left to a closing group.
+func (j *Journal) place(size int64) (*file, error) {
+	j.mu.Lock()
+	f := j.files.current()
+	j.mu.Unlock()
+	if f.pos+size <= f.size-blockBytes {
+		return f, nil
+	}
+	next, err := j.nextFile(f)
+	if err != nil {
+		return nil, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	next.first, next.last, next.pos = 0, 0, blockBytes
+	j.files.live = append(j.files.live, next)
+	if n := int64(len(j.files.live)) - max(1, j.cfg.LiveBytes/j.cfg.FileBytes); n > 0 {
+		j.recycle(j.files.live[:n])
+	}
+	kick(j.spareKick)
+	return next, nil
+}
+
+// nextFile returns a file to be written from its start: a free one that the last
+// durable group says is not needed, or a new one.
+func (j *Journal) nextFile(current *file) (*file, error) {
+	f, closable := j.takeFree()
+	if f == nil && closable && current.pos+blockBytes <= current.size {
+		if err := j.close(current); err != nil {
+			return nil, err
+		}
+		f, _ = j.takeFree()
+	}
+	if f != nil {
+		return f, nil
+	}
+	return j.createNext()
+}
+
+// takeFree returns a free file that may be overwritten. If there are only such whose
+// end is not announced, a closing group will help.
+func (j *Journal) takeFree() (f *file, closable bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.release()
+	for i, f := range j.files.free {
+		if f.last < max(1, j.announced) {
+			j.files.free = slices.Delete(j.files.free, i, i+1)
+			return f, true
+		}
+	}
+	return nil, len(j.files.free) > 0
+}
+
+// close ends a file with an empty group that announces what is free.
+func (j *Journal) close(f *file) error {
+	g := newGroup()
+	g.no = j.committed // counts as part of the group before it
+	b := g.buf[:blockBytes]
+	clear(b)
+	h := j.assign(g, f)
+	sum := h.seal(b)
+	if err := j.write(f, b); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	f.wrote(h.seq, max(f.lastNo, g.no), blockBytes)
+	j.seq, j.sum, j.announced = h.seq, sum, h.oldest
+	return nil
+}
+
+func (j *Journal) createNext() (*file, error) {
+	j.mu.Lock()
+	j.files.highest++
+	number := j.files.highest
+	j.mu.Unlock()
+	return createFile(&j.cfg, fileHeader{salt: j.salt, number: number})
+}
+
+// spareLoop sees to it that there is a free file before one is needed, and deletes
+// those of a wrong size.
+func (j *Journal) spareLoop(ctx context.Context) error {
+	for {
+		select {
+		case <-j.spareKick:
+			if err := j.spare(); err != nil {
+				j.cfg.Log.Warn("journal cannot keep a spare file", "dir", j.cfg.Dir, "err", err)
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (j *Journal) spare() error {
+	j.mu.Lock()
+	waste, enough := j.files.waste, len(j.files.free) > 0 || j.dead != nil
+	j.files.waste = nil
+	j.mu.Unlock()
+	var errs []error
+	for _, f := range waste {
+		errs = append(errs, f.handle.Close(), j.cfg.FS.Remove(f.handle.Name()))
+	}
+	if !enough {
+		f, err := j.createNext()
+		errs = append(errs, err)
+		if err == nil {
+			j.mu.Lock()
+			j.files.free = append(j.files.free, f)
+			j.mu.Unlock()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+const tmpSuffix = ".tmp"
+
+func fileName(number uint64) string { return fmt.Sprintf("journal-%08d.odj", number) }
+
+// createFile makes a file that has its space, its header and its name for good.
+func createFile(cfg *Config, h fileHeader) (*file, error) {
+	name := filepath.Join(cfg.Dir, fileName(h.number))
+	f, err := prepareFile(cfg, name, h)
+	if err != nil {
+		if rm := cfg.FS.Remove(name + tmpSuffix); !errors.Is(rm, fs.ErrNotExist) {
+			err = errors.Join(err, rm)
+		}
+		return nil, fmt.Errorf("create %s: %w", name, err)
+	}
+	return f, nil
+}
+
+func prepareFile(cfg *Config, name string, h fileHeader) (*file, error) {
+	if err := fillFile(cfg, name+tmpSuffix, h); err != nil {
+		return nil, err
+	}
+	failpoint.Hit("journal.file.before_rename", cfg.FS)
+	if err := cfg.FS.Rename(name+tmpSuffix, name); err != nil {
+		return nil, err
+	}
+	failpoint.Hit("journal.file.before_syncdir", cfg.FS)
+	if err := cfg.FS.SyncDir(cfg.Dir); err != nil {
+		return nil, err
+	}
+	f, err := cfg.FS.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &file{handle: f, number: h.number, size: cfg.FileBytes, pos: blockBytes}, nil
+}
+
+func fillFile(cfg *Config, name string, h fileHeader) error {
+	f, err := cfg.FS.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o644)
+	if err != nil {
+		return err
+	}
+	err = f.Preallocate(cfg.FileBytes)
+	if err == nil {
+		_, err = f.WriteAt(h.encode(), 0)
+	}
+	if err == nil {
+		failpoint.Hit("journal.file.before_sync", cfg.FS)
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}

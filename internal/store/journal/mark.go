@@ -1,0 +1,108 @@
+package journal
+
+import (
+	"fmt"
+
+	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/proto/model"
+)
+
+// A marker says that older entries of a partition are void. It must be durable before
+// the log changes: a truncated log under entries that are replayed would have a hole
+// or, worse, old records behind new ones.
+
+// marked is what those wait for who put a marker into a group.
+type marked struct {
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+// settle tells whether a group became durable.
+func (g *group) settle(err error) {
+	if g.marked != nil {
+		g.marked.err = err
+		close(g.marked.done)
+		g.marked = nil
+	}
+}
+
+// await waits for c, or for the end of Run, after which nothing comes.
+func (j *Journal) await(c <-chan struct{}) error {
+	select {
+	case <-c:
+		return nil
+	case <-j.ended:
+		return errClosed
+	}
+}
+
+// Truncated tells that the log of a partition is about to end at to, the end of a batch
+// or zero. It waits until that is durable; then the caller may truncate and append again. Meanwhile nothing may be
+// submitted for the partition. Reports beyond to may come until Truncated returns, and
+// none later.
+// It returns an error that matches vfs.ErrNoSpace on a full disk, which may pass, and
+// one that wraps kerr.KafkaStorageError if the journal has failed or ended.
+func (j *Journal) Truncated(id model.IDPartition, to int64) error {
+	s, err := j.mark(entry{kind: kindTruncate, id: id, base: to})
+	if s == nil {
+		return err
+	}
+	j.mu.Lock()
+	s.end, s.want = min(s.end, to), min(s.want, to)
+	syncing := s.syncing
+	j.mu.Unlock()
+	if syncing != nil { // it may report more
+		return j.await(syncing)
+	}
+	return nil
+}
+
+// Deleted tells that a partition is gone: nothing of it will be replayed or synced. It
+// waits and fails as Truncated does.
+func (j *Journal) Deleted(id model.IDPartition) error {
+	s, err := j.mark(entry{kind: kindDelete, id: id})
+	if s == nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.slots, id)
+	s.target, s.want, s.synced = nil, 0, s.last
+	j.release()
+	return nil
+}
+
+// mark makes a marker durable. It returns no slot if there is nothing to void, or with
+// an error.
+func (j *Journal) mark(e entry) (*slot, error) {
+	s, m, err := j.addMarker(e)
+	if s == nil || err != nil {
+		return nil, err
+	}
+	if err := j.await(m.done); err != nil {
+		return nil, err
+	}
+	if m.err != nil {
+		return nil, m.err
+	}
+	return s, nil
+}
+
+func (j *Journal) addMarker(e entry) (*slot, *marked, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := j.slots[e.id]
+	switch {
+	case j.dead != nil || s == nil:
+		return nil, nil, j.dead
+	case j.noRoom:
+		return nil, nil, fmt.Errorf("journal in %s: %w", j.cfg.Dir, vfs.ErrNoSpace)
+	}
+	g := j.filling(e.size())
+	g.add(s, e)
+	if g.marked == nil {
+		g.marked = &marked{done: make(chan struct{})}
+	}
+	kick(j.kick)
+	return s, g.marked, nil
+}

@@ -1,0 +1,161 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+)
+
+// queue is where a slot waits to be synced.
+type queue uint8
+
+const (
+	notQueued queue = iota
+	lazy            // its entries keep a file from being used again
+	urgent          // somebody waits
+)
+
+func (j *Journal) queueUrgent(s *slot) {
+	if s.syncing != nil || s.queue == urgent {
+		return // it is looked at again when that sync is done
+	}
+	s.queue = urgent
+	j.urgent = append(j.urgent, s)
+	kick(j.syncKick)
+}
+
+// queueIfDue has a slot synced if a file that shall be free still needs it.
+func (j *Journal) queueIfDue(s *slot) {
+	if s.syncing != nil || s.queue != notQueued || s.target == nil || s.covers(j.files.due) {
+		return
+	}
+	s.queue = lazy
+	j.lazy = append(j.lazy, s)
+	kick(j.syncKick)
+}
+
+// covers tells whether the segments hold all entries of groups up to no.
+func (s *slot) covers(no uint64) bool { return s.synced >= min(s.last, no) }
+
+// syncJob is one sync of one slot: what it will have done.
+type syncJob struct {
+	slot   *slot
+	target Target
+	end    int64  // to report; 0: nobody waits
+	wants  uint64 // slot.wants at the start
+	last   uint64 // group up to which entries will be in durable segments
+}
+
+func (j *Journal) syncLoop(ctx context.Context) error {
+	for {
+		for job, ok := j.takeSync(); ok; job, ok = j.takeSync() {
+			if err := j.sync(job); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-j.syncKick:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (j *Journal) takeSync() (syncJob, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.dead == nil {
+		s := j.popSync()
+		if s == nil {
+			break
+		}
+		if s.queue = notQueued; s.target == nil {
+			continue // deleted meanwhile
+		}
+		s.syncing = make(chan struct{})
+		return syncJob{slot: s, target: s.target, end: s.want, wants: s.wants, last: min(s.last, j.closed())}, true
+	}
+	return syncJob{}, false
+}
+
+// closed is the number of the last group that takes no more entries. What comes into an
+// open one after a sync has begun is not part of it.
+func (j *Journal) closed() uint64 {
+	if n := len(j.pending); n > 0 {
+		return j.pending[n-1].no - 1
+	}
+	return j.next - 1
+}
+
+// popSync returns the next slot to sync: first those that somebody waits for.
+func (j *Journal) popSync() *slot {
+	if len(j.urgent) > 0 {
+		return pop(&j.urgent)
+	}
+	for len(j.lazy) > 0 {
+		if s := pop(&j.lazy); s.queue == lazy { // else it became urgent
+			return s
+		}
+	}
+	return nil
+}
+
+// pop takes the first of a queue. Its memory is used again once it runs empty.
+func pop(q *[]*slot) *slot {
+	s := (*q)[0]
+	(*q)[0] = nil
+	*q = (*q)[1:]
+	return s
+}
+
+func (j *Journal) sync(job syncJob) error {
+	synced, err := job.target.Sync()
+	if err != nil {
+		return j.die(fmt.Errorf("sync the segments of %s: %w", job.slot.id, err))
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.dead != nil {
+		return j.dead
+	}
+	j.syncDone(job, synced)
+	return nil
+}
+
+func (j *Journal) syncDone(job syncJob, synced int64) {
+	s := job.slot
+	s.synced = max(s.synced, job.last)
+	// A truncation makes synced smaller than what was asked for.
+	if end := min(job.end, synced); end > 0 {
+		job.target.Durable(end)
+	}
+	close(s.syncing)
+	s.syncing = nil
+	if s.wants == job.wants {
+		s.want = 0
+	}
+	if s.want > 0 {
+		j.queueUrgent(s)
+	}
+	j.queueIfDue(s)
+	j.release()
+}
+
+// Recycle has the segments of everything in the journal synced, in the background, so
+// that a restart has little to replay.
+func (j *Journal) Recycle() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.recycle(j.files.live)
+}
+
+// recycle makes files due.
+func (j *Journal) recycle(files []*file) {
+	for _, f := range files {
+		j.files.due = max(j.files.due, f.lastNo)
+	}
+	for _, f := range files {
+		for _, s := range f.slots {
+			j.queueIfDue(s)
+		}
+	}
+}
