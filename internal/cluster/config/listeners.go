@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -69,7 +68,7 @@ func ParseListeners(v Values) (Listeners, Report) {
 	p := listenerParser{v: v, roles: ProcessRoles.Get(v)}
 	p.l.ControllerNames = upper(ControllerListenerNames.Get(v))
 	p.protocols()
-	bound := p.endpoints("listeners", boundListeners(v), true)
+	bound := p.endpoints("listeners", ListenerList.Get(v), true)
 	for _, e := range bound {
 		if slices.Contains(p.l.ControllerNames, e.Name) {
 			p.l.Controller = append(p.l.Controller, e)
@@ -104,21 +103,6 @@ func upper(names []string) []string {
 	return l
 }
 
-// boundListeners is listeners; if only advertised.listeners is set, its names and ports
-// on all interfaces, because who advertises an address wants to be reached.
-func boundListeners(v Values) []string {
-	adv, set := AdvertisedListeners.Lookup(v)
-	if !set || ListenerList.IsSet(v) {
-		return ListenerList.Get(v)
-	}
-	var l []string
-	for _, a := range adv {
-		name, rest, _ := strings.Cut(a, "://")
-		l = append(l, name+"://"+rest[max(strings.LastIndex(rest, ":"), 0):])
-	}
-	return l
-}
-
 func (p *listenerParser) protocols() {
 	p.l.Protocols = map[string]Protocol{}
 	m := ListenerSecurityProtocolMap.Get(p.v)
@@ -140,7 +124,7 @@ func (p *listenerParser) protocols() {
 	}
 	// Nobody mapped anything: controllers speak plaintext, unless security is in use.
 	secure := func(s string) bool { i := slices.Index(protocolNames, s); return i > 0 }
-	for _, l := range boundListeners(p.v) {
+	for _, l := range ListenerList.Get(p.v) {
 		if name, _, _ := strings.Cut(l, ":"); secure(strings.ToUpper(name)) {
 			return
 		}
@@ -299,46 +283,4 @@ func (p *listenerParser) controllers() {
 			}
 		}
 	}
-}
-
-// LegacyListeners turns host.name, port, advertised.host.name and advertised.port, which
-// Kafka removed and many compose files still have, into listeners. It returns settings
-// to merge with those in s, none if s has listeners of its own, and says what it did.
-func (s Static) LegacyListeners() ([]Setting, Report) {
-	var rep Report
-	get := func(key, or string) (string, Origin) {
-		if set, ok := s.Lookup(key); ok && strings.TrimSpace(set.Value) != "" {
-			return strings.TrimSpace(set.Value), set.Origin
-		}
-		return or, Origin{}
-	}
-	host, o1 := get("host.name", "")
-	port, o2 := get("port", "9092")
-	advHost, o3 := get("advertised.host.name", "")
-	advPort, o4 := get("advertised.port", port)
-	origin := Origin{}
-	for _, o := range []Origin{o1, o2, o3, o4} {
-		if o.Where != "" && o.Layer >= origin.Layer {
-			origin = o
-		}
-	}
-	if origin.Where == "" {
-		return nil, rep
-	}
-	if set, ok := s.Lookup("listeners"); ok && set.Origin.Layer >= origin.Layer {
-		return nil, rep
-	}
-	var out []Setting
-	add := func(key, value string) {
-		out = append(out, Setting{Name: key, Value: value, Origin: Origin{origin.Layer, origin.Where}})
-		rep.infof(key, origin, "read as %s=%s", key, value)
-	}
-	add("listeners", fmt.Sprintf("PLAINTEXT://%s:%s", host, port))
-	if set, ok := s.Lookup("advertised.listeners"); (!ok || set.Origin.Layer < origin.Layer) && (advHost != "" || advPort != port) {
-		if advHost == "" {
-			advHost = host
-		}
-		add("advertised.listeners", fmt.Sprintf("PLAINTEXT://%s:%s", advHost, advPort))
-	}
-	return out, rep
 }

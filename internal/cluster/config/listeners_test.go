@@ -30,9 +30,6 @@ func TestParseListeners(t *testing.T) {
 		{name: "inside and outside, in any case",
 			set:    kv{"listeners": "inside://:9092,Outside://0.0.0.0:9094", "advertised.listeners": "INSIDE://kafka:9092,OUTSIDE://10.0.0.5:9094", "listener.security.protocol.map": "INSIDE:PLAINTEXT, outside:sasl_ssl", "inter.broker.listener.name": "inside"},
 			broker: "INSIDE://:9092/PLAINTEXT OUTSIDE://0.0.0.0:9094/SASL_SSL", adv: "INSIDE://kafka:9092/PLAINTEXT OUTSIDE://10.0.0.5:9094/SASL_SSL", inter: "INSIDE"},
-		{name: "only advertised: listens on every interface",
-			set:    kv{"advertised.listeners": "PLAINTEXT://h.example:19092"},
-			broker: "PLAINTEXT://:19092/PLAINTEXT", adv: "PLAINTEXT://h.example:19092/PLAINTEXT", inter: "PLAINTEXT"},
 		{name: "IPv6, and both stacks on one port",
 			set:    kv{"listeners": "PLAINTEXT://127.0.0.1:9092,B://[::1]:9092", "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,B:PLAINTEXT"},
 			broker: "PLAINTEXT://127.0.0.1:9092/PLAINTEXT B://[::1]:9092/PLAINTEXT", adv: "PLAINTEXT://127.0.0.1:9092/PLAINTEXT B://[::1]:9092/PLAINTEXT", inter: "PLAINTEXT"},
@@ -89,7 +86,7 @@ func TestParseListeners(t *testing.T) {
 	}
 }
 
-func TestLegacyListeners(t *testing.T) {
+func TestImpliedListeners(t *testing.T) {
 	for _, c := range []struct {
 		env  []string
 		want string
@@ -100,10 +97,13 @@ func TestLegacyListeners(t *testing.T) {
 		{[]string{"KAFKA_HOST_NAME=127.0.0.1", "KAFKA_PORT=1"}, "listeners=PLAINTEXT://127.0.0.1:1"},
 		{[]string{"KAFKA_ADVERTISED_HOST_NAME=h", "KAFKA_LISTENERS=A://:1"}, ""},
 		{[]string{"KAFKA_ADVERTISED_HOST_NAME=h", "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://x:1"}, "listeners=PLAINTEXT://:9092"},
+		{[]string{"KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://h:19092,B://[::1]:5"}, "listeners=PLAINTEXT://:19092,B://:5"},
+		{[]string{"KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://h:19092", "KAFKA_LISTENERS=PLAINTEXT://:1"}, ""},
+		{[]string{"KAFKA_ADVERTISED_LISTENERS=h:1"}, ""},
 		{nil, ""},
 	} {
 		settings, _ := ParseEnv(c.env, Sources{})
-		got, _ := Merge(settings).LegacyListeners()
+		got, _ := Merge(settings).ImpliedListeners()
 		var l []string
 		for _, s := range got {
 			l = append(l, s.Name+"="+s.Value)
