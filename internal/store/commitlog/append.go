@@ -44,8 +44,8 @@ type span struct {
 // epoch falls, or one that wraps kerr.KafkaStorageError; if that also matches
 // vfs.ErrNoSpace the log is as it was and the append may be tried again.
 func (l *Log) AppendLeader(b []byte, epoch int32, o Origin) (Appended, error) {
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if err := l.usable(); err != nil {
 		return Appended{}, err
 	}
@@ -110,8 +110,8 @@ func (sp *span) add(b record.Batch) {
 // It returns kerr.CorruptMessage wrapped if bytes are damaged, ErrUnexpectedOffset
 // wrapped if offsets are below the log end, and otherwise what AppendLeader does.
 func (l *Log) AppendFollower(b []byte) (Appended, error) {
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if err := l.usable(); err != nil {
 		return Appended{}, err
 	}

@@ -97,8 +97,8 @@ func (l *Log) closeFiles() error {
 // memory; all is opened again when it is needed. It also removes files whose
 // file.delete.delay.ms has passed.
 func (l *Log) CloseIdle(now time.Time) error {
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if l.closed {
 		return nil
 	}
@@ -132,10 +132,10 @@ func (l *Log) flushTails(s *segment) error {
 // Open may be told that it was clean. If it returns an error the log is closed but not
 // clean.
 func (l *Log) Close() error {
-	l.syncing.lock()
-	defer l.syncing.unlock()
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if l.closed {
 		return nil
 	}
@@ -152,19 +152,16 @@ func (l *Log) leaveClean() error {
 		return nil
 	}
 	s := l.active()
-	l.mu.Lock()
-	s.noteTime()
-	l.mu.Unlock()
-	if err := errors.Join(l.trimIndexes(s), l.takeSnapshot()); err != nil {
+	if err := errors.Join(l.finishIndexes(s), l.takeSnapshot()); err != nil {
 		return err
 	}
 	if err := l.syncIndexes(s); err != nil {
 		return l.fail("sync", err)
 	}
 	l.dirDirty = true // the indexes' names
-	end, err := l.sync()
+	end, err := l.sync(l.flushFinished())
 	if err == nil && l.recovery < end {
-		err = errors.New("leader epochs are not saved")
+		err = errors.New("epochs or indexes are not saved")
 	}
 	return err
 }
@@ -172,10 +169,10 @@ func (l *Log) leaveClean() error {
 // Delete closes the log and removes its folder. Slices that are being sent stay
 // readable. What a crash leaves of it has a name that ends in -delete, as Kafka's has.
 func (l *Log) Delete() error {
-	l.syncing.lock()
-	defer l.syncing.unlock()
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	l.closed = true
 	l.mu.Lock()
 	for _, s := range l.segs {

@@ -10,6 +10,6 @@
 //	writing  held across disk writes; whoever changes the log
 //	mu       a plain mutex, never held across the disk; what readers look at
 //
-// The first two are gates (channels), so that a slow disk under testing/synctest is a
+// The first two are gates (base/gate), so that a slow disk under testing/synctest is a
 // durable wait.
 package commitlog

@@ -166,8 +166,8 @@ func (l *Log) EpochAt(offset int64) int32 {
 // AssignEpoch notes that a leader epoch begins at the log end, though nothing is yet
 // written in it: a new leader does so before it answers for the epoch.
 func (l *Log) AssignEpoch(epoch int32) error {
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if err := l.usable(); err != nil {
 		return err
 	}

@@ -249,6 +249,9 @@ func (h *history) cut(end int64) {
 		h.batches = h.batches[:len(h.batches)-1]
 	}
 	h.end = end
+	if h.garbage && h.log.Start() == end {
+		h.batches = nil // it ended before its start, and was emptied
+	}
 	if n := len(h.batches); n > 0 && h.batches[n-1].NextOffset() != end {
 		h.t.Fatalf("log ends at %d, inside or behind a batch that ends at %d", end, h.batches[n-1].NextOffset())
 	}
@@ -337,6 +340,7 @@ func (h *history) check() {
 		h.t.Fatalf("log holds %v, want %v", offsetsOf(h.t, got), offsetsOf(h.t, want))
 	}
 	h.checkEpochs()
+	h.checkTimes()
 	h.checkRead()
 }
 

@@ -183,7 +183,7 @@ func (x *index) read(fsys vfs.FS, name string, valid func(before, e entry) bool)
 		}
 		for ; len(b) >= x.entry; b = b[x.entry:] {
 			e := x.decode(b)
-			if e == (entry{}) && before.key >= 0 || !valid(before, e) {
+			if e == (entry{}) || !valid(before, e) {
 				return e == entry{}, nil
 			}
 			before = e

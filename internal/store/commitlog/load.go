@@ -64,8 +64,11 @@ func (l *Log) cutIndexes(s *segment, last int64) error {
 	if !cut {
 		return nil
 	}
-	// What is cut must not be there after a crash, when newer entries may be lost.
-	return l.trimIndexes(s)
+	// What is cut must not come back by a crash, in between of newer entries.
+	if err := l.trimIndexes(s); err != nil {
+		return err
+	}
+	return storageError(l.syncIndexes(s))
 }
 
 func (l *Log) trimIndexes(s *segment) error {
@@ -84,8 +87,8 @@ func (l *Log) load(s *segment) error {
 	if known {
 		return nil
 	}
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	return l.loadLocked(s)
 }
 
@@ -112,8 +115,8 @@ func (l *Log) loadLocked(s *segment) error {
 
 // reindex makes a segment's indexes anew after an entry was found to lead nowhere.
 func (l *Log) reindex(s *segment) error {
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	return l.reindexLocked(s, "an entry leads to no batch")
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/odradek/odradek/internal/base/gate"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -35,8 +36,8 @@ type Log struct {
 	cfg    atomic.Pointer[Config]
 	failed atomic.Pointer[error] // the disk failed: nothing more is written
 
-	syncing gate // taken before writing
-	writing gate // taken before mu
+	syncing gate.Gate // taken before writing
+	writing gate.Gate // taken before mu
 
 	// Under writing only.
 	closed    bool

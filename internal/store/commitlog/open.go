@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/odradek/odradek/internal/base/gate"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -24,7 +25,7 @@ func Open(o Options) (*Log, error) {
 	l := &Log{
 		fs: o.FS, dir: o.Dir, id: o.ID, rand: o.Rand, logger: o.Log,
 		name:    model.TopicPartition{Topic: o.Topic, Partition: o.ID.Partition}.String(),
-		syncing: newGate(), writing: newGate(),
+		syncing: gate.New(), writing: gate.New(),
 		firstDirty: o.FirstDirty,
 	}
 	l.SetConfig(o.Config)

@@ -208,8 +208,8 @@ func (l *Log) expireProducers(now time.Time) {
 
 // Producers tells of the producers that are known, in order of their ids.
 func (l *Log) Producers() ([]producers.Entry, error) {
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if err := l.loadProducers(); err != nil {
 		return nil, err
 	}

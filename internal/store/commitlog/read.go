@@ -28,8 +28,8 @@ func (l *Log) Read(from, limit int64, maxBytes int, minOne bool) (Slice, error) 
 			return s, nil
 		case errors.Is(err, errGone):
 			// Somebody is replacing the segment: wait for that.
-			l.writing.lock()
-			l.writing.unlock()
+			l.writing.Lock()
+			l.writing.Unlock()
 		case errors.Is(err, errIndex):
 			if rerr := l.reindex(seg); rerr != nil && !errors.Is(rerr, errGone) {
 				return Slice{}, rerr
@@ -212,7 +212,7 @@ func (l *Log) leap(p place, h *handle, sc *scanner, endPos, limit int64) error {
 	if endPos-sc.pos < 4*l.config().IndexIntervalBytes {
 		return nil
 	}
-	byPos, err := l.entryFor(p, h, byValue, endPos)
+	byPos, err := l.entryFor(p, h, byValue, min(endPos, p.size-1))
 	if err != nil {
 		return err
 	}

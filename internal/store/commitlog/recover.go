@@ -52,8 +52,8 @@ func (l *Log) recover(o Options, epochsFound bool) error {
 func (l *Log) findEnd(o Options) error {
 	for i, s := range l.segs {
 		last := i == len(l.segs)-1
-		if !last && (o.Clean || s.next <= o.RecoveryPoint) {
-			continue
+		if !last && (o.Clean || s.next < o.RecoveryPoint) {
+			continue // its records and, since a Sync has gone beyond it, its indexes are durable
 		}
 		from := o.RecoveryPoint
 		if o.Clean {
@@ -63,10 +63,13 @@ func (l *Log) findEnd(o Options) error {
 		if err != nil {
 			return err
 		}
-		if !last && !cut && l.segs[i+1].base == s.next {
-			continue
+		if last {
+			return nil
 		}
-		if !last {
+		if err := l.finishIndexes(s); err != nil {
+			return err
+		}
+		if cut || l.segs[i+1].base != s.next {
 			// What follows is cut off with what is missing before it.
 			return l.dropSegments(i + 1)
 		}

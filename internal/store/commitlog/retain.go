@@ -14,8 +14,8 @@ var _ = failpoint.Register("commitlog.retain.before_start", "commitlog.retain.af
 // returns how many segments were deleted; their files stay for file.delete.delay.ms,
 // until a later Retain or CloseIdle.
 func (l *Log) Retain(hw int64, now time.Time) (int, error) {
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if err := l.usable(); err != nil {
 		return 0, err
 	}

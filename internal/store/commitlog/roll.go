@@ -13,8 +13,8 @@ var _ = failpoint.Register("commitlog.roll.before_create", "commitlog.roll.after
 
 // Roll starts a new segment if the active one has records.
 func (l *Log) Roll() error {
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if err := l.usable(); err != nil {
 		return err
 	}
@@ -94,11 +94,16 @@ func (l *Log) syncBeforeGap() error {
 // finish writes what a segment keeps in memory when it takes no more records. A full
 // disk does not matter: it stays in memory.
 func (l *Log) finish(s *segment) {
+	l.flushed(l.finishIndexes(s))
+	l.flushed(l.takeSnapshot())
+}
+
+func (l *Log) finishIndexes(s *segment) error {
 	l.mu.Lock()
 	s.noteTime()
+	s.unsynced = true
 	l.mu.Unlock()
-	l.flushed(l.trimIndexes(s))
-	l.flushed(l.takeSnapshot())
+	return l.trimIndexes(s)
 }
 
 // restartAt makes the log empty, with its start and end at offset. The lock writing is

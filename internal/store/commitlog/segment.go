@@ -28,6 +28,8 @@ type segment struct {
 	gone  bool  // guarded by mu: no longer part of the log; its names may be another's
 	known bool  // guarded by mu: indexes and maxTime are loaded
 
+	unsynced bool // guarded by mu: it is finished and its indexes are not durable
+
 	sinceEntry int64 // bytes since the last index entry
 	firstTime  int64 // timestamp of the first batch, for segment.ms; noTime if not read
 	maxTime    entry // the greatest timestamp and the last offset of its batch; guarded by mu
@@ -50,6 +52,9 @@ var (
 	// errIndex tells that an index entry leads nowhere: the index is made anew.
 	errIndex = errors.New("index does not fit its segment")
 )
+
+func isGone(err error) bool     { return errors.Is(err, errGone) }
+func isBadIndex(err error) bool { return errors.Is(err, errIndex) }
 
 // acquire opens the segment's log for a reader or writer, who must release it.
 func (l *Log) acquire(s *segment) (*handle, error) {

@@ -13,13 +13,31 @@ var _ = failpoint.Register("commitlog.sync.before_data", "commitlog.sync.after_d
 // offset below which all is. It runs beside appends and reads. After an error the log
 // takes no more writes: what the disk kept is not known.
 func (l *Log) Sync() (int64, error) {
-	l.syncing.lock()
-	defer l.syncing.unlock()
-	return l.sync()
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.writing.Lock()
+	kept := l.flushFinished()
+	l.writing.Unlock()
+	return l.sync(kept)
 }
 
-// sync is Sync for who holds the lock syncing.
-func (l *Log) sync() (int64, error) {
+// flushFinished writes what a full disk kept in memory of the indexes of older segments,
+// which are believed once the recovery point has passed them. The lock writing is held.
+func (l *Log) flushFinished() error {
+	for _, s := range l.segs[l.firstDirtySegment() : len(l.segs)-1] {
+		if len(s.off.tail)+len(s.tim.tail) == 0 {
+			continue
+		}
+		if err := l.trimIndexes(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sync is Sync for who holds the lock syncing. The recovery point stays where it is if
+// kept says why older indexes are in memory only.
+func (l *Log) sync(kept error) (int64, error) {
 	if err := l.failed.Load(); err != nil {
 		return 0, *err
 	}
@@ -32,13 +50,16 @@ func (l *Log) sync() (int64, error) {
 	}
 	if work.epochsDirty {
 		if err := l.saveEpochs(work.epochs); err != nil {
-			// The records are durable, but a crash must find their epochs by a scan.
-			l.logger.Warn("leader epochs are not saved", "partition", l.name, "err", err)
 			l.mu.Lock()
 			l.epochsDirty = true
 			l.mu.Unlock()
-			return work.end, nil
+			kept = err
 		}
+	}
+	if kept != nil {
+		// The records are durable, but a crash must find what tells of them by a scan.
+		l.logger.Warn("recovery point stays", "partition", l.name, "err", kept)
+		return work.end, nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,11 +87,21 @@ func (l *Log) dirty() syncWork {
 		end: l.end, active: l.active(), epochs: l.epochs, epochsDirty: l.epochsDirty,
 		dir: l.dirDirty, parent: l.parentDirty, metadata: l.metadataDirty,
 	}
-	if l.recovery < l.end {
-		w.segs = l.segs[holding(l.segs, l.recovery):]
+	if i := l.firstDirtySegment(); l.recovery < l.end || i < len(l.segs)-1 {
+		w.segs = l.segs[i:]
 	}
 	l.dirDirty, l.parentDirty, l.metadataDirty, l.epochsDirty = false, false, false, false
 	return w
+}
+
+// firstDirtySegment is the number of the first segment that is not wholly durable. mu or
+// the lock syncing is held.
+func (l *Log) firstDirtySegment() int {
+	i := holding(l.segs, l.recovery)
+	for i > 0 && l.segs[i-1].unsynced {
+		i--
+	}
+	return i
 }
 
 func (l *Log) syncSegments(w syncWork) error {
@@ -111,7 +142,13 @@ func (l *Log) syncSegment(s *segment, finished bool) error {
 	if err := h.Datasync(); err != nil || !finished {
 		return err
 	}
-	return l.syncIndexes(s)
+	if err := l.syncIndexes(s); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	s.unsynced = false
+	l.mu.Unlock()
+	return nil
 }
 
 func (l *Log) syncIndexes(s *segment) error {

@@ -18,10 +18,10 @@ var _ = failpoint.Register("commitlog.truncate.before_cut", "commitlog.truncate.
 // TruncateTo returns. The recovery point falls with the end: the host must write its
 // checkpoint before anything is appended, or a crash would not check what is.
 func (l *Log) TruncateTo(offset int64) error {
-	l.syncing.lock()
-	defer l.syncing.unlock()
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if err := l.usable(); err != nil {
 		return err
 	}
@@ -115,10 +115,10 @@ func lastBefore(h *handle, start, size, base, offset int64) (pos, next int64, er
 // TruncateFullyAndStartAt makes the log empty, to begin at offset. The word about the
 // recovery point at TruncateTo holds.
 func (l *Log) TruncateFullyAndStartAt(offset int64) error {
-	l.syncing.lock()
-	defer l.syncing.unlock()
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if err := l.usable(); err != nil {
 		return err
 	}
@@ -129,8 +129,8 @@ func (l *Log) TruncateFullyAndStartAt(offset int64) error {
 // does nothing if it is there already. Retain deletes what lies below.
 // It returns kerr.OffsetOutOfRange beyond the log end.
 func (l *Log) AdvanceStart(offset int64) error {
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if err := l.usable(); err != nil {
 		return err
 	}
@@ -157,10 +157,10 @@ func (l *Log) advanceStart(offset int64) {
 // is skipped; where it differs the log is cut and takes the journal's bytes.
 // It returns ErrUnexpectedOffset wrapped if the log ends before base.
 func (l *Log) Replay(base int64, batches []byte) error {
-	l.syncing.lock()
-	defer l.syncing.unlock()
-	l.writing.lock()
-	defer l.writing.unlock()
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if err := l.usable(); err != nil {
 		return err
 	}
