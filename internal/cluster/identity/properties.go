@@ -1,0 +1,93 @@
+package identity
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/proto/model"
+)
+
+// FileName is Kafka's name of the file, in every log folder.
+const FileName = "meta.properties"
+
+// Properties is what the file says of one folder.
+type Properties struct {
+	ClusterID   string
+	NodeID      int32
+	DirectoryID model.ID // zero in a folder from before Kafka 3.7
+}
+
+// Read reads the file of a folder; false if there is none.
+func Read(fsys vfs.FS, dir string) (Properties, bool, error) {
+	name := filepath.Join(dir, FileName)
+	b, err := vfs.ReadFile(fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Properties{}, false, nil
+	}
+	if err != nil {
+		return Properties{}, false, fmt.Errorf("read %s: %w", name, err)
+	}
+	p, err := parse(string(b))
+	if err != nil {
+		return Properties{}, false, fmt.Errorf("%s: %w", name, err)
+	}
+	return p, true, nil
+}
+
+// Write makes the file of a folder durable.
+func Write(fsys vfs.FS, dir string, p Properties) error {
+	name := filepath.Join(dir, FileName)
+	if err := vfs.WriteFileDurable(fsys, name, p.encode(), 0o644); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+func (p Properties) encode() []byte {
+	return fmt.Appendf(nil, "cluster.id=%s\ndirectory.id=%s\nnode.id=%d\nversion=1\n", p.ClusterID, p.DirectoryID, p.NodeID)
+}
+
+// parse reads version 1, and version 0, in which a ZooKeeper broker wrote broker.id.
+func parse(text string) (p Properties, err error) {
+	values := map[string]string{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || line[0] == '!' {
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		if !ok {
+			return p, fmt.Errorf("line %q is not KEY=VALUE: put the file back from a copy", line)
+		}
+		values[strings.TrimSpace(key)] = strings.ReplaceAll(strings.TrimSpace(value), `\`, "")
+	}
+	id := "node.id"
+	switch v := values["version"]; v {
+	case "0":
+		id = "broker.id"
+	case "1":
+	case "":
+		return p, errors.New("it has no version: put the file back from a copy")
+	default:
+		return p, fmt.Errorf("version %s was written by a newer release: upgrade this node", v)
+	}
+	if p.ClusterID = values["cluster.id"]; p.ClusterID == "" {
+		return p, errors.New("it has no cluster.id: put the file back from a copy")
+	}
+	n, err := strconv.ParseInt(values[id], 10, 32)
+	if err != nil || n < 0 {
+		return p, fmt.Errorf("%s is %q, not a number: put the file back from a copy", id, values[id])
+	}
+	p.NodeID = int32(n)
+	if dir := values["directory.id"]; dir != "" {
+		if p.DirectoryID, err = model.ParseID(dir); err != nil {
+			return p, fmt.Errorf("directory.id: %w", err)
+		}
+	}
+	return p, nil
+}
