@@ -4,9 +4,9 @@ package config
 var (
 	BrokerHeartbeatIntervalMs = Broker.int("broker.heartbeat.interval.ms", "2000",
 		"How often a broker tells the controller that it lives.")
-	BrokerID = Broker.int("broker.id", "-1",
+	BrokerID = Broker.int("broker.id", "1",
 		"Older name of node.id. -1 means unset.",
-		high, mapped("an older name of node.id; -1 lets the node choose"))
+		high, mapped("an older name of node.id"), differs("-1", "it is node.id"))
 	BrokerRack = Broker.string("broker.rack", null,
 		"The rack or zone of this broker. Replicas are spread over racks and consumers can read from their own.")
 	BrokerSessionTimeoutMs = Broker.int("broker.session.timeout.ms", "9000",

@@ -29,3 +29,7 @@ const (
 	shareGroups    = "share groups"
 	streamsGroups  = "streams groups"
 )
+
+// guarding parts protect something. Who sets their keys relies on them, and must be told;
+// the keys of the other parts stand in every stock file.
+var guarding = []string{tls, sasl, oauth, acls, tokens, quotas, tiered}

@@ -131,7 +131,11 @@ func (s Static) names(rep *Report) {
 			rep.warnf(name, set.Origin, "%s can only be set while the broker runs, by altering the broker's configuration", name)
 		case d.Meaning == Inert:
 			quiet[d.Note] = append(quiet[d.Note], name)
-		case d.Meaning == Pending && !sameAsDefault(d, set.Value):
+		case d.Meaning == Pending && sameAsDefault(d, set.Value):
+		case d.Meaning == Pending && !slices.Contains(guarding, d.Note):
+			why := "this version does not have " + d.Note
+			quiet[why] = append(quiet[why], name)
+		case d.Meaning == Pending:
 			rep.warnf(name, set.Origin, "%s has no effect: this version does not have %s", name, d.Note)
 		}
 	}
