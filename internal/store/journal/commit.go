@@ -25,6 +25,9 @@ const retryInterval = 100 * time.Millisecond
 // that the journal is dead, and with it the folder. Close must follow.
 func (j *Journal) Run(ctx context.Context) error {
 	defer close(j.ended)
+	j.mu.Lock()
+	j.begun = true
+	j.mu.Unlock()
 	g := run.New(ctx, "journal")
 	g.Go("commit", j.commitLoop)
 	for range j.cfg.SyncWorkers {

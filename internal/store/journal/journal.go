@@ -113,6 +113,7 @@ type Journal struct {
 	next    uint64   // number of the next group to be filled
 	urgent  []*slot  // to be synced because somebody waits
 	lazy    []*slot  // to be synced to free files
+	begun   bool     // Run or Submit was called
 	dead    error    // why nothing works any more
 	noRoom  bool     // the disk is full: everything is synced, nothing journaled
 
@@ -140,6 +141,8 @@ type slot struct {
 	want    int64
 	wants   uint64 // counts what was wanted
 	queue   queue
+	fence   uint64 // the group that it must wait for, which holds a deletion
+	deleted bool
 	syncing chan struct{} // closed when the sync that runs is done; nil: none runs
 }
 

@@ -57,8 +57,9 @@ func (j *Journal) Truncated(id model.IDPartition, to int64) error {
 	return nil
 }
 
-// Deleted tells that a partition is gone: nothing of it will be replayed or synced. It
-// waits and fails as Truncated does.
+// Deleted tells that a partition is about to go: nothing of it will be replayed or
+// synced. It waits and fails as Truncated does; before Run and
+// the first Submit it does not wait.
 func (j *Journal) Deleted(id model.IDPartition) error {
 	s, err := j.mark(entry{kind: kindDelete, id: id})
 	if s == nil {
@@ -75,9 +76,15 @@ func (j *Journal) Deleted(id model.IDPartition) error {
 // mark makes a marker durable. It returns no slot if there is nothing to void, or with
 // an error.
 func (j *Journal) mark(e entry) (*slot, error) {
+	j.mu.Lock()
 	s, m, err := j.addMarker(e)
-	if s == nil || err != nil {
+	waits := j.begun // before that nobody would tell, and nothing can contradict it
+	j.mu.Unlock()
+	switch {
+	case s == nil || err != nil:
 		return nil, err
+	case !waits:
+		return s, nil
 	}
 	if err := j.await(m.done); err != nil {
 		return nil, err
@@ -89,8 +96,6 @@ func (j *Journal) mark(e entry) (*slot, error) {
 }
 
 func (j *Journal) addMarker(e entry) (*slot, *marked, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	s := j.slots[e.id]
 	switch {
 	case j.dead != nil || s == nil:

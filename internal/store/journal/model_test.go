@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -124,7 +126,10 @@ func (t *target) append(cells []cell) (base int64, b []byte, err error) {
 	for _, c := range cells {
 		t.ever[c] = struct{}{}
 	}
-	_, err = t.file.WriteAt(b[61:], 8*base)
+	if _, err = t.file.WriteAt(b[61:], 8*base); err != nil {
+		t.log = t.log[:base]
+		err = errors.Join(err, t.file.Truncate(8*base))
+	}
 	return base, b, err
 }
 
@@ -189,7 +194,7 @@ type history struct {
 	stats   *stats
 }
 
-type stats struct{ lives, crashes, kills, closes, entries, replays int }
+type stats struct{ lives, faults, full, crashes, kills, closes, entries, replays int }
 
 func newHistory(t *testing.T, seed uint64, st *stats) *history {
 	h := &history{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), mem: vfs.NewMem(), stats: st}
@@ -228,12 +233,13 @@ func (h *history) run() {
 
 func (h *history) life() {
 	h.stats.lives++
+	h.mem.SetSize(math.MaxInt64)
 	h.disk = vfs.NewFaulty(h.mem, nil)
 	j := h.open()
 	ctx, cancel := context.WithCancel(h.t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- j.Run(ctx) }()
-	h.armCrash()
+	h.arm()
 	alive := true
 	for range h.rng.IntN(60) {
 		if alive = h.step(j); !alive {
@@ -242,8 +248,8 @@ func (h *history) life() {
 	}
 	end := h.rng.IntN(3)
 	trace("end", alive, end)
-	if !alive {
-		end = 0
+	if _, err := h.mem.Stat("/d"); !alive && err == nil && end == 2 {
+		end = 0 // there is no orderly end of a dead journal
 	}
 	switch end {
 	case 0:
@@ -264,18 +270,27 @@ func (h *history) life() {
 	}
 }
 
-// armCrash cuts the power in the middle of some operation of the disk.
-func (h *history) armCrash() {
-	if h.rng.IntN(2) == 0 {
-		return
-	}
+// arm lets something go wrong in the middle of some operation of the disk: a power cut,
+// or an error of a journal file. After a sync that failed the system may hold what was
+// not written for clean.
+func (h *history) arm() {
 	var mu sync.Mutex
-	left, mem, rng := h.rng.IntN(80), h.mem, rand.New(rand.NewPCG(h.seed, h.rng.Uint64()))
+	kind, left, mem, rng := h.rng.IntN(5), h.rng.IntN(80), h.mem, rand.New(rand.NewPCG(h.seed, h.rng.Uint64()))
+	lost := vfs.LostSync{Drop: h.rng.IntN(2) == 0}
 	h.disk.SetRule(func(op vfs.Op, name string) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if left--; left == 0 {
+		left--
+		journal := strings.Contains(name, "journal-")
+		switch {
+		case kind <= 1 && left == 0:
 			h.mem = mem.Crash(rng)
+		case kind == 2 && left <= 0 && journal && op == vfs.OpSync:
+			h.stats.faults++
+			return lost
+		case kind == 3 && left <= 0 && journal && op == vfs.OpWrite:
+			h.stats.faults++
+			return vfs.ShortWrite{N: 5000, Err: vfs.ErrIO}
 		}
 		return nil
 	})
@@ -335,10 +350,14 @@ func (h *history) step(j *journal.Journal) bool {
 		trace("truncate", t.name, to)
 		err := j.Truncated(t.id, to)
 		if t.unpromise(to); err != nil {
-			return false
+			return errors.Is(err, vfs.ErrNoSpace)
 		}
 		if err := t.truncate(to); err != nil {
 			return false
+		}
+	case 7:
+		if h.rng.IntN(4) == 0 {
+			return h.recreate(j, t)
 		}
 	case 1:
 		trace("recycle")
@@ -346,7 +365,10 @@ func (h *history) step(j *journal.Journal) bool {
 	case 2, 3, 4:
 		synctest.Wait()
 	case 5:
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // a full disk has been tried again
+	case 8:
+		_, free, _ := h.mem.Space("/")
+		h.mem.SetSize(map[bool]int64{true: math.MaxInt64, false: math.MaxInt64 - free + h.rng.Int64N(20_000)}[h.rng.IntN(2) == 0])
 	case 6:
 		if _, err := t.Sync(); err != nil {
 			return false
@@ -355,6 +377,18 @@ func (h *history) step(j *journal.Journal) bool {
 		return h.append(j, t)
 	}
 	return true
+}
+
+// recreate deletes the partition and makes it anew under the same id.
+func (h *history) recreate(j *journal.Journal, t *target) bool {
+	trace("delete", t.name)
+	err := j.Deleted(t.id)
+	synctest.Wait() // a sync may still report to the old one, which here is the same
+	t.unpromise(0)
+	if t.ends = nil; err != nil {
+		return errors.Is(err, vfs.ErrNoSpace)
+	}
+	return t.truncate(0) == nil
 }
 
 func (h *history) append(j *journal.Journal, t *target) bool {
@@ -368,7 +402,8 @@ func (h *history) append(j *journal.Journal, t *target) bool {
 	}
 	base, b, err := t.append(cells)
 	if err != nil {
-		return false
+		h.stats.full++
+		return errors.Is(err, vfs.ErrNoSpace) && !errors.Is(err, vfs.ErrDown)
 	}
 	trace("submit", t.name, base, base+int64(len(cells)))
 	return j.Submit(t, t.id, base, base+int64(len(cells)), b) == nil
@@ -418,7 +453,7 @@ func TestHistories(t *testing.T) {
 		}
 	}
 	t.Logf("%+v", st)
-	if st.crashes == 0 || st.kills == 0 || st.closes == 0 || st.replays == 0 {
+	if st.crashes == 0 || st.kills == 0 || st.closes == 0 || st.replays == 0 || st.faults == 0 || st.full == 0 {
 		t.Errorf("the histories do not cover all: %+v", st)
 	}
 }

@@ -42,14 +42,32 @@ func (r *reader) restore(j *Journal, chain []*scan) ([]Entry, error) {
 	if len(chain) == 0 {
 		return nil, j.begin()
 	}
-	// What a killed process wrote may be in memory alone, and others will build on it.
-	if err := chain[len(chain)-1].handle.Datasync(); err != nil {
+	if err := r.confirm(chain[len(chain)-1]); err != nil {
 		return nil, err
 	}
 	last := chain[len(chain)-1].lastHeader()
 	j.seq, j.sum, j.announced = last.seq, last.sum, last.oldest
 	j.committed, j.next = last.seq, last.seq+1
 	return f.entries(j), nil
+}
+
+// confirm makes the last group durable, on which others will follow. A process that was
+// killed may not have synced it, or a sync may have failed, after which the system
+// holds it for clean: so it is written again.
+func (r *reader) confirm(s *scan) error {
+	h := s.lastHeader()
+	pos := s.pos - blocks(h.length)
+	b, ok, err := r.group(s, pos, h)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: group %d changed while it was read", ErrCorrupt, h.seq)
+	}
+	if err == nil {
+		_, err = s.handle.WriteAt(b, pos)
+	}
+	if err == nil {
+		err = s.handle.Datasync()
+	}
+	return err
 }
 
 // begin starts a journal that has no groups yet.

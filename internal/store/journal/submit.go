@@ -21,6 +21,7 @@ func (j *Journal) Submit(t Target, id model.IDPartition, base, end int64, batche
 	if j.dead != nil {
 		return j.dead
 	}
+	j.begun = true
 	s := j.slot(id)
 	s.target = t
 	if j.mustSync(s, base, len(batches)) {
