@@ -148,7 +148,8 @@ func (r *Reader) Next() bool {
 }
 
 // parse reads the record at the front of b and returns its whole size. Timestamp is
-// left as the delta.
+// left as the delta. It runs for every record of every batch that is not compressed, so
+// varints of one byte are read here and not by a call.
 func (v *View) parse(b []byte) (int, bool) {
 	length, n := varint(b)
 	if n == 0 || length < minRecordLen-1 || int64(length) > int64(len(b)-n) {
@@ -157,25 +158,37 @@ func (v *View) parse(b []byte) (int, bool) {
 	v.size = n + int(length)
 	body := b[n:v.size:v.size]
 	v.Attributes = int8(body[0])
-	at := 1
-	if v.Timestamp, n = varlong(body[at:]); n == 0 {
+	if body = body[1:]; body[0] < 0x80 {
+		v.Timestamp, body = int64(short(body[0])), body[1:]
+	} else if v.Timestamp, n = varlong(body); n > 0 {
+		body = body[n:]
+	} else {
 		return 0, false
 	}
-	at += n
-	if v.offsetDelta, n = varint(body[at:]); n == 0 {
+	if len(body) > 0 && body[0] < 0x80 {
+		v.offsetDelta, body = short(body[0]), body[1:]
+	} else if v.offsetDelta, n = varint(body); n > 0 {
+		body = body[n:]
+	} else {
 		return 0, false
 	}
-	v.tail = body[at+n:]
-	var ok bool
-	rest := v.tail
-	if v.Key, rest, ok = nullable(rest); !ok {
-		return 0, false
+	v.tail = body
+	return v.size, v.parseTail(body)
+}
+
+// parseTail reads key, value and headers.
+func (v *View) parseTail(b []byte) (ok bool) {
+	if len(b) > 0 && b[0] < 0x80 && int(b[0]>>1) < len(b) && b[0]&1 == 0 {
+		n := 1 + int(b[0]>>1)
+		v.Key, b = b[1:n:n], b[n:]
+	} else if v.Key, b, ok = nullable(b); !ok {
+		return false
 	}
-	if v.Value, rest, ok = nullable(rest); !ok {
-		return 0, false
+	if v.Value, b, ok = nullable(b); !ok {
+		return false
 	}
-	v.headers = rest
-	return v.size, soundHeaders(rest)
+	v.headers = b
+	return len(b) == 1 && b[0] == 0 || soundHeaders(b)
 }
 
 // nullable cuts a length and that many bytes off b; any negative length is null.

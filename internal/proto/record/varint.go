@@ -5,9 +5,13 @@ import "encoding/binary"
 // Varints of the format are zigzag, at most 5 bytes for 32 bits and 10 for 64. The
 // readers return the value and the bytes that it took, 0 if there is none.
 
+// short is a varint of one byte.
+func short(b byte) int32 { return int32(b>>1) ^ -int32(b&1) }
+
 func varint(b []byte) (int32, int) {
-	if len(b) > 0 && b[0] < 0x80 {
-		return int32(b[0]>>1) ^ -int32(b[0]&1), 1
+	if len(b) > 1 && b[0] >= 0x80 && b[1] < 0x80 {
+		u := uint32(b[0]&0x7f) | uint32(b[1])<<7
+		return int32(u>>1) ^ -int32(u&1), 2
 	}
 	var u uint32
 	for i := 0; i < len(b) && i < 5; i++ {
@@ -20,9 +24,6 @@ func varint(b []byte) (int32, int) {
 }
 
 func varlong(b []byte) (int64, int) {
-	if len(b) > 0 && b[0] < 0x80 {
-		return int64(b[0]>>1) ^ -int64(b[0]&1), 1
-	}
 	var u uint64
 	for i := 0; i < len(b) && i < 10; i++ {
 		u |= uint64(b[i]&0x7f) << (7 * i)
