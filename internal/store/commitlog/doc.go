@@ -6,10 +6,11 @@
 //
 // Locks, in the order in which they are taken:
 //
-//	syncing  held across fsync; Sync, and what may not run beside it (truncation)
-//	writing  held across disk writes; whoever changes the log
-//	mu       a plain mutex, never held across the disk; what readers look at
+//	compacting  held while old segments are rewritten; one at a time
+//	syncing     held across fsync; Sync, and what may not run beside it (truncation)
+//	writing     held across disk writes; whoever changes the log
+//	mu          a plain mutex, never held across the disk; what readers look at
 //
-// The first two are gates (base/gate), so that a slow disk under testing/synctest is a
+// The first three are gates (base/gate), so that a slow disk under testing/synctest is a
 // durable wait.
 package commitlog

@@ -36,8 +36,9 @@ type Log struct {
 	cfg    atomic.Pointer[Config]
 	failed atomic.Pointer[error] // the disk failed: nothing more is written
 
-	syncing gate.Gate // taken before writing
-	writing gate.Gate // taken before mu
+	compacting gate.Gate // taken before syncing
+	syncing    gate.Gate // taken before writing
+	writing    gate.Gate // taken before mu
 
 	// Under writing only.
 	closed    bool

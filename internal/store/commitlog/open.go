@@ -24,8 +24,8 @@ func Open(o Options) (*Log, error) {
 	}
 	l := &Log{
 		fs: o.FS, dir: o.Dir, id: o.ID, rand: o.Rand, logger: o.Log,
-		name:    model.TopicPartition{Topic: o.Topic, Partition: o.ID.Partition}.String(),
-		syncing: gate.New(), writing: gate.New(),
+		name:       model.TopicPartition{Topic: o.Topic, Partition: o.ID.Partition}.String(),
+		compacting: gate.New(), syncing: gate.New(), writing: gate.New(),
 		firstDirty: o.FirstDirty,
 	}
 	l.SetConfig(o.Config)
@@ -99,11 +99,9 @@ func (l *Log) adopt(entries []fs.DirEntry) error {
 
 func (l *Log) adoptOther(name string, logs map[int64]bool) error {
 	base, ext, ok := parseName(name)
-	leftover := strings.HasSuffix(name, deletedSuffix) || strings.HasSuffix(name, cleanedSuffix) ||
-		strings.HasSuffix(name, swapSuffix) || strings.HasSuffix(name, ".tmp")
 	orphan := ok && !logs[base] && (ext == indexExt || ext == timeIndexExt || ext == txnIndexExt)
 	switch {
-	case leftover || orphan:
+	case leftover(name) || orphan:
 		return l.fs.Remove(filepath.Join(l.dir, name))
 	case ok && ext == snapshotExt:
 		l.producers.snapshots = append(l.producers.snapshots, base)

@@ -69,10 +69,12 @@ func (l *Log) findEnd(o Options) error {
 		if err := l.finishIndexes(s); err != nil {
 			return err
 		}
-		if cut || l.segs[i+1].base != s.next {
-			// What follows is cut off with what is missing before it.
+		// A gap between segments is left by compaction: a crash makes none, see roll.
+		following := l.segs[i+1].base
+		if cut || following < s.next {
 			return l.dropSegments(i + 1)
 		}
+		s.next = following
 	}
 	return nil
 }

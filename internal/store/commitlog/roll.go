@@ -2,7 +2,6 @@ package commitlog
 
 import (
 	"errors"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -24,23 +23,19 @@ func (l *Log) Roll() error {
 	return l.roll(l.end)
 }
 
-// roll closes the active segment and starts a new one, at the log end unless the next
-// batch, at first, lies too far beyond for the segment's 32-bit offsets. The lock
-// writing is held.
+// roll finishes the active segment and starts a new one, at the log end unless the next
+// batch, at first, lies too far beyond for the segment's 32-bit offsets. What came before
+// is made durable first: a crash may tear the newest segment, but leaves no hole before
+// it. The lock writing is held.
 func (l *Log) roll(first int64) error {
 	base := l.end
 	if first-base > maxRelative/2 {
-		// Recovery takes a gap between segments for lost records, but not below the
-		// recovery point.
-		if err := l.syncBeforeGap(); err != nil {
-			return err
-		}
 		base = first
 	}
-	if err := l.syncNames(); err != nil {
-		return l.fail("sync folder", err)
-	}
 	l.finish(l.active())
+	if err := l.syncBeforeRoll(); err != nil {
+		return err
+	}
 	failpoint.Hit("commitlog.roll.before_create", l.fs)
 	s, err := l.createSegment(base)
 	if err != nil {
@@ -50,45 +45,24 @@ func (l *Log) roll(first int64) error {
 	l.changed = true
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	old := l.active()
-	old.next = base
-	if base != l.end {
-		l.recovery = l.end
-	}
+	l.active().next = base
 	l.segs = append(l.segs[:len(l.segs):len(l.segs)], s)
 	l.dirDirty = true
 	return nil
 }
 
-// syncNames makes the names of all segments durable before there is another: a crash
-// may lose the newest segment, but none before it.
-func (l *Log) syncNames() error {
-	l.mu.Lock()
-	dir, parent := l.dirDirty, l.parentDirty
-	l.mu.Unlock()
-	if !dir {
-		return nil
-	}
-	if err := l.fs.SyncDir(l.dir); err != nil {
-		return err
-	}
-	if parent {
-		if err := l.fs.SyncDir(filepath.Dir(l.dir)); err != nil {
-			return err
-		}
-	}
-	l.mu.Lock()
-	l.dirDirty, l.parentDirty = false, false
-	l.mu.Unlock()
-	return nil
-}
-
-func (l *Log) syncBeforeGap() error {
+// syncBeforeRoll leaves epochs, and with them the recovery point, to the next Sync.
+func (l *Log) syncBeforeRoll() error {
 	work := l.dirty()
-	if err := l.syncSegments(work); err != nil {
-		return l.fail("sync before a gap", err)
+	if work.epochsDirty {
+		l.mu.Lock()
+		l.epochsDirty = true
+		l.mu.Unlock()
 	}
-	return storageError(l.saveEpochs(work.epochs))
+	if err := l.syncSegments(work); err != nil {
+		return l.fail("sync before a roll", err)
+	}
+	return nil
 }
 
 // finish writes what a segment keeps in memory when it takes no more records. A full

@@ -30,6 +30,13 @@ func newScanner(f io.ReaderAt, pos, end int64) scanner {
 	return scanner{f: f, pos: pos, end: end, buf: chunks.Get().(*[]byte)}
 }
 
+// widen makes the scanner read larger chunks.
+func (s *scanner) widen(size int) {
+	s.close()
+	bigger := make([]byte, size)
+	s.buf, s.n = &bigger, 0
+}
+
 // close gives the buffer back; what the scanner returned is no longer valid.
 func (s *scanner) close() {
 	if len(*s.buf) == chunk {
