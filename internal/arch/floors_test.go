@@ -1,0 +1,166 @@
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/odradek/odradek/"
+
+// floors are the storeys of the house, lowest first: a room imports from lower floors
+// only. The first entry that is a prefix of a room's path gives its floor.
+var floors = [][]string{
+	{"internal/base/"},
+	{"internal/proto/"},
+	{"internal/store/"},
+	{"internal/cluster/"},
+	{"internal/guard/"},
+	{"internal/replica/"},
+	{"internal/coord/"},
+	{"internal/front/"},
+	{"internal/broker"},
+	{"server"},
+	{"internal/cli"},
+	{"cmd/"},
+}
+
+// outside are the wings that meet the broker on the wire, or drive the whole of it;
+// they may import anything that is public or below the roof.
+var outside = []string{"conformance", "bench", "sim", "internal/arch"}
+
+// sideways are the imports within a floor, each with its reason.
+var sideways = map[[2]string]string{
+	{"internal/base/vfs", "internal/base/failpoint"}:             "a crash test stops at a named step",
+	{"internal/proto/record", "internal/proto/model"}:            "errors that a client may be told",
+	{"internal/proto/wire", "internal/proto/model"}:              "errors that a client may be told",
+	{"internal/proto/wire", "internal/proto/record"}:             "batches inside requests",
+	{"internal/store/commitlog", "internal/store/producers"}:     "a log keeps its producers' state",
+	{"internal/store/commitlog", "internal/store/compaction"}:    "a log compacts itself; what to keep is decided purely",
+	{"internal/cluster/controller", "internal/cluster/metadata"}: "decisions are made on an image and become records",
+	{"internal/cluster/controller", "internal/cluster/quorum"}:   "records are proposed to the quorum",
+	{"internal/cluster/controller", "internal/cluster/config"}:   "configs are validated before they become records",
+	{"internal/replica/host", "internal/replica/partition"}:      "the host keeps the partitions",
+	{"internal/coord/group", "internal/coord/runtime"}:           "a group machine runs on the runtime",
+}
+
+func TestImportsGoDown(t *testing.T) {
+	for room, imports := range importsOf(t) {
+		for _, target := range imports {
+			if why := misplaced(room, target); why != "" {
+				t.Errorf("%s imports %s: %s", room, target, why)
+			}
+		}
+	}
+}
+
+func misplaced(room, target string) string {
+	if hasAnyPrefix(room, outside) {
+		return ""
+	}
+	from, to := floorOf(room), floorOf(target)
+	switch {
+	case from < 0:
+		return "the room stands on no floor: add it to the plan"
+	case to < 0:
+		return "the imported room stands on no floor"
+	case to > from:
+		return "imports go downward only"
+	case to == from && nested(room, target):
+		return ""
+	case to == from && sideways[[2]string{room, target}] == "":
+		return "a sideways import needs a line with its reason"
+	}
+	return ""
+}
+
+// nested reports whether one room is a closet of the other.
+func nested(a, b string) bool {
+	return strings.HasPrefix(a, b+"/") || strings.HasPrefix(b, a+"/")
+}
+
+func floorOf(room string) int {
+	for i, prefixes := range floors {
+		if hasAnyPrefix(room+"/", prefixes) {
+			return i
+		}
+	}
+	return -1
+}
+
+func hasAnyPrefix(s string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestSidewaysListIsNotStale(t *testing.T) {
+	rooms := importsOf(t)
+	for pair := range sideways {
+		used := false
+		for _, target := range rooms[pair[0]] {
+			used = used || target == pair[1]
+		}
+		if !used {
+			t.Errorf("%s no longer imports %s: delete the line", pair[0], pair[1])
+		}
+	}
+}
+
+// importsOf maps each room to the rooms of the house that it imports, tests left out.
+func importsOf(t *testing.T) map[string][]string {
+	rooms := make(map[string][]string)
+	eachGoFile(t, func(path string) {
+		if strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, path), nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		room := filepath.ToSlash(filepath.Dir(path))
+		rooms[room] = append(rooms[room], houseImports(t, f.Imports)...)
+	})
+	return rooms
+}
+
+const root = "../.."
+
+func eachGoFile(t *testing.T, visit func(path string)) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || d.Name() == "testdata" || hasOwnModule(path)) {
+			return filepath.SkipDir
+		}
+		if rel, err := filepath.Rel(root, path); err == nil && strings.HasSuffix(rel, ".go") {
+			visit(filepath.ToSlash(rel))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func hasOwnModule(dir string) bool {
+	if filepath.Clean(dir) == filepath.Clean(root) {
+		return false
+	}
+	matches, _ := filepath.Glob(filepath.Join(dir, "go.mod"))
+	return len(matches) > 0
+}
+
+func unquote(s string) string {
+	u, _ := strconv.Unquote(s)
+	return u
+}

@@ -1,0 +1,129 @@
+package broker
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/odradek/odradek/internal/proto/wire"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Metrics counts what the node does. Names are odradek_*, units seconds and bytes.
+// Labels are bounded: an API by its name, a topic, a group; partitions are summed.
+type Metrics struct {
+	registry    *prometheus.Registry
+	connections *prometheus.GaugeVec
+	opened      *prometheus.CounterVec
+	requests    *prometheus.CounterVec
+	failures    *prometheus.CounterVec
+	bytesIn     *prometheus.CounterVec
+	bytesOut    *prometheus.CounterVec
+	seconds     *prometheus.HistogramVec
+	panics      prometheus.Counter
+}
+
+func newMetrics(b *Broker) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "odradek", Name: name, Help: help}, labels)
+	}
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "odradek", Name: "connections", Help: "Open connections."}, []string{"listener"}),
+		opened:   counter("connections_opened_total", "Connections accepted.", "listener"),
+		requests: counter("requests_total", "Requests answered.", "api", "version"),
+		failures: counter("request_failures_total", "Requests that ended their connection.", "api"),
+		bytesIn:  counter("request_bytes_total", "Bytes of requests.", "api"),
+		bytesOut: counter("response_bytes_total", "Bytes of answers.", "api"),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "odradek", Name: "request_seconds", Help: "Time from the whole request to its answer, by phase.",
+			Buckets: prometheus.ExponentialBuckets(0.00005, 4, 10)}, []string{"api", "phase"}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "odradek", Name: "request_panics_total", Help: "Requests that met a bug; each closed its connection."}),
+	}
+	m.registry.MustRegister(m.connections, m.opened, m.requests, m.failures, m.bytesIn, m.bytesOut, m.seconds, m.panics,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &gauges{b})
+	return m
+}
+
+func (m *Metrics) ConnOpened(c *wire.Conn) {
+	m.connections.WithLabelValues(c.Listener()).Inc()
+	m.opened.WithLabelValues(c.Listener()).Inc()
+}
+
+func (m *Metrics) ConnClosed(c *wire.Conn, _ error) {
+	m.connections.WithLabelValues(c.Listener()).Dec()
+}
+
+func (m *Metrics) Panicked(*wire.Conn) { m.panics.Inc() }
+
+func (m *Metrics) RequestDone(_ *wire.Conn, d wire.Done) {
+	api := kmsg.NameForKey(d.Key)
+	m.bytesIn.WithLabelValues(api).Add(float64(d.BytesIn))
+	if d.Err != nil {
+		m.failures.WithLabelValues(api).Inc()
+		return
+	}
+	m.requests.WithLabelValues(api, strconv.Itoa(int(d.Version))).Inc()
+	m.bytesOut.WithLabelValues(api).Add(float64(d.BytesOut))
+	m.seconds.WithLabelValues(api, "serve").Observe(d.Serve.Seconds())
+	m.seconds.WithLabelValues(api, "wait").Observe(d.Wait.Seconds())
+	m.seconds.WithLabelValues(api, "write").Observe(d.Write.Seconds())
+}
+
+// gauges are read when they are asked for.
+type gauges struct{ b *Broker }
+
+var (
+	descTopics     = desc("topics", "Topics of the cluster.")
+	descPartitions = desc("partitions", "Partitions of the cluster.")
+	descOffset     = desc("metadata_offset", "Offset of the cluster's log that this node has applied.")
+	descLeader     = desc("controller", "1 if this node leads the quorum.")
+	descOffline    = desc("offline_log_dirs", "Log folders that cannot be used.")
+	descLogBytes   = desc("log_bytes", "Bytes of the logs of a topic on this node.", "topic")
+	descLogEnd     = desc("log_end_offset_sum", "Sum of the log end offsets of a topic's partitions led here.", "topic")
+	descLag        = desc("group_lag_records", "Records that a group has not yet committed, summed over partitions.", "group", "topic")
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("odradek_"+name, help, labels, nil)
+}
+
+// Describe sends the descriptions.
+func (g *gauges) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descTopics, descPartitions, descOffset, descLeader, descOffline, descLogBytes, descLogEnd, descLag} {
+		out <- d
+	}
+}
+
+// Collect reads the rooms.
+func (g *gauges) Collect(out chan<- prometheus.Metric) {
+	image := g.b.feed.Image()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(descTopics, float64(image.TopicCount()))
+	gauge(descPartitions, float64(image.PartitionCount()))
+	gauge(descOffset, float64(image.Offset))
+	select {
+	case <-g.b.ready:
+	default:
+		return // the rooms are not there yet
+	}
+	st := g.b.quorum.Status()
+	leader := 0.0
+	if st.Leader == st.Node {
+		leader = 1
+	}
+	gauge(descLeader, leader)
+	gauge(descOffline, float64(g.b.host.OfflineDirs()))
+	for topic, u := range g.b.host.Usage() {
+		gauge(descLogBytes, float64(u.Bytes), topic)
+		gauge(descLogEnd, float64(u.EndSum), topic)
+	}
+	for _, l := range g.b.lags(context.Background()) {
+		gauge(descLag, float64(l.records), l.group, l.topic)
+	}
+}

@@ -1,0 +1,137 @@
+package broker
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/odradek/odradek/internal/cluster/config"
+	"github.com/odradek/odradek/internal/cluster/metadata"
+	"github.com/odradek/odradek/internal/coord/group"
+	"github.com/odradek/odradek/internal/replica/partition"
+)
+
+// settings are the configs in force on this node: what was set before it started, and
+// over that what the cluster's image says now. Safe for concurrent use.
+type settings struct {
+	nodeID string
+	static map[string]string
+	feed   *metadata.Feed
+	now    atomic.Pointer[inForce]
+	mu     sync.Mutex // orders those who resolve anew
+}
+
+// inForce is everything resolved against the broker configs of one image. Immutable.
+type inForce struct {
+	all, own map[string]string // as the image has them; compared by identity of content
+	broker   config.Values
+	topics   config.TopicBase
+}
+
+func newSettings(nodeID int32, static map[string]string, feed *metadata.Feed) *settings {
+	s := &settings{nodeID: strconv.Itoa(int(nodeID)), static: static, feed: feed}
+	s.now.Store(s.resolve(metadata.Empty()))
+	return s
+}
+
+func (s *settings) node(image *metadata.Image) config.Node {
+	return config.Node{
+		Static:    s.static,
+		Default:   image.Configs(metadata.Resource{Type: metadata.BrokerResource}),
+		PerBroker: image.Configs(metadata.Resource{Type: metadata.BrokerResource, Name: s.nodeID}),
+	}
+}
+
+func (s *settings) resolve(image *metadata.Image) *inForce {
+	n := s.node(image)
+	// Dynamic values that cannot be were stored by another version: they count as unset.
+	v, _ := n.Values()
+	return &inForce{all: n.Default, own: n.PerBroker, broker: v, topics: n.Topics()}
+}
+
+// at returns the settings for an image, resolved anew only if it changes them.
+func (s *settings) at(image *metadata.Image) *inForce {
+	n := s.node(image)
+	if now := s.now.Load(); sameMap(now.all, n.Default) && sameMap(now.own, n.PerBroker) {
+		return now
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.resolve(image)
+	s.now.Store(now)
+	return now
+}
+
+func sameMap(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if w, ok := b[k]; !ok || v != w {
+			return false
+		}
+	}
+	return true
+}
+
+// Values are the broker's configs in force.
+func (s *settings) Values() config.Values { return s.at(s.feed.Image()).broker }
+
+// topicValues are the configs of a topic.
+func (s *settings) topicValues(image *metadata.Image, name string) config.Values {
+	v, _ := s.at(image).topics.With(image.Configs(metadata.Resource{Type: metadata.TopicResource, Name: name}))
+	return v
+}
+
+// topic resolves the configs of a topic for its partitions.
+func (s *settings) topic(image *metadata.Image, name string) *partition.Settings {
+	now, v := s.at(image), s.topicValues(image, name)
+	policy := config.TopicCleanupPolicy.Get(v)
+	return &partition.Settings{
+		Log:           config.CommitLog(v, now.broker),
+		Rules:         config.Rules(v),
+		Durable:       config.TopicDurability.Get(v) == config.DurabilityFsync,
+		FlushMessages: config.TopicFlushMessages.Get(v),
+		FlushMillis:   config.TopicFlushMs.Get(v),
+		MinISR:        config.TopicMinInSyncReplicas.Get(v),
+		DeleteAllowed: slices.Contains(policy, "delete") || len(policy) == 0,
+	}
+}
+
+// groups are the settings of the group coordinator.
+func (s *settings) groups() group.Settings {
+	v := s.Values()
+	millis := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	delay := millis(config.GroupInitialRebalanceDelayMs.Get(v))
+	if delay == 0 {
+		delay = -1 // none, where zero would be the default
+	}
+	return group.Settings{
+		InitialRebalanceDelay:  delay,
+		MinSessionTimeout:      millis(config.GroupMinSessionTimeoutMs.Get(v)),
+		MaxSessionTimeout:      millis(config.GroupMaxSessionTimeoutMs.Get(v)),
+		MaxSize:                config.GroupMaxSize.Get(v),
+		OffsetsRetention:       time.Duration(config.OffsetsRetentionMinutes.Get(v)) * time.Minute,
+		RetentionCheckInterval: time.Duration(config.OffsetsRetentionCheckIntervalMs.Get(v)) * time.Millisecond,
+		MetadataMaxBytes:       config.OffsetMetadataMaxBytes.Get(v),
+		CommitTimeout:          millis(config.OffsetsCommitTimeoutMs.Get(v)),
+	}
+}
+
+// followSettings applies what may change while the node runs and is not looked up anew
+// each time.
+func (b *Broker) followSettings(ctx context.Context) error {
+	image := metadata.Empty()
+	for {
+		next, changes, err := b.feed.Next(ctx, image)
+		if err != nil {
+			return nil // the context has ended
+		}
+		if image = next; len(changes.Configs) > 0 {
+			b.settings.at(image)
+		}
+	}
+}

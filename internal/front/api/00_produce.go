@@ -1,0 +1,236 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/odradek/odradek/internal/cluster/metadata"
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/odradek/odradek/internal/proto/wire"
+	"github.com/odradek/odradek/internal/replica/partition"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Produce, key 0, versions 3–13; 0–2 are advertised for librdkafka's sake
+// (KAFKA-18659) and end the connection.
+//
+//	3  record batches, magic 2              10 leader hints (KIP-951)
+//	7  zstd (KIP-110)                       11 TRANSACTION_ABORTABLE
+//	8  errors by record (KIP-467)           12 transactions version 2
+//	9  flexible                             13 topic ids (KIP-516)
+//
+// The append runs in the order of arrival on the connection's reader, so that a
+// producer may send the next request at once; the answer waits until the records are
+// committed. The batches pass through as they came: base offset and leader epoch are
+// stamped into the frame, and the frame goes to the log.
+func (s *Server) produce(c *wire.Conn, r *wire.Request) wire.Pending {
+	req := kmsg.NewPtrProduceRequest()
+	if err := s.read(req, r); err != nil {
+		return refuse(err)
+	}
+	p := producing{server: s, image: s.cfg.Feed.Image(), version: r.Version, acks: req.Acks,
+		timeout: time.Duration(req.TimeoutMillis) * time.Millisecond, listener: c.Listener(),
+		admin: r.ClientID != nil && *r.ClientID == adminClient}
+	p.appendAll(req)
+	r.Release()
+	if req.Acks == 0 {
+		return p.unanswered()
+	}
+	if !p.waits() {
+		return r.Ready(wire.Message(p.response()))
+	}
+	r.WillWait = p.waits
+	return func(ctx context.Context) (wire.Reply, error) {
+		p.wait(ctx)
+		return wire.Message(p.response()), nil
+	}
+}
+
+// adminClient is the client id by which Kafka's tools write into internal topics.
+const adminClient = "__admin_client"
+
+// read checks a request's body and decodes it. Byte fields alias the frame.
+func (s *Server) read(msg kmsg.Request, r *wire.Request) error {
+	name := kmsg.NameForKey(r.Key)
+	if err := wire.CheckRequest(r.Key, r.Version, r.Body); err != nil {
+		return fmt.Errorf("%s version %d: %w", name, r.Version, err)
+	}
+	msg.SetVersion(r.Version)
+	if err := msg.ReadFrom(r.Body); err != nil {
+		return fmt.Errorf("%s version %d: %w", name, r.Version, err)
+	}
+	return nil
+}
+
+// producing is a Produce request between its append and its answer.
+type producing struct {
+	server   *Server
+	image    *metadata.Image
+	version  int16
+	acks     int16
+	timeout  time.Duration
+	listener string
+	admin    bool // Kafka's own tools may write into internal topics
+	topics   []producedTopic
+}
+
+type producedTopic struct {
+	name  string
+	id    model.ID
+	parts []produced
+}
+
+// produced is the fate of one partition's batch.
+type produced struct {
+	number  int32
+	replica *partition.Partition
+	partition.Appended
+	err error
+}
+
+func (p *producing) appendAll(req *kmsg.ProduceRequest) {
+	p.topics = make([]producedTopic, len(req.Topics))
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		pt := producedTopic{name: t.Topic, id: t.TopicID, parts: make([]produced, len(t.Partitions))}
+		known := p.name(&pt)
+		for j := range t.Partitions {
+			d := &pt.parts[j]
+			d.number = t.Partitions[j].Partition
+			if d.err = known; d.err == nil {
+				p.append(d, pt.name, req, t.Partitions[j].Records)
+			}
+		}
+		p.topics[i] = pt
+	}
+}
+
+// name finds the name of a topic that was given by its id (13).
+func (p *producing) name(t *producedTopic) error {
+	if p.version < 13 {
+		return nil
+	}
+	topic, ok := p.image.TopicByID(t.id)
+	if !ok {
+		return kerr.UnknownTopicID
+	}
+	t.name = topic.Name
+	return nil
+}
+
+func (p *producing) append(d *produced, topic string, req *kmsg.ProduceRequest, records []byte) {
+	switch {
+	case p.acks < -1 || p.acks > 1:
+		d.err = kerr.InvalidRequiredAcks
+	case model.Internal(topic) && !p.admin:
+		d.err = kerr.InvalidTopicException
+	case req.TransactionID != nil:
+		d.err = errNoTransactions
+	}
+	if d.err != nil {
+		return
+	}
+	b, err := record.Single(records)
+	if err == nil && b.Transactional() {
+		err = kerr.InvalidTxnState
+	}
+	if d.err = err; d.err != nil {
+		return
+	}
+	if d.replica, d.err = p.server.cfg.Host.Partition(model.TopicPartition{Topic: topic, Partition: d.number}); d.err != nil {
+		return
+	}
+	d.Appended, d.err = d.replica.Append(b, p.version, p.acks)
+}
+
+// unanswered ends a request with acks 0: nothing is said, but after an error the
+// connection is closed, so that the client looks for the leader again.
+func (p *producing) unanswered() wire.Pending {
+	for i := range p.topics {
+		for j := range p.topics[i].parts {
+			if d := &p.topics[i].parts[j]; d.err != nil {
+				return refuse(fmt.Errorf("produce with acks 0 to %s-%d: %w", p.topics[i].name, d.number, d.err))
+			}
+		}
+	}
+	return nil
+}
+
+// waits reports whether a batch is not yet committed.
+func (p *producing) waits() bool {
+	for i := range p.topics {
+		for j := range p.topics[i].parts {
+			if d := &p.topics[i].parts[j]; d.err == nil && d.replica.HighWatermark() < d.End {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// wait returns when every batch is committed or has failed, or the client's time is up.
+func (p *producing) wait(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	for i := range p.topics {
+		for j := range p.topics[i].parts {
+			if d := &p.topics[i].parts[j]; d.err == nil {
+				d.err = d.replica.Wait(ctx, d.End, d.Epoch)
+			}
+		}
+	}
+}
+
+func (p *producing) response() *kmsg.ProduceResponse {
+	resp := kmsg.NewPtrProduceResponse()
+	resp.Topics = make([]kmsg.ProduceResponseTopic, len(p.topics))
+	leaders := make(map[int32]bool)
+	for i := range p.topics {
+		t := &p.topics[i]
+		rt := kmsg.NewProduceResponseTopic()
+		rt.Topic, rt.TopicID = t.name, t.id
+		rt.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(t.parts))
+		for j := range t.parts {
+			rt.Partitions[j] = t.parts[j].answer()
+			if errors.Is(t.parts[j].err, kerr.NotLeaderForPartition) {
+				p.hint(&rt.Partitions[j], t.name, leaders)
+			}
+		}
+		resp.Topics[i] = rt
+	}
+	for id := range leaders {
+		if n, ok := aliveNode(p.image, p.listener, id); ok {
+			resp.Brokers = append(resp.Brokers, kmsg.ProduceResponseBroker{NodeID: n.id, Host: n.host, Port: n.port, Rack: n.rack})
+		}
+	}
+	return resp
+}
+
+// hint tells the client who leads (KIP-951).
+func (p *producing) hint(rp *kmsg.ProduceResponseTopicPartition, topic string, leaders map[int32]bool) {
+	if _, now, ok := p.server.cfg.Feed.Image().Partition(topic, rp.Partition); ok {
+		rp.CurrentLeader.LeaderID, rp.CurrentLeader.LeaderEpoch = now.Leader, now.LeaderEpoch
+		leaders[now.Leader] = true
+	}
+}
+
+func (d *produced) answer() kmsg.ProduceResponseTopicPartition {
+	rp := kmsg.NewProduceResponseTopicPartition()
+	rp.Partition, rp.ErrorCode = d.number, model.ErrorCode(d.err)
+	rp.BaseOffset, rp.LogAppendTime, rp.LogStartOffset = -1, -1, -1
+	if d.err == nil {
+		rp.BaseOffset, rp.LogAppendTime, rp.LogStartOffset = d.Base, d.LogAppendTime, d.Start
+		return rp
+	}
+	rp.ErrorMessage = model.ErrorMessage(d.err)
+	for _, e := range d.RecordErrors {
+		re := kmsg.NewProduceResponseTopicPartitionErrorRecord()
+		re.RelativeOffset, re.ErrorMessage = e.Index, &e.Message
+		rp.ErrorRecords = append(rp.ErrorRecords, re)
+	}
+	return rp
+}

@@ -1,0 +1,184 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/odradek/odradek/internal/front/fetchsession"
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/proto/wire"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Fetch, key 1, versions 4–18.
+//
+//	4  isolation level                      13 topic ids (KIP-516)
+//	5  log start offset                     14 OFFSET_MOVED_TO_TIERED_STORAGE
+//	7  fetch sessions (KIP-227)             15 replica state (KIP-903)
+//	9  current leader epoch (KIP-320)       16 leader hints (KIP-951)
+//	10 zstd                                 17 directory id of a replica (KIP-853)
+//	11 rack, preferred replica (KIP-392)    18 high watermark of a replica (KIP-1166)
+//	12 last fetched epoch (KIP-595)
+//
+// If there is enough to send it is answered at once, on the connection's reader. Else
+// the request watches its partitions and looks again whenever one of them moves, until
+// there is enough or its time is up.
+func (s *Server) fetch(c *wire.Conn, r *wire.Request) wire.Pending {
+	req := kmsg.NewPtrFetchRequest()
+	if err := s.read(req, r); err != nil {
+		return refuse(err)
+	}
+	r.Release()
+	f := &fetching{server: s, request: r, req: req, version: r.Version, listener: c.Listener()}
+	if err := f.begin(); err != nil {
+		return r.Ready(f.failure(err))
+	}
+	if f.read(); f.enough() {
+		return r.Ready(f.reply())
+	}
+	deadline := time.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
+	r.WillWait = func() bool { return true }
+	return func(ctx context.Context) (wire.Reply, error) {
+		if err := f.wait(ctx, deadline); err != nil {
+			f.release()
+			return nil, fmt.Errorf("Fetch: %w", err)
+		}
+		return f.reply(), nil
+	}
+}
+
+// fetching is a Fetch between its request and its answer.
+type fetching struct {
+	server   *Server
+	request  *wire.Request
+	req      *kmsg.FetchRequest
+	version  int16
+	listener string
+
+	session *fetchsession.Session // nil if the client wants none
+	whole   bool                  // every partition is answered, changed or not
+	wanted  []*fetchsession.Partition
+	results []fetched
+	bytes   int
+	failed  bool // some partition has an error, or cannot go on as it is
+}
+
+// begin finds out what is wanted: by the request alone, or by its session.
+func (f *fetching) begin() error {
+	req, cache := f.req, f.server.sessions
+	byID := f.version >= 13
+	wants := f.wants()
+	switch {
+	case f.version < 7 || req.SessionEpoch == fetchsession.Final:
+		if f.version >= 7 && req.SessionID != 0 {
+			cache.Remove(req.SessionID)
+		}
+		f.whole = true
+		_, f.wanted = fetchsession.New(byID, false, wants)
+		return nil
+	case req.SessionEpoch == fetchsession.Initial:
+		if req.SessionID != 0 {
+			cache.Remove(req.SessionID)
+		}
+		f.whole = true
+		f.session, f.wanted = fetchsession.New(byID, f.replica() >= 0, wants)
+		if len(wants) > 0 {
+			cache.Add(f.session, time.Now())
+		}
+		return nil
+	}
+	var err error
+	f.session, f.wanted, err = cache.Use(req.SessionID, req.SessionEpoch, byID, time.Now(), wants, f.forgotten())
+	return err
+}
+
+func (f *fetching) wants() []fetchsession.Partition {
+	var wants []fetchsession.Partition
+	for _, t := range f.req.Topics {
+		for _, p := range t.Partitions {
+			wants = append(wants, fetchsession.Partition{
+				Key: fetchsession.Key{ID: t.TopicID, Topic: t.Topic, Partition: p.Partition},
+				Want: fetchsession.Want{
+					FetchOffset: p.FetchOffset, LogStartOffset: p.LogStartOffset, MaxBytes: p.PartitionMaxBytes,
+					CurrentLeaderEpoch: p.CurrentLeaderEpoch, LastFetchedEpoch: p.LastFetchedEpoch,
+				},
+			})
+		}
+	}
+	return wants
+}
+
+func (f *fetching) forgotten() []fetchsession.Key {
+	var keys []fetchsession.Key
+	for _, t := range f.req.ForgottenTopics {
+		for _, p := range t.Partitions {
+			keys = append(keys, fetchsession.Key{ID: t.TopicID, Topic: t.Topic, Partition: p})
+		}
+	}
+	return keys
+}
+
+// replica is the broker id of a follower that asks, -1 for a consumer.
+func (f *fetching) replica() int32 {
+	if f.version >= 15 {
+		return f.req.ReplicaState.ID
+	}
+	return f.req.ReplicaID
+}
+
+// enough reports whether the answer need not wait for more.
+func (f *fetching) enough() bool {
+	return f.failed || f.req.MaxWaitMillis <= 0 || len(f.wanted) == 0 || f.bytes >= int(f.req.MinBytes)
+}
+
+// wait looks again whenever a partition moves, until there is enough or time is up. It
+// watches before it looks, so that nothing is missed in between.
+func (f *fetching) wait(ctx context.Context, deadline time.Time) error {
+	w, watched := f.watch()
+	defer unwatch(w, watched)
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	for {
+		if f.again(); f.enough() {
+			return nil
+		}
+		select {
+		case <-w.C:
+		case <-timer.C:
+			f.again()
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// again reads anew what was read too early.
+func (f *fetching) again() {
+	f.release()
+	f.read()
+}
+
+// budget is how many bytes the answer may have: what the client allows, and no more
+// than the broker's fetch.max.bytes.
+func (f *fetching) budget() int {
+	most := f.server.fetchMaxBytes()
+	if f.req.MaxBytes > 0 {
+		most = min(most, int(f.req.MaxBytes))
+	}
+	return most
+}
+
+// topicOf names the partition of a session by name, which one by id does not have.
+func (f *fetching) topicOf(k fetchsession.Key) (model.TopicPartition, error) {
+	if f.version < 13 {
+		return model.TopicPartition{Topic: k.Topic, Partition: k.Partition}, nil
+	}
+	t, ok := f.server.cfg.Feed.Image().TopicByID(k.ID)
+	if !ok {
+		return model.TopicPartition{Partition: k.Partition}, kerr.UnknownTopicID
+	}
+	return model.TopicPartition{Topic: t.Name, Partition: k.Partition}, nil
+}

@@ -1,0 +1,92 @@
+package api
+
+import (
+	"errors"
+
+	"github.com/odradek/odradek/internal/front/fetchsession"
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/proto/wire"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// reply words what was read. In a session, partitions of which there is nothing new are
+// left out. The files are released when the answer was written.
+func (f *fetching) reply() wire.Reply {
+	resp := kmsg.NewPtrFetchResponse()
+	if f.session != nil {
+		resp.SessionID = f.session.ID()
+	}
+	var told [][]*fetched // beside resp.Topics
+	leaders := make(map[int32]bool)
+	for i := range f.results {
+		r := &f.results[i]
+		if !f.news(r) && !f.whole {
+			continue
+		}
+		if n := len(resp.Topics); n == 0 || !sameTopic(&resp.Topics[n-1], r.want.Key) {
+			t := kmsg.NewFetchResponseTopic()
+			t.Topic, t.TopicID = r.want.Topic, r.want.ID
+			resp.Topics, told = append(resp.Topics, t), append(told, nil)
+		}
+		last := len(resp.Topics) - 1
+		resp.Topics[last].Partitions = append(resp.Topics[last].Partitions, f.answer(r, leaders))
+		told[last] = append(told[last], r)
+	}
+	f.endpoints(resp, leaders)
+	records := func(t, p int) wire.Part {
+		r := told[t][p]
+		return wire.Part{File: r.File, Pos: r.Pos, Len: r.Len}
+	}
+	return wire.Fetch(f.request, resp, records, f.release)
+}
+
+// sameTopic reports whether the next partition belongs to the topic written last: those
+// of one topic that follow each other share it.
+func sameTopic(t *kmsg.FetchResponseTopic, k fetchsession.Key) bool {
+	return t.Topic == k.Topic && t.TopicID == k.ID
+}
+
+// news reports whether an incremental answer must tell of a partition.
+func (f *fetching) news(r *fetched) bool {
+	if f.session == nil {
+		return true
+	}
+	now := fetchsession.Told{HighWatermark: r.HW, LogStartOffset: r.Start}
+	return f.session.Tell(r.want, now, r.Len > 0, r.err != nil || r.Diverging != nil)
+}
+
+func (f *fetching) answer(r *fetched, leaders map[int32]bool) kmsg.FetchResponseTopicPartition {
+	p := kmsg.NewFetchResponseTopicPartition()
+	p.Partition, p.ErrorCode = r.want.Partition, model.ErrorCode(r.err)
+	p.HighWatermark, p.LastStableOffset, p.LogStartOffset = -1, -1, -1
+	if r.err == nil {
+		p.HighWatermark, p.LastStableOffset, p.LogStartOffset = r.HW, r.Stable, r.Start
+	}
+	if r.Diverging != nil {
+		p.DivergingEpoch.Epoch, p.DivergingEpoch.EndOffset = r.Diverging.Epoch, r.Diverging.End
+	}
+	if f.version >= 16 && (errors.Is(r.err, kerr.NotLeaderForPartition) || errors.Is(r.err, kerr.FencedLeaderEpoch)) {
+		if _, now, ok := f.server.cfg.Feed.Image().Partition(r.tp.Topic, r.tp.Partition); ok {
+			p.CurrentLeader.LeaderID, p.CurrentLeader.LeaderEpoch = now.Leader, now.LeaderEpoch
+			leaders[now.Leader] = true
+		}
+	}
+	return p
+}
+
+// endpoints says where the leaders are that partitions were told of (KIP-951).
+func (f *fetching) endpoints(resp *kmsg.FetchResponse, leaders map[int32]bool) {
+	for n := range nodes(f.server.cfg.Feed.Image(), f.listener, false) {
+		if leaders[n.id] {
+			resp.Brokers = append(resp.Brokers, kmsg.FetchResponseBroker{NodeID: n.id, Host: n.host, Port: n.port, Rack: n.rack})
+		}
+	}
+}
+
+// failure answers a request whose session is not as the client thinks.
+func (f *fetching) failure(err error) wire.Reply {
+	resp := kmsg.NewPtrFetchResponse()
+	resp.ErrorCode = model.ErrorCode(err)
+	return wire.Message(resp)
+}

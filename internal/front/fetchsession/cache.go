@@ -1,0 +1,118 @@
+package fetchsession
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// staleAfter is how long a session must rest before another may take its slot.
+const staleAfter = 2 * time.Minute
+
+// Cache has the sessions of a broker, at most a given number of them
+// (max.incremental.fetch.session.cache.slots). Safe for concurrent use.
+type Cache struct {
+	slots  int
+	random func() uint32
+
+	mu       sync.Mutex
+	sessions map[int32]*Session
+}
+
+// NewCache returns an empty cache. random draws session ids.
+func NewCache(slots int, random func() uint32) *Cache {
+	return &Cache{slots: slots, random: random, sessions: make(map[int32]*Session)}
+}
+
+// Add gives a session a slot and returns its id, or 0 if there is none: then the client
+// goes on without.
+func (c *Cache) Add(s *Session, now time.Time) (id int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.sessions) >= c.slots && !c.evict(s, now) {
+		return 0
+	}
+	id = int32(c.random() & math.MaxInt32)
+	for id == 0 || c.sessions[id] != nil {
+		id = (id + 1) & math.MaxInt32
+	}
+	s.id, s.epoch, s.made, s.used, s.size = id, nextEpoch(Initial), now, now, len(s.parts)
+	c.sessions[id] = s
+	return id
+}
+
+// Use finds a session for an incremental request with the given epoch, changes what it
+// fetches, and returns its partitions in reading order. A session that has become empty
+// is removed; the client learns it by an id of 0.
+// It returns kerr.FetchSessionIDNotFound, kerr.InvalidFetchSessionEpoch or
+// kerr.FetchSessionTopicIDError.
+func (c *Cache) Use(id, epoch int32, byID bool, now time.Time, wants []Partition, forgotten []Key) (*Session, []*Partition, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.sessions[id]
+	if s == nil {
+		return nil, nil, kerr.FetchSessionIDNotFound
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.epoch != epoch:
+		return nil, nil, kerr.InvalidFetchSessionEpoch
+	case s.byID != byID:
+		return nil, nil, kerr.FetchSessionTopicIDError
+	}
+	s.epoch = nextEpoch(epoch)
+	s.update(wants, forgotten)
+	s.used, s.size = now, len(s.parts)
+	if s.size == 0 {
+		delete(c.sessions, id)
+	}
+	return s, s.ordered(), nil
+}
+
+// Remove ends a session; an unknown one is nothing.
+func (c *Cache) Remove(id int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.sessions, id)
+}
+
+// Len is the number of sessions.
+func (c *Cache) Len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.sessions)
+}
+
+// evict makes room for a newcomer: the session that has rested longest goes if it is
+// stale; else a consumer's gives way to a follower's, and a smaller one to a larger
+// once it has lived a while. The cache is locked.
+func (c *Cache) evict(newcomer *Session, now time.Time) bool {
+	var oldest, weakest *Session
+	for _, s := range c.sessions {
+		if oldest == nil || s.used.Before(oldest.used) {
+			oldest = s
+		}
+		if c.givesWay(s, newcomer, now) && (weakest == nil || s.size < weakest.size) {
+			weakest = s
+		}
+	}
+	switch {
+	case oldest != nil && now.Sub(oldest.used) > staleAfter:
+		delete(c.sessions, oldest.id)
+	case weakest != nil:
+		delete(c.sessions, weakest.id)
+	default:
+		return false
+	}
+	return true
+}
+
+func (c *Cache) givesWay(s, newcomer *Session, now time.Time) bool {
+	if s.privileged != newcomer.privileged {
+		return newcomer.privileged
+	}
+	return s.size < len(newcomer.parts) && now.Sub(s.made) > staleAfter
+}

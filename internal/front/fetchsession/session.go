@@ -1,0 +1,161 @@
+// Package fetchsession remembers what a client fetches, so that neither requests nor
+// answers repeat it (KIP-227). It knows ids, epochs and what the client was last told
+// of each partition; it does not read anything. It owns no goroutines.
+package fetchsession
+
+import (
+	"sync"
+	"time"
+
+	"github.com/odradek/odradek/internal/proto/model"
+)
+
+// Epochs of a request that mean more than a number.
+const (
+	Initial int32 = 0  // make a session
+	Final   int32 = -1 // use no session, and end the one named
+)
+
+// Key names a partition in a session: by id from Fetch 13 on, by name before.
+type Key struct {
+	ID        model.ID
+	Topic     string
+	Partition int32
+}
+
+// Partition is what a client wants of one partition, and what it was last told.
+type Partition struct {
+	Key
+	Want
+
+	told       Told
+	prev, next *Partition // its place in the order of the session
+}
+
+// Want is where a client goes on in a partition.
+type Want struct {
+	FetchOffset        int64
+	LogStartOffset     int64 // a follower's own
+	MaxBytes           int32
+	CurrentLeaderEpoch int32
+	LastFetchedEpoch   int32
+}
+
+// Told is what an incremental answer leaves out while it stays the same.
+type Told struct {
+	HighWatermark  int64
+	LogStartOffset int64
+}
+
+// Session is the partitions of one client on this broker, in the order in which they
+// are read: one that gave records goes to the end, so that none starves.
+// Safe for concurrent use.
+type Session struct {
+	id         int32
+	byID       bool // partitions are named by topic id
+	privileged bool // a follower's
+
+	mu    sync.Mutex // guards what follows; taken after the cache's
+	epoch int32
+	parts map[Key]*Partition
+	first *Partition
+	last  *Partition
+
+	// The cache's lock guards these.
+	made, used time.Time
+	size       int
+}
+
+// New returns a session of partitions that is not in a cache yet, and the partitions in
+// reading order.
+func New(byID, privileged bool, wants []Partition) (*Session, []*Partition) {
+	s := &Session{byID: byID, privileged: privileged, parts: make(map[Key]*Partition, len(wants))}
+	s.update(wants, nil)
+	return s, s.ordered()
+}
+
+// ID is the session's id, 0 if it has no slot or no partition is left.
+func (s *Session) ID() int32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.parts) == 0 {
+		return 0
+	}
+	return s.id
+}
+
+// update changes what the client wants. The lock is held, or nobody else has s.
+func (s *Session) update(wants []Partition, forgotten []Key) {
+	for _, want := range wants {
+		p, ok := s.parts[want.Key]
+		if !ok {
+			p = &Partition{Key: want.Key, told: Told{-1, -1}}
+			s.parts[want.Key] = p
+			s.append(p)
+		}
+		p.Want = want.Want
+	}
+	for _, k := range forgotten {
+		if p, ok := s.parts[k]; ok {
+			s.unlink(p)
+			delete(s.parts, k)
+		}
+	}
+}
+
+func (s *Session) ordered() []*Partition {
+	list := make([]*Partition, 0, len(s.parts))
+	for p := s.first; p != nil; p = p.next {
+		list = append(list, p)
+	}
+	return list
+}
+
+// Tell notes what an answer says of a partition and reports whether an incremental
+// answer must say it. Records and errors are always told; after an error everything is
+// told again.
+func (s *Session) Tell(p *Partition, t Told, records, failed bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	news := records || failed || t != p.told
+	p.told = t
+	if failed {
+		p.told = Told{-1, -1}
+	}
+	if records && s.parts[p.Key] == p {
+		s.unlink(p)
+		s.append(p)
+	}
+	return news
+}
+
+func (s *Session) append(p *Partition) {
+	p.prev, p.next = s.last, nil
+	if s.last == nil {
+		s.first = p
+	} else {
+		s.last.next = p
+	}
+	s.last = p
+}
+
+func (s *Session) unlink(p *Partition) {
+	if p.prev == nil {
+		s.first = p.next
+	} else {
+		p.prev.next = p.next
+	}
+	if p.next == nil {
+		s.last = p.prev
+	} else {
+		p.next.prev = p.prev
+	}
+}
+
+// nextEpoch follows an epoch: after the greatest comes 1, since 0 means something else.
+func nextEpoch(epoch int32) int32 {
+	if epoch == 1<<31-1 {
+		return 1
+	}
+	return epoch + 1
+}

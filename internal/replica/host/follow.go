@@ -1,0 +1,167 @@
+package host
+
+import (
+	"context"
+	"slices"
+
+	"github.com/odradek/odradek/internal/cluster/metadata"
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/replica/partition"
+)
+
+// follow keeps up with the image when nobody asks.
+func (h *Host) follow(ctx context.Context) error {
+	for {
+		h.catchUp()
+		if _, _, err := h.cfg.Feed.Next(ctx, h.image.Load()); err != nil {
+			return nil // the context has ended
+		}
+	}
+}
+
+// catchUp brings the partitions to the newest image. Who asks for a partition that was
+// just made finds it, whichever goroutine comes first.
+func (h *Host) catchUp() {
+	if h.cfg.Feed.Image() == h.image.Load() {
+		return
+	}
+	h.following.Lock()
+	defer h.following.Unlock()
+	was, is := h.image.Load(), h.cfg.Feed.Image()
+	if was == is {
+		return
+	}
+	h.apply(is, metadata.Diff(was, is))
+	h.image.Store(is)
+}
+
+func (h *Host) apply(is *metadata.Image, c metadata.Changes) {
+	for _, t := range c.Topics {
+		if t.Was != nil && (t.Is == nil || t.Is.ID != t.Was.ID) {
+			h.removeTopic(t.Was)
+		}
+		if t.Is != nil {
+			for _, n := range t.Partitions() {
+				h.place(is, t.Is, n)
+			}
+		}
+	}
+	h.reconfigure(is, c.Configs)
+}
+
+// place gives a partition its role here, and makes or ends its replica.
+func (h *Host) place(is *metadata.Image, t *metadata.Topic, n int32) {
+	if int(n) >= len(t.Partitions) {
+		return
+	}
+	p := t.Partitions[n]
+	id := model.IDPartition{Topic: t.ID, Partition: n}
+	h.mu.RLock()
+	r := h.byID[id]
+	h.mu.RUnlock()
+	if !slices.Contains(p.Replicas, h.cfg.NodeID) {
+		if r != nil {
+			h.remove(r)
+		}
+		return
+	}
+	if r == nil {
+		r = h.newReplica(is, model.TopicPartition{Topic: t.Name, Partition: n}, id)
+	}
+	r.Assign(partition.Role{
+		Leader: p.Leader, Leading: p.Leader == h.cfg.NodeID,
+		Epoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: p.ISR,
+	})
+}
+
+func (h *Host) newReplica(is *metadata.Image, tp model.TopicPartition, id model.IDPartition) *replica {
+	r := &replica{dir: h.choose(tp, h.image.Load().Offset == 0)}
+	r.Partition = partition.New(partition.Config{
+		TP: tp, ID: id,
+		Settings: h.cfg.Settings(is, tp.Topic),
+		Open:     r.dir.opener(tp, id),
+		Journal:  r.dir,
+		Offline:  func(err error) { h.offline(r.dir, err) },
+		Log:      h.cfg.Log,
+	})
+	if err := r.dir.err(); err != nil {
+		r.Failed(err)
+	}
+	r.dir.count.Add(1)
+	h.mu.Lock()
+	h.byTP[tp], h.byID[id] = r, r
+	h.mu.Unlock()
+	return r
+}
+
+// choose finds the folder of a partition: the one that has it, else the emptiest one.
+// When the broker starts with a folder offline, a partition that is in no other may
+// well be there: it is offline too, rather than begun anew.
+func (h *Host) choose(tp model.TopicPartition, starting bool) *folder {
+	for _, f := range h.dirs {
+		if f.has(tp) {
+			return f
+		}
+	}
+	var best *folder
+	for _, f := range h.dirs {
+		switch {
+		case starting && f.err() != nil:
+			return f
+		case f.err() == nil && (best == nil || f.count.Load() < best.count.Load()):
+			best = f
+		}
+	}
+	if best == nil {
+		best = h.dirs[0]
+	}
+	return best
+}
+
+func (h *Host) removeTopic(t *metadata.Topic) {
+	for n := range t.Partitions {
+		h.mu.RLock()
+		r := h.byID[model.IDPartition{Topic: t.ID, Partition: int32(n)}]
+		h.mu.RUnlock()
+		if r != nil {
+			h.remove(r)
+		}
+	}
+}
+
+// remove ends a replica that the cluster's log says is here no more, and deletes its
+// folder a while later.
+func (h *Host) remove(r *replica) {
+	h.mu.Lock()
+	if h.byTP[r.TP()] == r {
+		delete(h.byTP, r.TP())
+	}
+	delete(h.byID, r.ID())
+	h.mu.Unlock()
+	if err := r.Close(); err != nil {
+		h.cfg.Log.Warn("close a partition that is deleted", "partition", r.TP(), "err", err)
+	}
+	r.dir.count.Add(-1)
+	r.dir.discard(r.TP(), r.ID())
+}
+
+// reconfigure gives the partitions of changed topics their settings; a change of the
+// broker's own configs reaches all.
+func (h *Host) reconfigure(is *metadata.Image, changed []metadata.Resource) {
+	if len(changed) == 0 {
+		return
+	}
+	all := false
+	topics := make(map[string]bool)
+	for _, res := range changed {
+		all = all || res.Type == metadata.BrokerResource
+		if res.Type == metadata.TopicResource {
+			topics[res.Name] = true
+		}
+	}
+	for _, r := range h.replicas() {
+		if name := r.TP().Topic; all || topics[name] {
+			r.Configure(h.cfg.Settings(is, name))
+		}
+	}
+}

@@ -1,0 +1,241 @@
+// Package host keeps all the partitions of one broker: it follows the cluster's image,
+// gives each partition its role, settings and place on disk, and does what is due over
+// time: retention, compaction, syncs by age, checkpoints, deletions. It knows folders
+// and journals; it does not know requests or clients. Run owns its goroutines, which
+// docs/ARCHITECTURE.md lists.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/odradek/odradek/internal/base/gate"
+	"github.com/odradek/odradek/internal/base/run"
+	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/cluster/metadata"
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/replica/partition"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Config is what a host is made of.
+type Config struct {
+	NodeID int32
+	FS     vfs.FS
+	// Dirs are the log folders (log.dirs), made and identified already.
+	Dirs []Dir
+	Feed *metadata.Feed
+	// Settings resolves the configs of a topic against an image.
+	Settings func(image *metadata.Image, topic string) *partition.Settings
+	Random   func() uint64
+	Log      *slog.Logger
+
+	RetentionInterval  time.Duration // log.retention.check.interval.ms; 5 min
+	CheckpointInterval time.Duration // how often changed checkpoints are written; 5 s
+	CleanerBackoff     time.Duration // log.cleaner.backoff.ms; 15 s
+	SyncInterval       time.Duration // log.flush.scheduler.interval.ms; 1 s
+	DeleteDelay        time.Duration // file.delete.delay.ms; 1 min
+
+	JournalFileBytes  int64 // odradek.journal.file.bytes
+	JournalSmallBytes int   // odradek.journal.small.bytes
+}
+
+func (c *Config) setDefaults() {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&c.RetentionInterval, 5*time.Minute)
+	def(&c.CheckpointInterval, 5*time.Second)
+	def(&c.CleanerBackoff, 15*time.Second)
+	def(&c.SyncInterval, time.Second)
+	def(&c.DeleteDelay, time.Minute)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Host keeps the partitions of a broker. Safe for concurrent use.
+type Host struct {
+	cfg  Config
+	dirs []*folder
+
+	// following is held while the image is followed; not while anyone waits for more.
+	following gate.Gate
+	image     atomic.Pointer[metadata.Image]
+
+	// mu guards byTP and byID, for moments only.
+	mu   sync.RWMutex
+	byTP map[model.TopicPartition]*replica
+	byID map[model.IDPartition]*replica
+}
+
+// replica is a partition and where it lives.
+type replica struct {
+	*partition.Partition
+	dir *folder
+}
+
+// Open locks the folders, replays their journals and prepares to serve. Every partition
+// opens when it is first used. Close must follow.
+func Open(cfg Config) (*Host, error) {
+	cfg.setDefaults()
+	h := &Host{
+		cfg: cfg, following: gate.New(),
+		byTP: make(map[model.TopicPartition]*replica),
+		byID: make(map[model.IDPartition]*replica),
+	}
+	h.image.Store(metadata.Empty())
+	online := 0
+	for _, d := range cfg.Dirs {
+		f, err := openFolder(&h.cfg, d)
+		if err != nil {
+			cfg.Log.Error("log folder is offline", "dir", d.Path, "err", err)
+		} else {
+			online++
+		}
+		h.dirs = append(h.dirs, f)
+	}
+	if online == 0 {
+		return nil, errors.Join(fmt.Errorf("none of %d log folders can be used", len(cfg.Dirs)), h.errs())
+	}
+	return h, nil
+}
+
+func (h *Host) errs() error {
+	var errs []error
+	for _, f := range h.dirs {
+		errs = append(errs, f.err())
+	}
+	return errors.Join(errs...)
+}
+
+// Run does what is due until ctx ends, then closes every partition in order. It returns
+// an error if no folder is left that works.
+func (h *Host) Run(ctx context.Context) error {
+	g := run.New(ctx, "host")
+	for _, f := range h.dirs {
+		if f.err() == nil {
+			g.Go("journal "+f.Path, func(ctx context.Context) error { return h.runJournal(ctx, f) })
+		}
+	}
+	g.Go("follow", h.follow)
+	h.every(g, "retention", h.cfg.RetentionInterval, h.retain)
+	h.every(g, "checkpoint", h.cfg.CheckpointInterval, h.checkpoint)
+	h.every(g, "cleaner", h.cfg.CleanerBackoff, h.compact)
+	h.every(g, "sync", h.cfg.SyncInterval, h.syncByAge)
+	h.every(g, "deleter", h.cfg.DeleteDelay/4, h.deleteDue)
+	err := g.Wait()
+	if ctx.Err() != nil {
+		err = nil
+	}
+	return errors.Join(err, h.close())
+}
+
+// every runs do at intervals until the group ends.
+func (h *Host) every(g *run.Group, name string, interval time.Duration, do func(context.Context)) {
+	g.Go(name, func(ctx context.Context) error {
+		t := time.NewTicker(interval)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				do(ctx)
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+}
+
+// Partition returns the replica of a partition on this broker.
+// It returns kerr.UnknownTopicOrPartition if the cluster has no such partition and
+// kerr.NotLeaderForPartition if it has, but not here.
+func (h *Host) Partition(tp model.TopicPartition) (*partition.Partition, error) {
+	h.catchUp()
+	h.mu.RLock()
+	r := h.byTP[tp]
+	h.mu.RUnlock()
+	if r != nil {
+		return r.Partition, nil
+	}
+	if _, _, ok := h.image.Load().Partition(tp.Topic, tp.Partition); ok {
+		return nil, kerr.NotLeaderForPartition
+	}
+	return nil, kerr.UnknownTopicOrPartition
+}
+
+// PartitionByID is Partition by topic id; an unknown id is kerr.UnknownTopicID.
+func (h *Host) PartitionByID(id model.IDPartition) (*partition.Partition, error) {
+	h.catchUp()
+	h.mu.RLock()
+	r := h.byID[id]
+	h.mu.RUnlock()
+	if r != nil {
+		return r.Partition, nil
+	}
+	t, ok := h.image.Load().TopicByID(id.Topic)
+	switch {
+	case !ok:
+		return nil, kerr.UnknownTopicID
+	case int(id.Partition) >= len(t.Partitions) || id.Partition < 0:
+		return nil, kerr.UnknownTopicOrPartition
+	}
+	return nil, kerr.NotLeaderForPartition
+}
+
+// rest closes a partition and notes in its folder where it stands.
+func (r *replica) rest() error {
+	log := r.Opened()
+	if err := r.Close(); err != nil || log == nil {
+		return err
+	}
+	r.dir.mu.Lock()
+	defer r.dir.mu.Unlock()
+	r.dir.known[r.TP()] = resting{recovery: log.End(), start: log.Start(), dirty: log.FirstDirty(), clean: true}
+	return nil
+}
+
+// replicas are the partitions of this broker at one moment, in no order.
+func (h *Host) replicas() []*replica {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	list := make([]*replica, 0, len(h.byTP))
+	for _, r := range h.byTP {
+		list = append(list, r)
+	}
+	return list
+}
+
+// close ends every partition and leaves the folders marked as closed in order.
+func (h *Host) close() error {
+	var errs []error
+	clean := true
+	for _, r := range h.replicas() {
+		r.Stop()
+	}
+	for _, f := range h.dirs {
+		if f.err() == nil {
+			errs = append(errs, f.journal.Close())
+		}
+	}
+	for _, r := range h.replicas() {
+		if err := r.rest(); err != nil {
+			clean = false
+			errs = append(errs, fmt.Errorf("close %s: %w", r.TP(), err))
+		}
+	}
+	h.mu.Lock()
+	clear(h.byID)
+	h.mu.Unlock()
+	for _, f := range h.dirs {
+		errs = append(errs, h.closeFolder(f, clean))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,113 @@
+package partition
+
+import (
+	"time"
+
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/odradek/odradek/internal/store/commitlog"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// AllInSync is the acks of a producer that waits for every in-sync replica.
+const AllInSync int16 = -1
+
+// Appended tells where a batch went.
+type Appended struct {
+	commitlog.Appended
+	// Epoch is the leader epoch of the append: give it to Wait.
+	Epoch int32
+	// RecordErrors name the records for which the whole batch was refused (KIP-467).
+	RecordErrors []record.RecordError
+}
+
+// Append checks one batch of a client by the topic's rules and appends it, without
+// waiting for durability: see Wait. The bytes are stamped in place and not kept.
+// produceVersion is the version of the Produce request, acks what it asks for.
+// Its errors are sentinels of kerr; with an error nothing was appended.
+func (p *Partition) Append(b record.Batch, produceVersion, acks int16) (Appended, error) {
+	epoch, err := p.leading(model.NoEpoch)
+	if err != nil {
+		return Appended{}, err
+	}
+	s := p.settings.Load()
+	if acks == AllInSync && len(p.Role().ISR) < s.MinISR {
+		return Appended{}, kerr.NotEnoughReplicas
+	}
+	rules := s.Rules
+	rules.ProduceVersion = produceVersion
+	now := time.Now().UnixMilli()
+	b, checked, err := record.Validate(b, rules, now)
+	if err != nil {
+		return Appended{RecordErrors: checked.RecordErrors}, err
+	}
+	a, err := p.append(b, epoch, s, commitlog.Client)
+	if a.LogAppendTime == record.NoTimestamp && b.LogAppendTime() {
+		a.LogAppendTime = b.MaxTimestamp()
+	}
+	return a, err
+}
+
+// AppendRecords appends one batch of a coordinator, whose records are trusted, in the
+// leader epoch given. It returns the offset that Wait must be asked for.
+func (p *Partition) AppendRecords(b record.Batch, epoch int32) (end int64, err error) {
+	if _, err := p.leading(epoch); err != nil {
+		return 0, err
+	}
+	a, err := p.append(b, epoch, p.settings.Load(), commitlog.Coordinator)
+	return a.End, err
+}
+
+func (p *Partition) append(b record.Batch, epoch int32, s *Settings, origin commitlog.Origin) (Appended, error) {
+	log, err := p.Log()
+	if err != nil {
+		return Appended{}, err
+	}
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	// The role may have changed while the batch was checked.
+	if now, err := p.leading(model.NoEpoch); err != nil || now != epoch {
+		return Appended{}, kerr.NotLeaderForPartition
+	}
+	a, err := log.AppendLeader(b, epoch, origin)
+	if err != nil || a.Duplicate {
+		return Appended{Appended: a, Epoch: epoch}, err
+	}
+	if err := p.commit(log, a, b, s); err != nil {
+		return Appended{}, err
+	}
+	return Appended{Appended: a, Epoch: epoch}, nil
+}
+
+// commit has an append made durable by the topic's policy. writing is held, so that
+// submissions come in log order.
+func (p *Partition) commit(log *commitlog.Log, a commitlog.Appended, b record.Batch, s *Settings) error {
+	if s.Durable {
+		if err := p.cfg.Journal.Submit(p, a.Base, a.End, b); err != nil {
+			p.Failed(err)
+			return p.Err()
+		}
+		return nil
+	}
+	if a.End-log.RecoveryPoint() >= s.FlushMessages {
+		if _, err := log.Sync(); err != nil {
+			p.Failed(err)
+			return p.Err()
+		}
+	}
+	p.Durable(a.End)
+	return nil
+}
+
+// Sync makes the log's segments durable and tells up to where; the journal calls it
+// for large appends and before it forgets small ones.
+func (p *Partition) Sync() (synced int64, err error) {
+	log := p.log.Load()
+	if log == nil {
+		// Closed in order: everything was synced then.
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.durable, nil
+	}
+	return log.Sync()
+}

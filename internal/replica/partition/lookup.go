@@ -1,0 +1,92 @@
+package partition
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/store/commitlog"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Found is the answer to a question about offsets: -1, -1 and model.NoEpoch if no record
+// fits.
+type Found struct {
+	Offset    int64
+	Timestamp int64 // milliseconds
+	Epoch     int32
+}
+
+// Nowhere is Found when no record fits.
+var Nowhere = Found{Offset: -1, Timestamp: -1, Epoch: model.NoEpoch}
+
+// ListOffset answers one partition of ListOffsets: an offset by its meaning
+// (model.OffsetLatest and its kin) or the first committed record with a timestamp of at
+// least spec. currentEpoch is what the client believes, or model.NoEpoch.
+func (p *Partition) ListOffset(spec int64, currentEpoch int32) (Found, error) {
+	log, err := p.led(currentEpoch)
+	if err != nil {
+		return Nowhere, err
+	}
+	hw := p.hw.Load()
+	switch spec {
+	case model.OffsetLatest:
+		return Found{Offset: hw, Timestamp: -1, Epoch: p.Role().Epoch}, nil
+	case model.OffsetEarliest, model.OffsetEarliestLocal:
+		start := log.Start()
+		return Found{Offset: start, Timestamp: -1, Epoch: log.EpochAt(start)}, nil
+	case model.OffsetLatestTiered, model.OffsetEarliestPending:
+		return Nowhere, nil
+	case model.OffsetMaxTimestamp:
+		return p.found(log.MaxTimestamp())
+	}
+	return p.found(log.OffsetForTimestamp(spec, hw))
+}
+
+func (p *Partition) found(f commitlog.TimestampOffset, err error) (Found, error) {
+	if err != nil || f.Offset < 0 {
+		return Nowhere, p.storage(err)
+	}
+	return Found(f), nil
+}
+
+// EpochEnd answers OffsetForLeaderEpoch: the end of the given epoch, or of the greatest
+// one below it (KIP-101, KIP-279).
+func (p *Partition) EpochEnd(currentEpoch, epoch int32) (EpochEnd, error) {
+	log, err := p.led(currentEpoch)
+	if err != nil {
+		return EpochEnd{}, err
+	}
+	e, end := log.EpochEnd(epoch)
+	return EpochEnd{e, end}, nil
+}
+
+// DeleteRecords moves the log start up to before, or to the high watermark if before is
+// -1, and returns the new start. It returns kerr.OffsetOutOfRange beyond the high
+// watermark and kerr.PolicyViolation on a topic that is only compacted.
+func (p *Partition) DeleteRecords(before int64) (start int64, err error) {
+	log, err := p.led(model.NoEpoch)
+	if err != nil {
+		return -1, err
+	}
+	if !p.settings.Load().DeleteAllowed {
+		return -1, model.Explain(kerr.PolicyViolation,
+			fmt.Sprintf("Records of partition %s can not be deleted due to the configured policy", p.cfg.TP))
+	}
+	hw := p.hw.Load()
+	if before == -1 {
+		before = hw
+	}
+	if before < 0 || before > hw {
+		return -1, kerr.OffsetOutOfRange
+	}
+	err = log.AdvanceStart(before)
+	return log.Start(), p.storage(err)
+}
+
+// isStorage reports whether err is one of the disk rather than one of the request. A
+// full disk is no failure: it heals when there is room.
+func isStorage(err error) bool {
+	return errors.Is(err, kerr.KafkaStorageError) && !errors.Is(err, vfs.ErrNoSpace)
+}

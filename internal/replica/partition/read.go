@@ -1,0 +1,132 @@
+package partition
+
+import (
+	"fmt"
+
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/store/commitlog"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// ReadArgs is what one partition of a Fetch asks.
+type ReadArgs struct {
+	From     int64
+	MaxBytes int
+	// MinOne returns the first batch even if it is larger than MaxBytes (KIP-74).
+	MinOne bool
+	// CurrentEpoch is the leader epoch that the client believes in, or model.NoEpoch.
+	CurrentEpoch int32
+	// LastFetchedEpoch is the epoch of the record before From, or model.NoEpoch: the
+	// leader compares it with its own history (KIP-595).
+	LastFetchedEpoch int32
+}
+
+// Offsets are the marks of a partition at one moment.
+type Offsets struct {
+	Start  int64 // log start
+	HW     int64 // high watermark
+	Stable int64 // last stable offset: no undecided transaction below it
+	End    int64 // log end, what is not yet committed included
+}
+
+// ReadResult is the answer. The Slice must be released; it is empty if there is
+// nothing to read yet.
+type ReadResult struct {
+	commitlog.Slice
+	Offsets
+	// Diverging is set if the client's history is not the leader's: it must truncate to
+	// what is told here.
+	Diverging *EpochEnd
+}
+
+// EpochEnd is the end offset of an epoch.
+type EpochEnd struct {
+	Epoch int32
+	End   int64
+}
+
+// Read returns whole committed batches from the one that holds From.
+// It returns kerr.OffsetOutOfRange, with the Offsets filled in, if From is below the
+// log start or above the high watermark; kerr.NotLeaderForPartition,
+// kerr.FencedLeaderEpoch or kerr.UnknownLeaderEpoch by the role.
+func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
+	log, err := p.led(a.CurrentEpoch)
+	if err != nil {
+		return ReadResult{}, err
+	}
+	r := ReadResult{Offsets: p.offsets(log)}
+	if a.LastFetchedEpoch != model.NoEpoch {
+		if end, ok := diverging(log, a); ok {
+			r.Diverging = &end
+			return r, nil
+		}
+	}
+	if a.From < r.Start || a.From > r.HW {
+		return r, fmt.Errorf("%w: %d is outside [%d, %d]", kerr.OffsetOutOfRange, a.From, r.Start, r.HW)
+	}
+	if a.From == r.HW || a.MaxBytes <= 0 && !a.MinOne {
+		return r, nil
+	}
+	r.Slice, err = log.Read(a.From, r.HW, a.MaxBytes, a.MinOne)
+	return r, p.storage(err)
+}
+
+// diverging compares the client's last epoch with ours.
+func diverging(log *commitlog.Log, a ReadArgs) (EpochEnd, bool) {
+	epoch, end := log.EpochEnd(a.LastFetchedEpoch)
+	if epoch < 0 || end < 0 {
+		return EpochEnd{}, false
+	}
+	return EpochEnd{epoch, end}, epoch < a.LastFetchedEpoch || end < a.From
+}
+
+// ReadLog returns whole batches from offset from on, or from the log start if that is
+// later, as a copy, and the offset to go on from; none at the log end. A coordinator
+// loads its state by it: what a leader has in its log, committed or not yet, will be.
+func (p *Partition) ReadLog(from int64, maxBytes int) (batches []byte, next int64, err error) {
+	log, err := p.Log()
+	if err != nil {
+		return nil, from, err
+	}
+	end := log.End()
+	if from = max(from, log.Start()); from >= end {
+		return nil, from, nil
+	}
+	slice, err := log.Read(from, end, maxBytes, true)
+	if err != nil {
+		return nil, from, p.storage(err)
+	}
+	defer slice.Release()
+	batches, err = slice.ReadAll(nil)
+	return batches, slice.Next, p.storage(err)
+}
+
+// Offsets are the present marks.
+func (p *Partition) Offsets() (Offsets, error) {
+	log, err := p.Log()
+	if err != nil {
+		return Offsets{}, err
+	}
+	return p.offsets(log), nil
+}
+
+func (p *Partition) offsets(log *commitlog.Log) Offsets {
+	hw := p.hw.Load()
+	return Offsets{Start: log.Start(), HW: hw, Stable: hw, End: log.End()}
+}
+
+// led returns the log if this replica leads in the epoch that the client believes in.
+func (p *Partition) led(epoch int32) (*commitlog.Log, error) {
+	if _, err := p.leading(epoch); err != nil {
+		return nil, err
+	}
+	return p.Log()
+}
+
+// storage takes the partition offline if err is one of the disk.
+func (p *Partition) storage(err error) error {
+	if err != nil && isStorage(err) {
+		p.Failed(err)
+	}
+	return err
+}
