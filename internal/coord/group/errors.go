@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -14,7 +15,8 @@ func code(err error) int16 {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, kerr.RequestTimedOut), errors.Is(err, kerr.UnknownTopicOrPartition),
+	case errors.Is(err, vfs.ErrNoSpace), // before the error of the disk that it comes with
+		errors.Is(err, kerr.RequestTimedOut), errors.Is(err, kerr.UnknownTopicOrPartition),
 		errors.Is(err, kerr.NotEnoughReplicas), errors.Is(err, kerr.NotEnoughReplicasAfterAppend),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return kerr.CoordinatorNotAvailable.Code

@@ -163,6 +163,10 @@ func TestFailedLog(t *testing.T) {
 		fetch topics=t/0 -> t/0@1
 		heartbeat id=a-1 gen=1 -> ok
 		describe -> ok Stable consumer/range a-1="x" b-2="y"
+		log full
+		commit id=a-1 gen=1 offsets=t/0@2 -> COORDINATOR_NOT_AVAILABLE
+		fetch topics=t/0 -> t/0@1
+		commit id=a-1 gen=1 offsets=t/0@2 -> ok
 		log fails
 		commit id=a-1 gen=1 offsets=t/0@2 -> NOT_COORDINATOR
 		heartbeat id=a-1 gen=1 -> NOT_COORDINATOR

@@ -63,7 +63,7 @@ type Turn struct {
 
 	records []Record
 	bytes   int
-	answers []settler
+	answers []given
 	timers  *timers
 }
 
@@ -81,8 +81,23 @@ func (t *Turn) Arm(key any, at time.Time) { t.timers.arm(key, at) }
 // Disarm drops a timer, if it is set.
 func (t *Turn) Disarm(key any) { t.timers.disarm(key) }
 
+// run runs a command and notes which answers rest on records of its own.
+func (t *Turn) run(command func()) {
+	records, answers := len(t.records), len(t.answers)
+	command()
+	for i := range t.answers[answers:] {
+		t.answers[answers+i].wrote = len(t.records) > records
+	}
+}
+
+// given is an answer that waits for the records of its turn to be appended.
+type given struct {
+	settler
+	wrote bool // its command wrote records
+}
+
 // settler is a Deferred of any type.
-type settler interface{ settle(end int64) }
+type settler interface{ settle(end int64, err error) }
 
 // Deferred is an answer that a command gives at once or that a later one gives.
 type Deferred[T any] struct {
@@ -100,11 +115,16 @@ func (d *Deferred[T]) Give(t *Turn, value T, err error) {
 		panic("bug: an answer was given twice")
 	}
 	d.value, d.err, d.given = value, err, true
-	t.answers = append(t.answers, d)
+	t.answers = append(t.answers, given{settler: d})
 }
 
-func (d *Deferred[T]) settle(end int64) {
+// settle lets the answer go; err is why its command's records were not appended.
+func (d *Deferred[T]) settle(end int64, err error) {
 	d.end = end
+	if err != nil {
+		var none T
+		d.value, d.err = none, err
+	}
 	close(d.done)
 }
 

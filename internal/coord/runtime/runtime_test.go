@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/coord/runtime/memlog"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -151,6 +152,37 @@ func TestFailedAppend(t *testing.T) {
 		b.want(b.ask(Alone, write("b")), "", kerr.CoordinatorNotAvailable)
 		b.want(b.ask(Alone, read), "a", nil)
 		b.want(b.ask(Alone, write("c")), "a", nil)
+	})
+}
+
+// A log that takes nothing for now, because the disk is full, costs the commands that
+// write, not the machine: those that only touch what it remembers go on.
+func TestRefusedAppend(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		full := fmt.Errorf("%w: %w", kerr.KafkaStorageError, vfs.ErrNoSpace)
+		touch := func(j *journal, _ *Turn) (string, error) {
+			j.fired = append(j.fired, "touched")
+			return "touched", nil
+		}
+		gate := make(chan struct{})
+		go Do(context.Background(), b.Runtime, 0, Alone, func(*journal, *Turn) (string, error) {
+			<-gate
+			return "", nil
+		})
+		synctest.Wait()
+		w := b.ask(Independent, write("a"))
+		r := b.ask(Independent, touch)
+		b.log.FailAppend(full)
+		close(gate)
+		synctest.Wait()
+		b.want(w, "", vfs.ErrNoSpace)
+		b.want(r, "touched", nil)
+		fired := func(j *journal, _ *Turn) (string, error) { return strings.Join(j.fired, ","), nil }
+		b.want(b.ask(Alone, fired), "touched", nil)
+		b.log.FailAppend(full) // what is not independent may have left something behind
+		b.want(b.ask(Alone, write("b")), "", kerr.CoordinatorNotAvailable)
+		b.want(b.ask(Alone, fired), "", nil)
+		b.want(b.ask(Alone, write("c")), "", nil)
 	})
 }
 

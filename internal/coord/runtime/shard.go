@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -138,7 +140,7 @@ func (s *shard[M]) runAll(batch []*order[M]) {
 			}
 			ran = i
 		}
-		c.run(s.machine, t)
+		t.run(func() { c.run(s.machine, t) })
 		if !c.independent {
 			if !s.settle(t, batch[ran:i+1]) {
 				finish(batch[i+1:], s.reason())
@@ -156,17 +158,29 @@ func (s *shard[M]) runAll(batch []*order[M]) {
 // commands and of the answers they gave. False means that the machine is lost, with
 // them.
 func (s *shard[M]) settle(t *Turn, ran []*order[M]) bool {
-	if err := s.append(t.records, t.Now.UnixMilli()); err != nil {
+	err := s.append(t.records, t.Now.UnixMilli())
+	if err != nil && !(refused(err) && harmless(ran)) {
 		s.fail(err)
 		finish(ran, s.reason())
 		return false
 	}
 	for _, a := range t.answers {
-		a.settle(s.end)
+		if a.wrote {
+			a.settle(s.end, err)
+		} else {
+			a.settle(s.end, nil)
+		}
 	}
 	t.records, t.answers, t.bytes = nil, nil, 0
 	finish(ran, nil)
 	return true
+}
+
+// harmless reports whether the machine is whole although what the commands wrote was
+// not appended. Independent commands do not read each other's records, so nothing that
+// they left in the machine rests on them.
+func harmless[M Machine](ran []*order[M]) bool {
+	return !slices.ContainsFunc(ran, func(c *order[M]) bool { return !c.independent })
 }
 
 func finish[M Machine](commands []*order[M], err error) {
@@ -300,6 +314,17 @@ func answerTo(err error) error {
 // lost reports whether err says that the log is no longer ours: then there is nothing
 // to load again until a new leadership.
 func lost(err error) bool {
+	if refused(err) {
+		return false
+	}
 	return errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.FencedLeaderEpoch) ||
 		errors.Is(err, kerr.KafkaStorageError) || errors.Is(err, kerr.UnknownTopicOrPartition)
+}
+
+// refused reports whether err says that the log took nothing, is whole, and may take
+// other records or the same ones later: the disk is full, replicas are missing, the
+// records are too large.
+func refused(err error) bool {
+	return errors.Is(err, vfs.ErrNoSpace) || errors.Is(err, kerr.NotEnoughReplicas) ||
+		errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge)
 }
