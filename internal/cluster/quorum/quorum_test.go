@@ -239,7 +239,7 @@ func TestWrongTermIsRefused(t *testing.T) {
 // What was acknowledged survives every power cut, in order and once; what was not may
 // or may not be there, but never out of order. The rounds of one history share a disk.
 func TestCrashHistories(t *testing.T) {
-	histories := 300
+	histories := 1000
 	if testing.Short() {
 		histories = 40
 	}
@@ -253,45 +253,112 @@ func TestCrashHistories(t *testing.T) {
 
 func crashHistory(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	fs := vfs.NewMem()
-	fs.SetGarbage(seed%2 == 0)
+	disk := vfs.NewMem()
+	disk.SetGarbage(seed%2 == 0)
 	var acked, tried []string
 	for round := range 8 {
+		fs := &cutFS{Mem: disk, rng: rng, odds: 2 + rng.IntN(60)}
 		m := newMachine()
 		c := config(fs, m)
 		c.SnapshotBytes, c.SegmentBytes = int64(2048+rng.IntN(8192)), int64(1024+rng.IntN(4096))
 		q, err := Open(c)
-		if err != nil {
+		if err == nil {
+			if msg := runRound(t, q, m, fs, round, &acked, &tried); msg != "" {
+				t.Errorf("round %d: %s", round, msg)
+			}
+		} else if !errors.Is(err, vfs.ErrDown) {
 			t.Errorf("round %d: %v", round, err)
 			return
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- q.Run(ctx) }()
-		term := <-m.leads
-		if msg := checkHistory(m.all(), acked, tried); msg != "" {
-			t.Errorf("round %d: %s", round, msg)
-		}
-		acked = m.all() // what came back is agreed on now
-		tried = slices.Clone(acked)
-		n := rng.IntN(40)
-		var waits []Wait
-		for i := range n {
-			e := fmt.Sprintf("%d/%d/%s", round, i, make([]byte, rng.IntN(700)))
-			tried = append(tried, e)
-			waits = append(waits, q.Begin(term, []byte(e)))
-			if rng.IntN(3) == 0 {
-				if _, err := waits[i](ctx); err != nil {
-					t.Errorf("round %d: propose: %v", round, err)
-				}
-				acked = slices.Clone(tried)
-			}
-		}
-		next := fs.Crash(rng) // with the last ones in flight or not
-		cancel()
-		<-ended
-		fs = next
+		disk = fs.cut()
 	}
+}
+
+// runRound proposes until it has enough or the power is cut, which may be at once.
+func runRound(t *testing.T, q *Quorum, m *machine, fs *cutFS, round int, acked, tried *[]string) string {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- q.Run(ctx) }()
+	defer func() { fs.cut(); cancel(); <-ended }()
+	var term int64
+	select {
+	case term = <-m.leads:
+	case <-q.done:
+		return ""
+	}
+	if msg := checkHistory(m.all(), *acked, *tried); msg != "" {
+		return msg
+	}
+	*acked = m.all() // what came back is agreed on now
+	*tried = slices.Clone(*acked)
+	for i := range fs.roll(40) {
+		e := fmt.Sprintf("%d/%d/%s", round, i, make([]byte, fs.roll(700)))
+		*tried = append(*tried, e)
+		wait := q.Begin(term, []byte(e))
+		if fs.roll(3) == 0 {
+			if _, err := wait(ctx); err != nil {
+				return "" // the power is gone
+			}
+			*acked = slices.Clone(*tried)
+		}
+	}
+	return ""
+}
+
+// cutFS is a disk whose power fails while something is being synced, once in odds.
+type cutFS struct {
+	*vfs.Mem
+	odds int
+
+	mu   sync.Mutex // guards rng and next
+	rng  *rand.Rand
+	next *vfs.Mem // what is left, after the cut
+}
+
+func (f *cutFS) roll(n int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.rng.IntN(n)
+}
+
+func (f *cutFS) cut() *vfs.Mem {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.next == nil {
+		f.next = f.Crash(f.rng)
+	}
+	return f.next
+}
+
+func (f *cutFS) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, error) {
+	file, err := f.Mem.OpenFile(name, flag, perm)
+	return cutFile{file, f}, err
+}
+
+func (f *cutFS) SyncDir(name string) error {
+	if f.roll(f.odds) == 0 {
+		f.cut()
+	}
+	return f.Mem.SyncDir(name)
+}
+
+type cutFile struct {
+	vfs.File
+	fs *cutFS
+}
+
+func (f cutFile) Sync() error {
+	if f.fs.roll(f.fs.odds) == 0 {
+		f.fs.cut()
+	}
+	return f.File.Sync()
+}
+
+func (f cutFile) Datasync() error {
+	if f.fs.roll(f.fs.odds) == 0 {
+		f.fs.cut()
+	}
+	return f.File.Datasync()
 }
 
 func checkHistory(got, acked, tried []string) string {
