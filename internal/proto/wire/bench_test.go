@@ -5,11 +5,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/odradek/odradek/internal/base/vfs"
 )
 
 // serveTCP runs a server on loopback and returns a connection to it.
@@ -106,42 +111,52 @@ func BenchmarkLargeFrames(b *testing.B) {
 }
 
 // BenchmarkFetchSend shows what an answer with a slice of a file costs, by the length
-// of the slice.
+// of the slice, read and written or by sendfile.
 func BenchmarkFetchSend(b *testing.B) {
-	for _, n := range []int{16 * kib, 64 * kib, 1 * mib} {
-		b.Run(byteSize(n), func(b *testing.B) {
-			records := make([]byte, n)
-			conn := serveTCP(b, &Server{Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
-				resp := kmsg.NewPtrFetchResponse()
-				resp.Topics = []kmsg.FetchResponseTopic{{Topic: "t", Partitions: make([]kmsg.FetchResponseTopicPartition, 1)}}
-				part := Part{File: slab{b: records}, Len: n}
-				return r.Ready(Fetch(r, resp, func(int, int) Part { return part }, nil))
-			})})
-			req := kmsg.NewPtrFetchRequest()
-			req.Version = 11
-			f := framed(req, 1, "bench")
-			var head [4]byte
-			b.SetBytes(int64(n))
-			b.ReportAllocs()
-			sink := make([]byte, 2*mib)
-			for b.Loop() {
-				if _, err := conn.Write(f); err != nil {
-					b.Fatal(err)
-				}
-				if _, err := io.ReadFull(conn, head[:]); err != nil {
-					b.Fatal(err)
-				}
-				if _, err := io.ReadFull(conn, sink[:binary.BigEndian.Uint32(head[:])]); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+	for _, n := range []int{16 * kib, 64 * kib, 256 * kib, 1 * mib, 4 * mib} {
+		for name, least := range map[string]int{"read": -1, "sendfile": 1} {
+			b.Run(byteSize(n)+"/"+name, func(b *testing.B) { benchmarkFetch(b, n, least) })
+		}
 	}
 }
 
-func byteSize(n int) string {
-	if n >= mib {
-		return string(rune('0'+n/mib)) + "MiB"
+func benchmarkFetch(b *testing.B, n, least int) {
+	f, err := vfs.OS.OpenFile(filepath.Join(b.TempDir(), "records"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		b.Fatal(err)
 	}
-	return string(rune('0'+n/kib/10)) + string(rune('0'+n/kib%10)) + "KiB"
+	defer f.Close()
+	if _, err := f.WriteAt(make([]byte, n), 0); err != nil {
+		b.Fatal(err)
+	}
+	srv := &Server{Limits: Limits{Sendfile: least}, Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
+		resp := kmsg.NewPtrFetchResponse()
+		resp.Topics = []kmsg.FetchResponseTopic{{Topic: "t", Partitions: make([]kmsg.FetchResponseTopicPartition, 1)}}
+		return r.Ready(Fetch(r, resp, func(int, int) Part { return Part{File: f, Len: n} }, nil))
+	})}
+	conn := serveTCP(b, srv)
+	req := kmsg.NewPtrFetchRequest()
+	req.Version = 11
+	ask := framed(req, 1, "bench")
+	var head [4]byte
+	sink := make([]byte, 256*kib)
+	b.SetBytes(int64(n))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := conn.Write(ask); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, head[:]); err != nil {
+			b.Fatal(err)
+		}
+		for left := int(binary.BigEndian.Uint32(head[:])); left > 0; {
+			m, err := conn.Read(sink[:min(left, len(sink))])
+			if err != nil {
+				b.Fatal(err)
+			}
+			left -= m
+		}
+	}
 }
+
+func byteSize(n int) string { return fmt.Sprintf("%dKiB", n/kib) }

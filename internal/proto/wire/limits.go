@@ -27,8 +27,9 @@ type Limits struct {
 	// FrameTimeout is how long the bytes of a frame that has begun may pause: 30 s.
 	// A frame must also come at 1 KiB a second on average after that time.
 	FrameTimeout time.Duration
-	// Sendfile is the least length in bytes of a file part that is handed to the
-	// kernel instead of being read and written, where the connection can: never.
+	// Sendfile is the least length in bytes of a slice of a file that is handed to
+	// the kernel instead of being read and written, on Linux, over TCP in the clear:
+	// 1 MiB, from where on it was measured to cost less. Negative is never.
 	Sendfile int
 }
 
@@ -43,6 +44,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.MaxFrame, 100*mib)
 	orDefault(&l.MaxFramePreauth, 64*kib)
 	orDefault(&l.MaxPending, 128)
+	orDefault(&l.Sendfile, mib)
 	orDefault(&l.MaxIdle, 10*time.Minute)
 	orDefault(&l.AuthTimeout, 10*time.Second)
 	orDefault(&l.FrameTimeout, 30*time.Second)

@@ -180,8 +180,14 @@ func (o *output) space(n int) error {
 	return nil
 }
 
-// file reads a slice of a file piece by piece into the buffer and sends it.
+// file sends a slice of a file: by the kernel if it is long and that is asked for,
+// else it is read piece by piece into the buffer.
 func (o *output) file(p *Part) error {
+	if least := o.c.srv.limits.Sendfile; least > 0 && p.Len >= least {
+		if sent, err := o.sendfile(p); sent || err != nil {
+			return err
+		}
+	}
 	for pos, left := p.Pos, p.Len; left > 0; {
 		if cap(o.b)-len(o.b) < min(left, largeOutput/4) {
 			if err := o.flush(); err != nil {
@@ -198,4 +204,14 @@ func (o *output) file(p *Part) error {
 		pos, left = pos+int64(n), left-n
 	}
 	return nil
+}
+
+func (o *output) sendfile(p *Part) (bool, error) {
+	if err := o.flush(); err != nil {
+		return false, err
+	}
+	if err := o.arm(); err != nil {
+		return false, err
+	}
+	return sendfile(o.c.nc, p.File, p.Pos, p.Len)
 }
