@@ -34,12 +34,17 @@ func Encode(dst []byte, recs []Record) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(recs)))
 	var body []byte
 	for _, rec := range recs {
-		dst = append(dst, byte(rec.kind()), versionOf[rec.kind()])
-		body = encode(body[:0], rec)
-		dst = binary.AppendUvarint(dst, uint64(len(body)))
-		dst = append(dst, body...)
+		dst, body = appendRecord(dst, body, rec)
 	}
 	return dst
+}
+
+// appendRecord writes one record; body is a buffer that it returns for the next.
+func appendRecord(dst, body []byte, rec Record) (grown, buffer []byte) {
+	dst = append(dst, byte(rec.kind()), versionOf[rec.kind()])
+	body = encode(body[:0], rec)
+	dst = binary.AppendUvarint(dst, uint64(len(body)))
+	return append(dst, body...), body
 }
 
 // Decode reads what Encode wrote. Every byte must be accounted for.

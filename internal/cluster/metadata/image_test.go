@@ -483,3 +483,14 @@ func BenchmarkSnapshot(b *testing.B) {
 		b.SetBytes(int64(len(m.Encode())))
 	}
 }
+
+func BenchmarkRestore(b *testing.B) {
+	data := largeImage(b, 10_000, 10).Encode()
+	b.ReportAllocs()
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if _, err := DecodeImage(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -29,11 +29,14 @@ var ErrCorruptSnapshot = errors.New("metadata snapshot is corrupt")
 
 // Encode writes the image as a snapshot.
 func (m *Image) Encode() []byte {
-	b := append(make([]byte, 0, snapshotHeader+64*m.partitions), snapshotMagic...)
+	b := append(make([]byte, 0, snapshotHeader+128*m.partitions), snapshotMagic...)
 	b = append(b, snapshotFormat)
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Offset))
 	b = append(b, 0, 0, 0, 0)
-	b = Encode(b, m.records())
+	b = append(b, formatEntry)
+	b = binary.AppendUvarint(b, uint64(m.recordCount()))
+	var body []byte
+	m.records(func(rec Record) { b, body = appendRecord(b, body, rec) })
 	binary.BigEndian.PutUint32(b[17:], snapshotSum(b))
 	return b
 }
@@ -64,33 +67,47 @@ func snapshotSum(b []byte) uint32 {
 	return crc32.Update(crc32.Checksum(b[9:17], castagnoli), castagnoli, b[snapshotHeader:])
 }
 
-// records are the fewest that make this image out of the empty one.
-func (m *Image) records() []Record {
-	recs := make([]Record, 0, 8+m.TopicCount()+m.PartitionCount())
+// recordCount is how many records there are to add.
+func (m *Image) recordCount() int {
+	n := 1 + m.TopicCount() + m.PartitionCount() + m.BrokerCount() + m.features.len()
 	if m.ClusterID != "" {
-		recs = append(recs, SetCluster{m.ClusterID})
+		n++
 	}
-	recs = append(recs, SetController{m.ControllerID, m.ControllerEpoch})
 	if m.NextProducerID > 0 {
-		recs = append(recs, ProducerIDs{Broker: -1, Epoch: -1, Next: m.NextProducerID})
+		n++
+	}
+	for _, c := range m.ConfigResources() {
+		n += len(c)
+	}
+	return n
+}
+
+// records calls add with the fewest records that make this image out of the empty one.
+// They are not collected: at 100,000 partitions that would be tens of megabytes.
+func (m *Image) records(add func(Record)) {
+	if m.ClusterID != "" {
+		add(SetCluster{m.ClusterID})
+	}
+	add(SetController{m.ControllerID, m.ControllerEpoch})
+	if m.NextProducerID > 0 {
+		add(ProducerIDs{Broker: -1, Epoch: -1, Next: m.NextProducerID})
 	}
 	for name, level := range m.Features() {
-		recs = append(recs, SetFeature{name, level})
+		add(SetFeature{name, level})
 	}
 	for b := range m.Brokers() {
-		recs = append(recs, RegisterBroker{*b})
+		add(RegisterBroker{*b})
 	}
 	for t := range m.Topics() {
-		recs = append(recs, AddTopic{t.Name, t.ID})
+		add(AddTopic{t.Name, t.ID})
 		for i, p := range t.Partitions {
-			recs = append(recs, AddPartition{t.ID, int32(i), *p})
+			add(AddPartition{t.ID, int32(i), *p})
 		}
 	}
 	for r, c := range m.ConfigResources() {
 		for _, key := range sortedKeys(c) {
 			value := c[key]
-			recs = append(recs, SetConfig{r, key, &value})
+			add(SetConfig{r, key, &value})
 		}
 	}
-	return recs
 }

@@ -239,7 +239,7 @@ func TestWrongTermIsRefused(t *testing.T) {
 // What was acknowledged survives every power cut, in order and once; what was not may
 // or may not be there, but never out of order. The rounds of one history share a disk.
 func TestCrashHistories(t *testing.T) {
-	histories := 1000
+	histories := 500
 	if testing.Short() {
 		histories = 40
 	}
