@@ -208,10 +208,10 @@ func (l *Log) publish(s *segment, b []byte, sp span) {
 // write. A full disk does not matter: they are kept in memory.
 func (l *Log) flushIndexes(s *segment) {
 	if len(s.off.tail) >= flushEntries*offsetEntry && len(s.off.tail)%(flushEntries*offsetEntry) == 0 {
-		l.flushed(s.off.flush(&l.mu, l.fs, l.path(s.base, indexExt)))
+		l.flushed(s.off.flush(l.ref(s.base, indexExt)))
 	}
 	if len(s.tim.tail) >= flushEntries*timeEntry && len(s.tim.tail)%(flushEntries*timeEntry) == 0 {
-		l.flushed(s.tim.flush(&l.mu, l.fs, l.path(s.base, timeIndexExt)))
+		l.flushed(s.tim.flush(l.ref(s.base, timeIndexExt)))
 	}
 }
 

@@ -118,7 +118,7 @@ func (l *Log) flushTails(s *segment) error {
 		x   *index
 		ext string
 	}{{&s.off, indexExt}, {&s.tim, timeIndexExt}} {
-		if err := f.x.flush(&l.mu, l.fs, l.path(s.base, f.ext)); err != nil {
+		if err := f.x.flush(l.ref(s.base, f.ext)); err != nil {
 			return err
 		}
 		l.mu.Lock()
@@ -148,7 +148,7 @@ func (l *Log) leaveClean() error {
 	if err := l.failed.Load(); err != nil {
 		return *err
 	}
-	if !l.changed && l.recovery == l.end && !l.dirDirty && !l.epochsDirty {
+	if !l.changed && l.recovery == l.end && !l.names.dirty() && !l.epochsSaved.dirty() {
 		return nil
 	}
 	s := l.active()
@@ -158,7 +158,7 @@ func (l *Log) leaveClean() error {
 	if err := l.syncIndexes(s); err != nil {
 		return l.fail("sync", err)
 	}
-	l.dirDirty = true // the indexes' names
+	l.names.touch() // the indexes'
 	end, err := l.sync(l.flushFinished())
 	if err == nil && l.recovery < end {
 		err = errors.New("epochs or indexes are not saved")

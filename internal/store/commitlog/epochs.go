@@ -137,7 +137,8 @@ func (l *Log) saveEpochs(e epochs) error {
 // setEpochs publishes a change; Sync makes it durable. mu is held.
 func (l *Log) setEpochs(e epochs) {
 	if len(e) != len(l.epochs) || len(e) > 0 && (&e[0] != &l.epochs[0] || e[len(e)-1] != l.epochs[len(e)-1]) {
-		l.epochs, l.epochsDirty = e, true
+		l.epochs = e
+		l.epochsSaved.touch()
 	}
 }
 

@@ -45,7 +45,7 @@ type file struct {
 }
 
 // acquire returns an open handle that the caller must release.
-func (f *file) acquire(fsys vfs.FS, name string) (*handle, error) {
+func (f *file) acquire(at ref) (*handle, error) {
 	for {
 		if h := f.open.Load(); h != nil {
 			if h.acquire() {
@@ -57,25 +57,26 @@ func (f *file) acquire(fsys vfs.FS, name string) (*handle, error) {
 			f.open.CompareAndSwap(h, nil)
 			continue
 		}
-		if err := f.openFile(fsys, name, os.O_RDWR); err != nil {
+		if err := f.openFile(at, os.O_RDWR); err != nil {
 			return nil, err
 		}
 	}
 }
 
 // acquireOrCreate is acquire for a file that may be missing.
-func (f *file) acquireOrCreate(fsys vfs.FS, name string) (*handle, error) {
+func (f *file) acquireOrCreate(at ref) (*handle, error) {
 	if h := f.open.Load(); h == nil {
-		if err := f.openFile(fsys, name, os.O_RDWR|os.O_CREATE); err != nil {
+		if err := f.openFile(at, os.O_RDWR|os.O_CREATE); err != nil {
 			return nil, err
 		}
 	}
-	return f.acquire(fsys, name)
+	return f.acquire(at)
 }
 
 // openFile opens the file unless somebody else was faster.
-func (f *file) openFile(fsys vfs.FS, name string, flags int) error {
-	opened, err := fsys.OpenFile(name, flags, 0o644)
+func (f *file) openFile(at ref, flags int) error {
+	name := at.name()
+	opened, err := at.log.fs.OpenFile(name, flags, 0o644)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", name, err)
 	}

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"sort"
-	"sync"
-
-	"github.com/odradek/odradek/internal/base/vfs"
 )
 
 // Layout of an entry of an .index, 8 bytes, and of a .timeindex, 12 bytes, big endian:
@@ -67,19 +64,19 @@ func byValue(e entry) int64 { return e.value }
 
 // search returns the number and content of the last entry that is not above target;
 // the number is -1 if there is none.
-func (x *index) search(mu *sync.Mutex, fsys vfs.FS, name string, of by, target int64) (int, entry, error) {
-	mu.Lock()
+func (x *index) search(at ref, of by, target int64) (int, entry, error) {
+	at.log.mu.Lock()
 	disk := x.disk
 	if len(x.tail) > 0 && of(x.decode(x.tail)) <= target {
 		i, e := x.searchIn(x.tail, of, target)
-		mu.Unlock()
+		at.log.mu.Unlock()
 		return disk + i, e, nil
 	}
-	mu.Unlock()
+	at.log.mu.Unlock()
 	if disk == 0 {
 		return -1, entry{}, nil
 	}
-	return x.searchFile(fsys, name, disk, of, target)
+	return x.searchFile(at, disk, of, target)
 }
 
 func (x *index) searchIn(b []byte, of by, target int64) (int, entry) {
@@ -91,8 +88,8 @@ func (x *index) searchIn(b []byte, of by, target int64) (int, entry) {
 }
 
 // searchFile halves the file down to a block, which it reads whole.
-func (x *index) searchFile(fsys vfs.FS, name string, disk int, of by, target int64) (int, entry, error) {
-	h, err := x.file.acquire(fsys, name)
+func (x *index) searchFile(at ref, disk int, of by, target int64) (int, entry, error) {
+	h, err := x.file.acquire(at)
 	if err != nil {
 		return -1, entry{}, err
 	}
@@ -125,8 +122,8 @@ func (x *index) searchFile(fsys vfs.FS, name string, disk int, of by, target int
 
 // flush writes the tail to the file, making the file if it is missing. The lock writing
 // is held, mu is not.
-func (x *index) flush(mu *sync.Mutex, fsys vfs.FS, name string) error {
-	h, err := x.file.acquireOrCreate(fsys, name)
+func (x *index) flush(at ref) error {
+	h, err := x.file.acquireOrCreate(at)
 	if err != nil {
 		return err
 	}
@@ -137,10 +134,10 @@ func (x *index) flush(mu *sync.Mutex, fsys vfs.FS, name string) error {
 	if _, err := h.WriteAt(x.tail, int64(x.disk*x.entry)); err != nil {
 		return err
 	}
-	mu.Lock()
+	at.log.mu.Lock()
 	x.disk += len(x.tail) / x.entry
 	x.tail = x.tail[:0]
-	mu.Unlock()
+	at.log.mu.Unlock()
 	return nil
 }
 
@@ -159,8 +156,8 @@ func (x *index) cut(n int, last int64) {
 // before it, up to the first that it does not. whole tells whether that is all that
 // the file has: zeros after the entries are space that Kafka reserves. The entries are
 // the index from then on. The lock writing is held, or the log is being opened.
-func (x *index) read(fsys vfs.FS, name string, valid func(before, e entry) bool) (whole bool, err error) {
-	h, err := x.file.acquire(fsys, name)
+func (x *index) read(at ref, valid func(before, e entry) bool) (whole bool, err error) {
+	h, err := x.file.acquire(at)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -176,9 +173,9 @@ func (x *index) read(fsys vfs.FS, name string, valid func(before, e entry) bool)
 	defer chunks.Put(buf)
 	step := int64(chunk - chunk%x.entry)
 	before := entry{-1, -1}
-	for at := int64(0); at+int64(x.entry) <= size; at += step {
-		b := (*buf)[:min(step, size-at)]
-		if _, err := h.ReadAt(b, at); err != nil {
+	for pos := int64(0); pos+int64(x.entry) <= size; pos += step {
+		b := (*buf)[:min(step, size-pos)]
+		if _, err := h.ReadAt(b, pos); err != nil {
 			return false, err
 		}
 		for ; len(b) >= x.entry; b = b[x.entry:] {
@@ -194,11 +191,11 @@ func (x *index) read(fsys vfs.FS, name string, valid func(before, e entry) bool)
 }
 
 // trim cuts the file to its entries. The lock writing is held.
-func (x *index) trim(mu *sync.Mutex, fsys vfs.FS, name string) error {
-	if err := x.flush(mu, fsys, name); err != nil {
+func (x *index) trim(at ref) error {
+	if err := x.flush(at); err != nil {
 		return err
 	}
-	h, err := x.file.acquire(fsys, name)
+	h, err := x.file.acquire(at)
 	if err != nil {
 		return err
 	}

@@ -16,14 +16,14 @@ func (l *Log) readIndexes(s *segment) (whole bool, err error) {
 	if s.next == s.base {
 		limit = maxRelative + 1 // the end is not known yet
 	}
-	off, err := s.off.read(l.fs, l.path(s.base, indexExt), func(before, e entry) bool {
+	off, err := s.off.read(l.ref(s.base, indexExt), func(before, e entry) bool {
 		return e.key > before.key && e.value > before.value && e.key < limit && e.value < s.size
 	})
 	if err != nil {
 		return false, storageError(err)
 	}
 	last := int64(-1)
-	tim, err := s.tim.read(l.fs, l.path(s.base, timeIndexExt), func(before, e entry) bool {
+	tim, err := s.tim.read(l.ref(s.base, timeIndexExt), func(before, e entry) bool {
 		ok := e.key > before.key && e.value >= before.value && e.value < limit
 		if ok {
 			last = e.value
@@ -40,11 +40,11 @@ func (l *Log) readIndexes(s *segment) (whole bool, err error) {
 // cutIndexes forgets the entries of batches after the one that ends at the relative
 // offset last.
 func (l *Log) cutIndexes(s *segment, last int64) error {
-	i, off, err := s.off.search(&l.mu, l.fs, l.path(s.base, indexExt), byKey, last)
+	i, off, err := s.off.search(l.ref(s.base, indexExt), byKey, last)
 	if err != nil {
 		return storageError(err)
 	}
-	j, tim, err := s.tim.search(&l.mu, l.fs, l.path(s.base, timeIndexExt), byValue, last)
+	j, tim, err := s.tim.search(l.ref(s.base, timeIndexExt), byValue, last)
 	if err != nil {
 		return storageError(err)
 	}
@@ -72,10 +72,10 @@ func (l *Log) cutIndexes(s *segment, last int64) error {
 }
 
 func (l *Log) trimIndexes(s *segment) error {
-	if err := s.off.trim(&l.mu, l.fs, l.path(s.base, indexExt)); err != nil {
+	if err := s.off.trim(l.ref(s.base, indexExt)); err != nil {
 		return storageError(err)
 	}
-	return storageError(s.tim.trim(&l.mu, l.fs, l.path(s.base, timeIndexExt)))
+	return storageError(s.tim.trim(l.ref(s.base, timeIndexExt)))
 }
 
 // load makes sure that a segment's indexes are known; those that are missing or damaged

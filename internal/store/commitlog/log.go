@@ -47,18 +47,18 @@ type Log struct {
 	doomed    []doomedFile
 
 	// mu guards what follows, sizes of segments and tails of indexes.
-	mu            sync.Mutex
-	segs          []*segment // replaced, never changed
-	start, end    int64
-	recovery      int64
-	firstDirty    int64
-	epochs        epochs
-	epochsDirty   bool
-	dirDirty      bool // names were made since the last SyncDir
-	parentDirty   bool // the folder itself was
-	metadataDirty bool // partition.metadata was written and not synced
-	hints         [8]hint
-	nextHint      int
+	mu          sync.Mutex
+	segs        []*segment // replaced, never changed
+	start, end  int64
+	recovery    int64
+	firstDirty  int64
+	epochs      epochs
+	epochsSaved mark
+	names       mark // files were made since the last SyncDir
+	folder      mark // the folder itself was
+	metadata    mark // partition.metadata was
+	hints       [8]hint
+	nextHint    int
 }
 
 // hint is a place where a batch is known to begin: readers that follow the end, or
@@ -160,3 +160,10 @@ func (l *Log) hinted(s *segment, offset int64) (int64, bool) {
 	}
 	return 0, false
 }
+
+// mark tells whether something was touched since it was made durable. Guarded by mu.
+type mark struct{ touched, kept int }
+
+func (m *mark) touch()         { m.touched++ }
+func (m *mark) dirty() bool    { return m.kept < m.touched }
+func (m *mark) keep(upTo mark) { m.kept = max(m.kept, upTo.touched) }

@@ -29,6 +29,22 @@ var segmentExts = [...]string{logExt, indexExt, timeIndexExt, txnIndexExt}
 
 func fileName(base int64, ext string) string { return fmt.Sprintf("%020d%s", base, ext) }
 
+// ref names a file of a segment; the name is made when it is needed.
+type ref struct {
+	log         *Log
+	base        int64
+	ext, suffix string
+}
+
+func (l *Log) ref(base int64, ext string) ref { return ref{log: l, base: base, ext: ext} }
+
+func (r ref) with(suffix string) ref {
+	r.suffix = suffix
+	return r
+}
+
+func (r ref) name() string { return r.log.path(r.base, r.ext) + r.suffix }
+
 func (l *Log) path(base int64, ext string) string {
 	return filepath.Join(l.dir, fileName(base, ext))
 }

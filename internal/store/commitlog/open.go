@@ -63,7 +63,8 @@ func (l *Log) readDir() ([]fs.DirEntry, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return entries, err
 	}
-	l.dirDirty, l.parentDirty = true, true
+	l.names.touch()
+	l.folder.touch()
 	return nil, l.fs.MkdirAll(l.dir, 0o755)
 }
 
@@ -127,7 +128,8 @@ func (l *Log) checkMetadata() error {
 	case l.id.Topic.IsZero():
 		return nil
 	}
-	l.dirDirty, l.metadataDirty = true, true
+	l.names.touch()
+	l.metadata.touch()
 	return storageError(l.writeFile(name, metadataText(l.id.Topic), false))
 }
 

@@ -116,7 +116,7 @@ func (l *Log) applySegment(s *segment, from int64) error {
 		if err := l.loadLocked(s); err != nil {
 			return err
 		}
-		i, e, err := s.off.search(&l.mu, l.fs, l.path(s.base, indexExt), byKey, from-s.base)
+		i, e, err := s.off.search(l.ref(s.base, indexExt), byKey, from-s.base)
 		if err == nil && i >= 0 && leadsTo(h, s.base, s.size, e) {
 			pos = e.value
 		}

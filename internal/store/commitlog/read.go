@@ -163,7 +163,7 @@ func (l *Log) entryFor(p place, h *handle, of by, target int64) (int64, error) {
 	if err := l.load(p.seg); err != nil {
 		return 0, err
 	}
-	i, e, err := p.seg.off.search(&l.mu, l.fs, l.path(p.seg.base, indexExt), of, target)
+	i, e, err := p.seg.off.search(l.ref(p.seg.base, indexExt), of, target)
 	switch {
 	case errors.Is(err, io.EOF):
 		return 0, errIndex // the file is shorter than it was

@@ -20,7 +20,11 @@ func (l *Log) recover(o Options, epochsFound bool) error {
 		// Epochs above are found by the scan, as the batches have them. What a process
 		// that was killed left behind may still be in memory only: names, too.
 		l.epochs = l.epochs.before(o.RecoveryPoint)
-		l.dirDirty, l.parentDirty, l.metadataDirty = true, true, !l.id.Topic.IsZero()
+		l.names.touch()
+		l.folder.touch()
+		if !l.id.Topic.IsZero() {
+			l.metadata.touch()
+		}
 	}
 	if !epochsFound {
 		if err := l.rebuildEpochs(); err != nil {
@@ -186,7 +190,7 @@ const maxRelative = 1<<31 - 1
 func (l *Log) trusted(s *segment, h *handle, until int64) (int64, error) {
 	const tries = 16
 	for range tries {
-		i, e, err := s.off.search(&l.mu, l.fs, l.path(s.base, indexExt), byKey, until)
+		i, e, err := s.off.search(l.ref(s.base, indexExt), byKey, until)
 		if err != nil {
 			return 0, storageError(err)
 		}
@@ -203,7 +207,8 @@ func (l *Log) trusted(s *segment, h *handle, until int64) (int64, error) {
 
 // rebuildEpochs reads the epochs of all batches, when the checkpoint is lost.
 func (l *Log) rebuildEpochs() error {
-	l.epochs, l.epochsDirty = nil, true
+	l.epochs = nil
+	l.epochsSaved.touch()
 	for _, s := range l.segs {
 		err := l.eachHeader(s, func(b record.Batch) {
 			if b.LeaderEpoch() > l.epochs.latest() {

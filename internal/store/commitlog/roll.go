@@ -47,19 +47,13 @@ func (l *Log) roll(first int64) error {
 	defer l.mu.Unlock()
 	l.active().next = base
 	l.segs = append(l.segs[:len(l.segs):len(l.segs)], s)
-	l.dirDirty = true
+	l.names.touch()
 	return nil
 }
 
 // syncBeforeRoll leaves epochs, and with them the recovery point, to the next Sync.
 func (l *Log) syncBeforeRoll() error {
-	work := l.dirty()
-	if work.epochsDirty {
-		l.mu.Lock()
-		l.epochsDirty = true
-		l.mu.Unlock()
-	}
-	if err := l.syncSegments(work); err != nil {
+	if err := l.syncSegments(l.dirty()); err != nil {
 		return l.fail("sync before a roll", err)
 	}
 	return nil
@@ -103,6 +97,6 @@ func (l *Log) restartAt(offset int64) error {
 	l.start, l.end, l.recovery = offset, offset, offset
 	l.firstDirty = min(l.firstDirty, offset)
 	l.setEpochs(nil)
-	l.dirDirty = true
+	l.names.touch()
 	return nil
 }

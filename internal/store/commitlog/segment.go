@@ -58,7 +58,7 @@ func isBadIndex(err error) bool { return errors.Is(err, errIndex) }
 
 // acquire opens the segment's log for a reader or writer, who must release it.
 func (l *Log) acquire(s *segment) (*handle, error) {
-	h, err := s.log.acquire(l.fs, l.path(s.base, logExt))
+	h, err := s.log.acquire(l.ref(s.base, logExt))
 	l.mu.Lock()
 	gone := s.gone
 	l.mu.Unlock()
@@ -93,8 +93,7 @@ func (l *Log) createSegment(base int64) (*segment, error) {
 	s := newSegment(base)
 	s.known = true
 	s.jitter = l.drawJitter()
-	name := l.path(base, logExt)
-	if err := s.log.openFile(l.fs, name, os.O_RDWR|os.O_CREATE|os.O_EXCL); err != nil {
+	if err := s.log.openFile(l.ref(base, logExt), os.O_RDWR|os.O_CREATE|os.O_EXCL); err != nil {
 		return nil, storageError(err)
 	}
 	return s, nil

@@ -48,11 +48,11 @@ func (r *compactionRun) clean(group []*segment) (*segment, int64, error) {
 	l := r.log
 	s := newSegment(group[0].base)
 	s.known, s.next = true, group[len(group)-1].next
-	name := l.path(s.base, logExt) + cleanedSuffix
-	if err := s.log.openFile(l.fs, name, os.O_RDWR|os.O_CREATE|os.O_TRUNC); err != nil {
+	at := l.ref(s.base, logExt).with(cleanedSuffix)
+	if err := s.log.openFile(at, os.O_RDWR|os.O_CREATE|os.O_TRUNC); err != nil {
 		return s, 0, storageError(err)
 	}
-	h, err := s.log.acquire(l.fs, name)
+	h, err := s.log.acquire(at)
 	if err != nil {
 		return s, 0, storageError(err)
 	}
@@ -110,8 +110,8 @@ func (w *cleanWriter) flush() error {
 func (l *Log) syncCleaned(s *segment, h *handle) error {
 	s.noteTime()
 	err := errors.Join(h.Datasync(),
-		s.off.trim(&l.mu, l.fs, l.path(s.base, indexExt)+cleanedSuffix),
-		s.tim.trim(&l.mu, l.fs, l.path(s.base, timeIndexExt)+cleanedSuffix))
+		s.off.trim(l.ref(s.base, indexExt).with(cleanedSuffix)),
+		s.tim.trim(l.ref(s.base, timeIndexExt).with(cleanedSuffix)))
 	for _, f := range []*file{&s.off.file, &s.tim.file} {
 		if x := f.open.Load(); x != nil && err == nil {
 			err = x.Datasync()

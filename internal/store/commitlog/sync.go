@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
@@ -48,11 +49,8 @@ func (l *Log) sync(kept error) (int64, error) {
 	if err := l.syncSegments(work); err != nil {
 		return 0, l.fail("sync", err)
 	}
-	if work.epochsDirty {
+	if work.epochsSaved.dirty() {
 		if err := l.saveEpochs(work.epochs); err != nil {
-			l.mu.Lock()
-			l.epochsDirty = true
-			l.mu.Unlock()
 			kept = err
 		}
 	}
@@ -64,33 +62,35 @@ func (l *Log) sync(kept error) (int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.recovery = max(l.recovery, work.end)
+	l.epochsSaved.keep(work.epochsSaved)
 	return work.end, nil
 }
 
 // syncWork is what is to be made durable, and how far that reaches.
 type syncWork struct {
-	end                   int64
-	segs                  []*segment
-	active                *segment
-	dir, parent, metadata bool
-	epochs                epochs
-	epochsDirty           bool
+	end                     int64
+	segs                    []*segment
+	active                  *segment
+	names, folder, metadata mark
+	epochs                  epochs
+	epochsSaved             mark
 }
 
-func (w *syncWork) any() bool { return len(w.segs) > 0 || w.dir || w.epochsDirty }
+func (w *syncWork) any() bool {
+	return len(w.segs) > 0 || w.names.dirty() || w.epochsSaved.dirty()
+}
 
-// dirty collects what is not durable and takes over the marks that say so.
+// dirty collects what is not durable.
 func (l *Log) dirty() syncWork {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := syncWork{
-		end: l.end, active: l.active(), epochs: l.epochs, epochsDirty: l.epochsDirty,
-		dir: l.dirDirty, parent: l.parentDirty, metadata: l.metadataDirty,
+		end: l.end, active: l.active(), epochs: l.epochs, epochsSaved: l.epochsSaved,
+		names: l.names, folder: l.folder, metadata: l.metadata,
 	}
 	if i := l.firstDirtySegment(); l.recovery < l.end || i < len(l.segs)-1 {
 		w.segs = l.segs[i:]
 	}
-	l.dirDirty, l.parentDirty, l.metadataDirty, l.epochsDirty = false, false, false, false
 	return w
 }
 
@@ -112,22 +112,27 @@ func (l *Log) syncSegments(w syncWork) error {
 		}
 	}
 	failpoint.Hit("commitlog.sync.after_data", l.fs)
-	if w.metadata {
+	if w.metadata.dirty() {
 		if err := l.syncFile(metadataName); err != nil {
 			return err
 		}
 	}
-	if w.dir {
+	if w.names.dirty() {
 		if err := l.fs.SyncDir(l.dir); err != nil {
 			return err
 		}
 	}
-	if w.parent {
+	if w.folder.dirty() {
 		if err := l.fs.SyncDir(filepath.Dir(l.dir)); err != nil {
 			return err
 		}
 	}
 	failpoint.Hit("commitlog.sync.after_dir", l.fs)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.names.keep(w.names)
+	l.folder.keep(w.folder)
+	l.metadata.keep(w.metadata)
 	return nil
 }
 
@@ -156,7 +161,7 @@ func (l *Log) syncIndexes(s *segment) error {
 		x   *index
 		ext string
 	}{{&s.off, indexExt}, {&s.tim, timeIndexExt}} {
-		h, err := f.x.file.acquire(l.fs, l.path(s.base, f.ext))
+		h, err := f.x.file.acquire(l.ref(s.base, f.ext))
 		if err != nil {
 			continue // missing: it is made anew when it is needed
 		}
@@ -170,7 +175,7 @@ func (l *Log) syncIndexes(s *segment) error {
 }
 
 func (l *Log) syncFile(name string) error {
-	f, err := l.fs.Open(filepath.Join(l.dir, name))
+	f, err := l.fs.OpenFile(filepath.Join(l.dir, name), os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
