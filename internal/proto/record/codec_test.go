@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/klauspost/compress/s2"
 	kzstd "github.com/klauspost/compress/zstd"
@@ -134,7 +135,7 @@ func bombs(t *testing.T) map[string]struct {
 	codec Codec
 	src   []byte
 } {
-	zeros := make([]byte, 64<<20)
+	zeros := make([]byte, 16<<20)
 	w, err := kzstd.NewWriter(nil, kzstd.WithEncoderConcurrency(1))
 	if err != nil {
 		t.Fatal(err)
@@ -178,6 +179,26 @@ func TestBombs(t *testing.T) {
 		if allocated > 8<<20 {
 			t.Errorf("%s: allocated %d bytes for a limit of %d", name, allocated, limits.MaxBytes)
 		}
+	}
+}
+
+// What codecs keep between calls may be used inside a synctest bubble and outside.
+func TestCodecsInBubbles(t *testing.T) {
+	src := samples()["text"]
+	turn := func(t *testing.T) {
+		for _, codec := range allCodecs {
+			packed, err := Compress(nil, codec, DefaultLevel, src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := Decompress(nil, codec, packed, Limits{}); err != nil || !bytes.Equal(got, src) {
+				t.Fatalf("%s: %v", codec, err)
+			}
+		}
+	}
+	for range 3 {
+		synctest.Test(t, turn)
+		turn(t)
 	}
 }
 

@@ -71,7 +71,7 @@ func giveBuffer(b *[]byte) {
 }
 
 // Open starts at the first record of b, decompressing the batch into a pooled buffer if
-// it must. Close it afterwards; views are not valid any more then.
+// it must. Close it afterwards, unless Open failed; views are not valid any more then.
 func (r *Reader) Open(b Batch, l Limits) error {
 	payload := b.Payload()
 	var buf *[]byte
@@ -87,7 +87,11 @@ func (r *Reader) Open(b Batch, l Limits) error {
 	}
 	r.start(b, payload)
 	r.buf = buf
-	return r.err
+	if err := r.err; err != nil {
+		r.Close()
+		return err
+	}
+	return nil
 }
 
 // start sets the reader on the uncompressed records of b.
