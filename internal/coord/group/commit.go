@@ -2,6 +2,7 @@ package group
 
 import (
 	"context"
+	"slices"
 
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -40,6 +41,9 @@ func (s *Service) OffsetCommit(ctx context.Context, _ Caller, req *kmsg.OffsetCo
 	return resp
 }
 
+// roomPerOffset is more than a record of an offset takes besides its strings.
+const roomPerOffset = 80
+
 // commit writes the offsets and says for each partition, in the request's order, why
 // not.
 func (st *state) commit(t *runtime.Turn, req *kmsg.OffsetCommitRequest) ([]error, error) {
@@ -48,8 +52,10 @@ func (st *state) commit(t *runtime.Turn, req *kmsg.OffsetCommitRequest) ([]error
 	}
 	limit := min(st.settings().MetadataMaxBytes, maxString)
 	var errs []error
+	var room []byte
 	for i := range req.Topics {
 		rt := &req.Topics[i]
+		errs = slices.Grow(errs, len(rt.Partitions))
 		for j := range rt.Partitions {
 			p := &rt.Partitions[j]
 			if len(rt.Topic) > maxString {
@@ -70,7 +76,12 @@ func (st *state) commit(t *runtime.Turn, req *kmsg.OffsetCommitRequest) ([]error
 			if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis >= 0 {
 				o.expireMillis = t.Now.UnixMilli() + req.RetentionTimeMillis
 			}
-			t.Write(offsetRecord(req.Group, rt.Topic, p.Partition, o))
+			if room == nil || cap(room)-len(room) < roomPerOffset+len(req.Group)+len(rt.Topic)+len(o.metadata) {
+				room = make([]byte, 0, 16*(roomPerOffset+len(req.Group)+len(rt.Topic)+len(o.metadata)))
+			}
+			var r runtime.Record
+			r, room = offsetRecord(room, req.Group, rt.Topic, p.Partition, &o)
+			t.Write(r)
 			errs = append(errs, nil)
 		}
 	}

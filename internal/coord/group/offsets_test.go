@@ -229,7 +229,7 @@ func TestTransactions(t *testing.T) {
 func inTransaction(h *house, producer int64, topic string, partition int32, at int64) {
 	h.Helper()
 	b := record.NewBuilder(record.BuilderConfig{ProducerID: producer, Transactional: true})
-	r := offsetRecord("g", topic, partition, offset{offset: at, leaderEpoch: -1, expireMillis: -1, commitMillis: time.Now().UnixMilli()})
+	r, _ := offsetRecord(nil, "g", topic, partition, &offset{offset: at, leaderEpoch: -1, expireMillis: -1, commitMillis: time.Now().UnixMilli()})
 	b.Append(record.Record{Timestamp: time.Now().UnixMilli(), Key: r.Key, Value: r.Value})
 	batch, err := b.Build()
 	if err != nil {

@@ -99,7 +99,7 @@ func parseOffset(b []byte) (offset, error) {
 	return o, nil
 }
 
-func (o offset) append(b []byte) []byte {
+func (o *offset) append(b []byte) []byte {
 	if o.expireMillis >= 0 {
 		b = appendInt64(appendInt16(b, offsetVersionExp), o.offset)
 		b = appendInt64(appendString(b, o.metadata), o.commitMillis)
@@ -202,9 +202,13 @@ func (g *savedGroup) append(b []byte) []byte {
 	return b
 }
 
-func offsetRecord(group, topic string, partition int32, o offset) runtime.Record {
-	key := recordKey{kind: keyOffset, group: group, topic: topic, partition: partition}
-	return runtime.Record{Key: key.append(nil), Value: o.append(nil)}
+// offsetRecord makes a record in room, which has space for more of them, and returns
+// what is left of it.
+func offsetRecord(room []byte, group, topic string, partition int32, o *offset) (runtime.Record, []byte) {
+	room = recordKey{kind: keyOffset, group: group, topic: topic, partition: partition}.append(room)
+	n := len(room)
+	room = o.append(room)
+	return runtime.Record{Key: room[:n:n], Value: room[n:len(room):len(room)]}, room[len(room):]
 }
 
 func offsetTombstone(group, topic string, partition int32) runtime.Record {

@@ -32,11 +32,11 @@ func TestRecordBytes(t *testing.T) {
 	}{
 		"key of an offset": {recordKey{kind: keyOffset, group: "g", topic: "t", partition: 3}.append(nil), "0001 000167 000174 00000003"},
 		"key of a group":   {recordKey{kind: keyGroup, group: "g"}.append(nil), "0002 000167"},
-		"offset": {offset{offset: 5, leaderEpoch: 2, metadata: "m", commitMillis: 16, expireMillis: -1}.append(nil),
+		"offset": {(&offset{offset: 5, leaderEpoch: 2, metadata: "m", commitMillis: 16, expireMillis: -1}).append(nil),
 			"0004 0000000000000005 00000002 026d 0000000000000010 00"},
-		"offset with topic id": {offset{offset: 5, leaderEpoch: -1, commitMillis: 16, expireMillis: -1, topicID: id}.append(nil),
+		"offset with topic id": {(&offset{offset: 5, leaderEpoch: -1, commitMillis: 16, expireMillis: -1, topicID: id}).append(nil),
 			"0004 0000000000000005 ffffffff 01 0000000000000010 01 00 10 aa0000000000000000000000000000bb"},
-		"offset with expiry": {offset{offset: 5, leaderEpoch: 2, metadata: "m", commitMillis: 16, expireMillis: 17}.append(nil),
+		"offset with expiry": {(&offset{offset: 5, leaderEpoch: 2, metadata: "m", commitMillis: 16, expireMillis: 17}).append(nil),
 			"0001 0000000000000005 00016d 0000000000000010 0000000000000011"},
 		"empty group": {(&savedGroup{stateMillis: -1}).append(nil), "0003 0000 00000000 ffff ffff ffffffffffffffff 00000000"},
 	}
@@ -118,7 +118,7 @@ func TestUnreadableRecords(t *testing.T) {
 		parse func([]byte) error
 	}{
 		"key":    {recordKey{kind: keyOffset, group: "g", topic: "t"}.append(nil), func(b []byte) error { _, err := parseKey(b); return err }},
-		"offset": {offset{metadata: "m", expireMillis: -1, topicID: model.ID{1}}.append(nil), func(b []byte) error { _, err := parseOffset(b); return err }},
+		"offset": {(&offset{metadata: "m", expireMillis: -1, topicID: model.ID{1}}).append(nil), func(b []byte) error { _, err := parseOffset(b); return err }},
 		"group":  {someGroup().append(nil), func(b []byte) error { _, err := parseGroup(b); return err }},
 	}
 	for name, v := range values {
@@ -151,7 +151,7 @@ func TestSubscription(t *testing.T) {
 // No bytes make the decoders panic or take memory that they do not weigh, and what they
 // accept survives being written and read.
 func FuzzRecords(f *testing.F) {
-	f.Add(recordKey{kind: keyOffset, group: "g", topic: "t", partition: 1}.append(nil), offset{metadata: "m", expireMillis: -1, topicID: model.ID{1}}.append(nil))
+	f.Add(recordKey{kind: keyOffset, group: "g", topic: "t", partition: 1}.append(nil), (&offset{metadata: "m", expireMillis: -1, topicID: model.ID{1}}).append(nil))
 	f.Add(recordKey{kind: keyGroup, group: "g"}.append(nil), someGroup().append(nil))
 	f.Add([]byte{0, 3}, []byte{0, 4, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, key, value []byte) {

@@ -57,12 +57,13 @@ func New[M Machine](cfg Config[M]) *Runtime[M] {
 
 // Lead starts a leadership: the machine is loaded from log, and commands are answered
 // COORDINATOR_LOAD_IN_PROGRESS until that is done. An earlier leadership of the
-// partition ends; one of the same or a later epoch stays as it is.
+// partition ends; one of the same or a later epoch stays as it is, unless it lost its
+// log.
 func (r *Runtime[M]) Lead(partition, epoch int32, log Log) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if old := r.shards[partition]; old != nil {
-		if old.epoch >= epoch {
+		if old.epoch > epoch || old.epoch == epoch && !old.isGone() {
 			return
 		}
 		old.leave(kerr.NotCoordinator)

@@ -226,6 +226,20 @@ func TestFencedAppend(t *testing.T) {
 	})
 }
 
+// A leadership that lost its log can be taken up again; one that works is left alone.
+func TestLeadAgain(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.log.FailAppend(kerr.KafkaStorageError)
+		b.want(b.ask(Alone, write("a")), "", kerr.NotCoordinator)
+		b.Lead(0, 0, b.log)
+		synctest.Wait()
+		b.want(b.ask(Alone, write("b")), "", nil)
+		b.Lead(0, 0, &memlog.Log{})
+		synctest.Wait()
+		b.want(b.ask(Alone, read), "b", nil)
+	})
+}
+
 // A failed commit costs the machine; what the log still holds counts.
 func TestFailedCommit(t *testing.T) {
 	inBubble(t, func(b *bench) {

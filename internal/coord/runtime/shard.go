@@ -289,6 +289,12 @@ func (s *shard[M]) leave(cause error) bool {
 	return true
 }
 
+func (s *shard[M]) isGone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status == gone
+}
+
 func (s *shard[M]) reason() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
