@@ -1,0 +1,83 @@
+package api
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Kinds of coordinator.
+const (
+	groupCoordinator int8 = 0
+	txnCoordinator   int8 = 1
+	shareCoordinator int8 = 2
+)
+
+// FindCoordinator, key 10, versions 0 to 6.
+//
+//	1  kind of coordinator; error message
+//	3  flexible
+//	4  many keys (KIP-699)
+//	5  TRANSACTION_ABORTABLE (KIP-890)
+//	6  share coordinators (KIP-932)
+//
+// The coordinator of a group is the leader of the group's partition of
+// __consumer_offsets. The first question makes that topic; until its leader is there
+// the answer is COORDINATOR_NOT_AVAILABLE, and the client asks again.
+func (s *Server) findCoordinator(ctx context.Context, r *Request, req *kmsg.FindCoordinatorRequest) (kmsg.Response, error) {
+	resp := kmsg.NewPtrFindCoordinatorResponse()
+	if r.Version < 4 {
+		n, err := s.coordinator(ctx, r, req.CoordinatorType, req.CoordinatorKey)
+		resp.ErrorCode, resp.ErrorMessage = model.ErrorCode(err), kmsg.StringPtr("NONE")
+		if err != nil {
+			resp.ErrorMessage = kmsg.StringPtr(model.ClientMessage(err))
+		}
+		resp.NodeID, resp.Host, resp.Port = n.id, n.host, n.port
+		return resp, nil
+	}
+	for _, key := range req.CoordinatorKeys {
+		n, err := s.coordinator(ctx, r, req.CoordinatorType, key)
+		c := kmsg.NewFindCoordinatorResponseCoordinator()
+		c.Key, c.NodeID, c.Host, c.Port = key, n.id, n.host, n.port
+		c.ErrorCode, c.ErrorMessage = model.ErrorCode(err), kmsg.StringPtr("")
+		if msg := model.ErrorMessage(err); msg != nil {
+			c.ErrorMessage = msg
+		}
+		resp.Coordinators = append(resp.Coordinators, c)
+	}
+	return resp, nil
+}
+
+func (s *Server) coordinator(ctx context.Context, r *Request, kind int8, key string) (node, error) {
+	switch kind {
+	case groupCoordinator:
+	case txnCoordinator:
+		return noNode, errNoTransactions
+	case shareCoordinator:
+		return noNode, model.Explain(kerr.InvalidRequest, "This broker coordinates no share groups.")
+	default:
+		return noNode, model.Explain(kerr.InvalidRequest, fmt.Sprintf("Unknown kind of coordinator %d.", kind))
+	}
+	image := r.Image
+	if _, ok := image.Topic(model.ConsumerOffsetsTopic); !ok {
+		s.createOnDemand(ctx, image, []string{model.ConsumerOffsetsTopic})
+		return noNode, kerr.CoordinatorNotAvailable
+	}
+	_, p, ok := image.Partition(model.ConsumerOffsetsTopic, s.cfg.Groups.PartitionFor(key))
+	if !ok {
+		return noNode, kerr.CoordinatorNotAvailable
+	}
+	n, ok := aliveNode(image, r.Listener, p.Leader)
+	if !ok {
+		return noNode, kerr.CoordinatorNotAvailable
+	}
+	return n, nil
+}
+
+// errNoTransactions refuses a transactional id. Of the errors that fit, this is the one
+// that every client takes as final at once; others make some retry until they time out.
+var errNoTransactions = model.Explain(kerr.TransactionalIDAuthorizationFailed,
+	"This broker does not serve transactions.")

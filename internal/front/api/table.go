@@ -1,0 +1,81 @@
+package api
+
+import (
+	"strconv"
+
+	"github.com/odradek/odradek/internal/proto/wire"
+)
+
+// API is a request that is answered here, in the versions [Min, Max].
+//
+// A request with a codec of its own has serve, whose first part runs in the order of
+// arrival; any other is decoded in that order and has handle, which runs when it is
+// its turn to be answered.
+type API struct {
+	Key, Min, Max int16
+	// Floor is the first version that is answered. Those from Min to here are
+	// advertised for the sake of old libraries, and end the connection.
+	Floor int16
+
+	serve  func(*Server, *wire.Conn, *wire.Request) wire.Pending
+	handle handler
+	quick  bool // never waits and has a small answer: answered on the reader, at once
+	keeps  bool // the message has bytes, which need memory of their own to outlive the frame
+}
+
+// Name is Kafka's name of the request.
+func (a *API) Name() string {
+	if s, ok := wire.Lookup(a.Key); ok {
+		return s.Name
+	}
+	return "request " + strconv.Itoa(int(a.Key))
+}
+
+func (a *API) accepts(version int16) bool {
+	return version >= max(a.Min, a.Floor) && version <= a.Max
+}
+
+// Table is every request that is answered here, by key. What is not in it is neither
+// advertised nor answered: ApiVersions and docs/COMPATIBILITY.md are made from it.
+func Table() []API {
+	return []API{
+		{Key: 0, Min: 0, Max: 13, Floor: 3, serve: (*Server).produce},
+		{Key: 1, Min: 4, Max: 18, serve: (*Server).fetch},
+		{Key: 2, Min: 1, Max: 11, handle: on((*Server).listOffsets), quick: true},
+		{Key: 3, Min: 0, Max: 13, handle: on((*Server).metadata)},
+		{Key: 8, Min: 2, Max: 10, handle: on((*Server).offsetCommit)},
+		{Key: 9, Min: 1, Max: 10, handle: on((*Server).offsetFetch)},
+		{Key: 10, Min: 0, Max: 6, handle: on((*Server).findCoordinator)},
+		{Key: 11, Min: 0, Max: 9, handle: on((*Server).joinGroup), keeps: true},
+		{Key: 12, Min: 0, Max: 4, handle: on((*Server).heartbeat)},
+		{Key: 13, Min: 0, Max: 5, handle: on((*Server).leaveGroup)},
+		{Key: 14, Min: 0, Max: 5, handle: on((*Server).syncGroup), keeps: true},
+		{Key: 15, Min: 0, Max: 6, handle: on((*Server).describeGroups)},
+		{Key: 16, Min: 0, Max: 5, handle: on((*Server).listGroups)},
+		{Key: 17, Min: 0, Max: 1, handle: on((*Server).saslHandshake), quick: true},
+		{Key: keyApiVersions, Min: 0, Max: 4, handle: on((*Server).apiVersions), quick: true},
+		{Key: 19, Min: 2, Max: 7, handle: on((*Server).createTopics)},
+		{Key: 20, Min: 1, Max: 6, handle: on((*Server).deleteTopics)},
+		{Key: 21, Min: 0, Max: 2, handle: on((*Server).deleteRecords)},
+		{Key: 22, Min: 0, Max: 5, handle: on((*Server).initProducerID)},
+		{Key: 23, Min: 2, Max: 4, handle: on((*Server).offsetForLeaderEpoch), quick: true},
+		{Key: 32, Min: 1, Max: 4, handle: on((*Server).describeConfigs)},
+		{Key: 33, Min: 0, Max: 2, handle: on((*Server).alterConfigs)},
+		{Key: 35, Min: 1, Max: 4, handle: on((*Server).describeLogDirs)},
+		{Key: 36, Min: 0, Max: 2, handle: on((*Server).saslAuthenticate), quick: true, keeps: true},
+		{Key: 37, Min: 0, Max: 3, handle: on((*Server).createPartitions)},
+		{Key: 42, Min: 0, Max: 2, handle: on((*Server).deleteGroups)},
+		{Key: 43, Min: 0, Max: 2, handle: on((*Server).electLeaders)},
+		{Key: 44, Min: 0, Max: 1, handle: on((*Server).incrementalAlterConfigs)},
+		{Key: 45, Min: 0, Max: 1, handle: on((*Server).alterPartitionReassignments)},
+		{Key: 46, Min: 0, Max: 0, handle: on((*Server).listPartitionReassignments)},
+		{Key: 47, Min: 0, Max: 0, handle: on((*Server).offsetDelete)},
+		{Key: 55, Min: 0, Max: 2, handle: on((*Server).describeQuorum)},
+		{Key: 57, Min: 0, Max: 2, handle: on((*Server).updateFeatures)},
+		{Key: 60, Min: 0, Max: 2, handle: on((*Server).describeCluster), quick: true},
+		{Key: 61, Min: 0, Max: 0, handle: on((*Server).describeProducers)},
+		{Key: 64, Min: 0, Max: 0, handle: on((*Server).unregisterBroker)},
+		{Key: 74, Min: 0, Max: 1, handle: on((*Server).listConfigResources)},
+		{Key: 75, Min: 0, Max: 0, handle: on((*Server).describeTopicPartitions)},
+	}
+}
