@@ -220,6 +220,7 @@ func TestSnapshotOfEqualImages(t *testing.T) {
 		AddTopic{"a", id(1)}, AddTopic{"b", id(2)}, AddTopic{"c_d", id(3)},
 		SetConfig{Resource{BrokerResource, ""}, "x", &value}, SetConfig{Resource{TopicResource, "a"}, "y", &value},
 		RegisterBroker{Broker{ID: 1}}, RegisterBroker{Broker{ID: 2}}, SetFeature{"f", 1}, SetFeature{"g", 2},
+		SetCluster{"x"}, SetController{1, 2}, ProducerIDs{1, 1, 1000},
 	}
 	var want []byte
 	for seed := range uint64(20) {
@@ -235,6 +236,9 @@ func TestSnapshotOfEqualImages(t *testing.T) {
 			want = got
 		} else if !bytes.Equal(got, want) {
 			t.Fatalf("order %d is written differently", seed)
+		}
+		if back, err := DecodeImage(m.Encode()); err != nil || back.NextProducerID != 1000 || back.ClusterID != "x" || back.ControllerEpoch != 2 {
+			t.Fatalf("read back: %+v, %v", back, err)
 		}
 	}
 }
