@@ -94,3 +94,39 @@ func TestDescribeAsKafka(t *testing.T) {
 		t.Errorf("%s is not described", key)
 	}
 }
+
+// Every key accepts and refuses the same texts as Kafka 4.2.1's own ConfigDef
+// (testdata/kafka-accepts-4.2.1.tsv: the texts, then a row of bits for each key).
+func TestAcceptsAsKafka(t *testing.T) {
+	b, err := os.ReadFile("testdata/kafka-accepts-4.2.1.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, _ := strings.Cut(string(b), "\n")
+	texts := strings.Split(head, "\t")
+	scopes := map[string]Scope{"broker": Broker, "topic": Topic, "group": Group, "client-metrics": ClientMetrics}
+	keys := 0
+	for l := range strings.Lines(rest) {
+		f := strings.Split(strings.TrimRight(l, "\n"), "\t")
+		d, ok := Find(scopes[f[0]], f[1])
+		if !ok || len(f[2]) != len(texts) {
+			t.Fatalf("bad row %q", l)
+		}
+		keys++
+		for i, text := range texts {
+			_, err := d.Parse(text)
+			if got, want := err == nil, f[2][i] == '1'; got != want && !stricter(d, text) {
+				t.Errorf("%s=%q: accepted %v, Kafka says %v (%v)", d.Name, text, got, want, err)
+			}
+		}
+	}
+	if keys < 370 {
+		t.Fatalf("only %d keys", keys)
+	}
+}
+
+// stricter are the texts that are refused here on purpose: what Kafka checks only when
+// it is used, and what cannot mean anything.
+func stricter(d *Def, text string) bool {
+	return d.Scope == ClientMetrics || d.Type == TypeDouble && text == "NaN" || d.Name == "controller.quorum.voters" && text == "-1@h:1"
+}

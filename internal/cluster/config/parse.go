@@ -45,7 +45,7 @@ func (d *Def) parse(s string) (any, bool) {
 		return n, err == nil
 	case TypeDouble:
 		f, err := strconv.ParseFloat(s, 64)
-		return f, err == nil && !math.IsNaN(f)
+		return f, err == nil && !math.IsNaN(f) && !strings.Contains(s, "_")
 	case TypeList:
 		return splitList(s), true
 	case TypePassword:

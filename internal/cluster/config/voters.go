@@ -48,7 +48,7 @@ func splitHostPort(s string) (host string, port int, err error) {
 		return "", 0, fmt.Errorf("%q is not HOST:PORT", s)
 	}
 	port, err = strconv.Atoi(p)
-	if err != nil || port < 0 || port > 65535 || host == "" {
+	if err != nil || port < 0 || port > 65535 || host == "" || strings.ContainsAny(host, "@/, ") {
 		return "", 0, fmt.Errorf("%q is not HOST:PORT", s)
 	}
 	return host, port, nil
