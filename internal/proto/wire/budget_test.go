@@ -169,3 +169,21 @@ func TestReleaseGivesTheBudgetBackEarly(t *testing.T) {
 		wantAnswer(t, c, 1, "ok")
 	})
 }
+
+// A length that is only claimed costs a first step of memory, no more.
+func TestClaimsCostNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, &Server{Handler: handlerFunc(echo)})
+		defer b.stop()
+		for range 20 {
+			c := b.dial()
+			defer c.Close()
+			c.Write(binary.BigEndian.AppendUint32(nil, 100<<20))
+			c.Write(make([]byte, 1000))
+		}
+		synctest.Wait()
+		if used := b.srv.Budget.Used(); used != 20*largeChunk {
+			t.Errorf("%d bytes are held for 20 claims of 100 MiB", used)
+		}
+	})
+}
