@@ -232,7 +232,7 @@ func (l *Log) rollFor(n int, sp span) error {
 	case s.size == 0:
 		return nil
 	case s.size > c.SegmentBytes-int64(n):
-	case l.waited(s, sp) > c.SegmentMs-s.jitter:
+	case l.waited(s, sp) > c.segmentMs()-s.jitter:
 	case int64(s.off.count()) >= full/offsetEntry:
 	case int64(s.tim.count()) >= full/timeEntry-1:
 	default:

@@ -60,6 +60,15 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// segmentMs is for how long a segment takes records: records that must be compacted
+// soon may not stay in the active segment (KIP-354).
+func (c *Config) segmentMs() int64 {
+	if c.Compact {
+		return min(c.SegmentMs, c.MaxCompactionLagMs)
+	}
+	return c.SegmentMs
+}
+
 func def[T int64 | time.Duration](v *T, d T) {
 	if *v == 0 {
 		*v = d

@@ -20,14 +20,14 @@ type doomedFile struct {
 }
 
 // doom renames the files of a segment that is no longer part of the log and makes that
-// durable, so that segments vanish in the order in which they are doomed. The lock
+// durable, so that segments vanish in the order in which they are doomed. They are
+// removed at the time given, or at the first look after it. The lock
 // writing is held.
-func (l *Log) doom(s *segment, delay time.Duration) error {
+func (l *Log) doom(s *segment, at time.Time) error {
 	l.mu.Lock()
 	s.gone = true
 	l.mu.Unlock()
 	failpoint.Hit("commitlog.delete.before_rename", l.fs)
-	at := time.Now().Add(delay)
 	for _, ext := range segmentExts {
 		name := l.path(s.base, ext)
 		err := l.fs.Rename(name, name+deletedSuffix)
@@ -55,7 +55,7 @@ func (l *Log) dropSegments(i int) error {
 		l.segs = l.segs[:n:n]
 		clear(l.hints[:])
 		l.mu.Unlock()
-		if err := l.doom(s, 0); err != nil {
+		if err := l.doom(s, time.Time{}); err != nil {
 			return err
 		}
 	}

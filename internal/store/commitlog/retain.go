@@ -28,7 +28,7 @@ func (l *Log) Retain(hw int64, now time.Time) (int, error) {
 			return 0, err
 		}
 	}
-	if err := l.deleteOldest(n); err != nil {
+	if err := l.deleteOldest(n, now); err != nil {
 		return 0, err
 	}
 	l.expireProducers(now)
@@ -83,7 +83,7 @@ func (l *Log) newestIn(s *segment) (int64, error) {
 
 // deleteOldest dooms the n oldest segments, oldest first. Readers leave them before
 // their names change.
-func (l *Log) deleteOldest(n int) error {
+func (l *Log) deleteOldest(n int, now time.Time) error {
 	if n == 0 {
 		return nil
 	}
@@ -99,7 +99,7 @@ func (l *Log) deleteOldest(n int) error {
 	l.mu.Unlock()
 	failpoint.Hit("commitlog.retain.after_start", l.fs)
 	for _, s := range old {
-		if err := l.doom(s, l.config().FileDeleteDelay); err != nil {
+		if err := l.doom(s, now.Add(l.config().FileDeleteDelay)); err != nil {
 			return err
 		}
 	}

@@ -78,7 +78,7 @@ func (l *Log) finishIndexes(s *segment) error {
 // held, or the log is being opened.
 func (l *Log) restartAt(offset int64) error {
 	for _, s := range slices.Backward(l.segs) {
-		if err := l.doom(s, 0); err != nil {
+		if err := l.doom(s, time.Time{}); err != nil {
 			return err
 		}
 	}

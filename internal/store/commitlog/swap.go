@@ -159,8 +159,9 @@ func (l *Log) swapIn(s *segment, group []*segment) error {
 	l.segs = slices.Replace(slices.Clone(l.segs), i, i+len(group), s)
 	clear(l.hints[:])
 	l.mu.Unlock()
+	at := time.Now().Add(l.config().FileDeleteDelay)
 	for _, old := range group {
-		if err := l.doom(old, l.config().FileDeleteDelay); err != nil {
+		if err := l.doom(old, at); err != nil {
 			return err
 		}
 	}
