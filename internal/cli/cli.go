@@ -1,0 +1,98 @@
+// Package cli is the command line: a file a noun. It knows words, flags and how answers
+// are printed; the cluster it meets on the wire, as any client does, and only start, demo
+// and log touch a node's own folders. It owns no goroutines beyond a command's.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// Env is what a command may take from the process.
+type Env struct {
+	Name           string // as it was called; kafka-topics.sh makes it that tool
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Environ        []string // KEY=value
+}
+
+// Getenv returns the value of an environment variable, "" if it is not set.
+func (e *Env) Getenv(key string) string {
+	for _, kv := range e.Environ {
+		if v, ok := strings.CutPrefix(kv, key+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// Terminal reports whether w is a terminal, where a person may look.
+func Terminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// App is one run of the command line.
+type App struct {
+	*Env
+	out  output
+	conn connection
+	yes  bool
+}
+
+// Main runs the command line and returns the exit code.
+func Main(ctx context.Context, env Env, args []string) int {
+	app := &App{Env: &env}
+	if tool, ok := tools[strings.TrimSuffix(filepath.Base(env.Name), ".sh")]; ok {
+		return app.report(tool(ctx, app, args))
+	}
+	root := app.root()
+	root.SetArgs(args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	return app.report(root.ExecuteContext(ctx))
+}
+
+// tools are Kafka's own command line tools, by the name under which they are called.
+var tools = map[string]func(context.Context, *App, []string) error{}
+
+func (a *App) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "odradek",
+		Short:         "The Kafka system in one binary: broker, quorum and command line",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	a.out.flags(root.PersistentFlags())
+	a.conn.flags(root.PersistentFlags())
+	root.PersistentFlags().BoolVarP(&a.yes, "yes", "y", false, "do not ask before something is destroyed")
+	for _, noun := range nouns {
+		root.AddCommand(noun(a))
+	}
+	return root
+}
+
+// nouns are the commands, in the order of their files.
+var nouns []func(*App) *cobra.Command
+
+// noun makes a command that has only verbs.
+func noun(use, short string, verbs ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c.AddCommand(verbs...)
+	return c
+}
+
+// warn tells a person something on stderr.
+func (a *App) warn(format string, args ...any) { fmt.Fprintf(a.Stderr, format+"\n", args...) }

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Exit codes, which scripts may rely on.
+const (
+	exitOK          = 0
+	exitFailed      = 1   // an operation, or any item of it, failed
+	exitUsage       = 2   // the command line cannot be understood
+	exitUnreachable = 3   // the cluster cannot be reached
+	exitDenied      = 4   // the cluster says no
+	exitNotFound    = 5   // what was named does not exist
+	exitTimeout     = 6   // it took too long
+	exitCheck       = 7   // a check found something (doctor)
+	exitInterrupted = 130 // Ctrl-C
+)
+
+// codedError is an error that knows its exit code.
+type codedError struct {
+	error
+	code int
+}
+
+func (e *codedError) Unwrap() error { return e.error }
+
+func usage(err error) error { return &codedError{err, exitUsage} }
+
+func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }
+
+// errSilent ends a command whose items have told what was wrong with each.
+var errSilent = errors.New("some items failed")
+
+// report prints an error as one line with a hint, and returns the exit code.
+func (a *App) report(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	code := exitCode(err)
+	if !errors.Is(err, errSilent) && code != exitInterrupted {
+		fmt.Fprintf(a.Stderr, "error: %s\n", explain(err))
+	}
+	return code
+}
+
+func exitCode(err error) int {
+	var coded *codedError
+	var netErr net.Error
+	switch {
+	case errors.As(err, &coded):
+		return coded.code
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, kerr.RequestTimedOut):
+		return exitTimeout
+	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.GroupIDNotFound):
+		return exitNotFound
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+		return exitDenied
+	case errors.As(err, &netErr), strings.HasPrefix(err.Error(), "unable to dial"):
+		return exitUnreachable
+	case strings.HasPrefix(err.Error(), "unknown command"):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// hints say what to do about an error of the cluster.
+var hints = map[*kerr.Error]string{
+	kerr.TopicAlreadyExists:        "use --if-not-exists to ignore it",
+	kerr.UnknownTopicOrPartition:   "odradek topic list shows what there is",
+	kerr.InvalidReplicationFactor:  "there cannot be more replicas than brokers",
+	kerr.NonEmptyGroup:             "stop its members first",
+	kerr.GroupIDNotFound:           "odradek group list shows what there is",
+	kerr.NotLeaderForPartition:     "leadership is moving: try again",
+	kerr.UnsupportedVersion:        "the cluster is too old for this request",
+	kerr.PolicyViolation:           "the topic's cleanup.policy does not allow it",
+	kerr.ThrottlingQuotaExceeded:   "try again later",
+	kerr.CoordinatorNotAvailable:   "the coordinator is starting: try again",
+	kerr.CoordinatorLoadInProgress: "the coordinator is loading: try again",
+}
+
+// explain words an error for a person: Kafka's name and code, and what to do.
+func explain(err error) string {
+	text := err.Error()
+	if ke, ok := errors.AsType[*kerr.Error](err); ok {
+		if text == ke.Error() {
+			text = fmt.Sprintf("%s (%d): %s", ke.Message, ke.Code, ke.Description)
+		}
+		if hint := hints[ke]; hint != "" {
+			text = strings.TrimSuffix(text, ".") + ". Hint: " + hint + "."
+		}
+	}
+	if exitCode(err) == exitUnreachable {
+		text += ". Is a node running there? odradek start runs one; -b HOST:PORT names another."
+	}
+	return text
+}
