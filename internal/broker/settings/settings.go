@@ -41,6 +41,9 @@ type Settings struct {
 
 	CreateTopics []config.TopicSpec
 
+	LogLevel  string // trace, debug, info, warn or error
+	LogFormat string // text or json
+
 	Static config.Static // what was set, and by whom
 	Values config.Values
 	Report config.Report // all that is wrong or worth telling, for the caller to print
@@ -157,6 +160,8 @@ func (l *loader) identity() {
 		l.s.Rack = &rack
 	}
 	l.s.Admin = config.AdminListener.Get(v)
+	l.s.LogLevel = strings.ToLower(config.LogLevel.Get(v))
+	l.s.LogFormat = config.LogFormat.Get(v)
 }
 
 // dirs settles where data is. The default depends on nothing but the user, so that the

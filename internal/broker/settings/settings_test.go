@@ -50,7 +50,7 @@ func TestNothingGiven(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.NodeID != 1 || !slices.Equal(s.DataDirs, []string{"/home/k/.local/share/odradek/data"}) ||
-		shown(s) != "PLAINTEXT localhost:9092 -> localhost:9092" || s.Admin != "localhost:9644" || s.InterBroker != "PLAINTEXT" || s.ClusterID != "" || s.Rack != nil {
+		shown(s) != "PLAINTEXT localhost:9092 -> localhost:9092" || s.Admin != "localhost:9644" || s.InterBroker != "PLAINTEXT" || s.LogLevel != "info" || s.LogFormat != "text" || s.ClusterID != "" || s.Rack != nil {
 		t.Errorf("%+v; %s", s, shown(s))
 	}
 	if r := s.Report; len(r.Warnings)+len(r.Infos) > 0 {

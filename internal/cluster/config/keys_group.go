@@ -37,7 +37,7 @@ var (
 		atLeast(-1), mapped("writes of a group are gathered while the last one is being made durable; nothing waits on a clock"))
 	GroupCoordinatorRebalanceProtocols = Broker.list("group.coordinator.rebalance.protocols", "classic",
 		"The kinds of groups that are served.",
-		oneOf("consumer", "classic", "share", "streams"), notEmpty, differs("classic,consumer,streams", "only what this version serves is offered"))
+		oneOf("consumer", "classic", "share", "streams"), notEmpty, mapped("classic groups are served, whatever else is named"), differs("classic,consumer,streams", "only what this version serves is offered"))
 	GroupCoordinatorThreads = Broker.int("group.coordinator.threads", "4",
 		"Threads that run the group coordinator.",
 		high, atLeast(1), inert(noThreads))
@@ -88,7 +88,7 @@ var (
 		high, atLeast(1))
 	OffsetsLoadBufferSize = Broker.int("offsets.load.buffer.size", "5242880",
 		"Bytes that are read at a time when a group coordinator loads its state.",
-		high, atLeast(1))
+		high, atLeast(1), inert("a load reads pieces of 1 MiB"))
 	OffsetsRetentionCheckIntervalMs = Broker.long("offsets.retention.check.interval.ms", "600000",
 		"How often offsets that are too old are looked for.",
 		high, atLeast(1))
@@ -97,7 +97,7 @@ var (
 		high, atLeast(1))
 	OffsetsTopicCompressionCodec = Broker.int("offsets.topic.compression.codec", "0",
 		"Codec of the records in the offsets topic: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.",
-		high)
+		high, inert("records of the offsets topic are small and stored as they are"))
 	OffsetsTopicNumPartitions = Broker.int("offsets.topic.num.partitions", "50",
 		"Partitions of the topic that keeps committed offsets. It must not change after the first use.",
 		high, atLeast(1))

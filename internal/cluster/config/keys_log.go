@@ -43,10 +43,10 @@ var (
 		clusterWide, inert("the key map needs no load factor"))
 	LogCleanerIOBufferSize = Broker.int("log.cleaner.io.buffer.size", "524288",
 		"Memory for the read and write buffers of all compactions together.",
-		clusterWide, atLeast(0))
+		clusterWide, atLeast(0), inert("compaction reads and writes in pieces of its own choice"))
 	LogCleanerIOMaxBytesPerSecond = Broker.double("log.cleaner.io.max.bytes.per.second", "1.7976931348623157E308",
 		"Bytes a second that compaction may read and write.",
-		clusterWide)
+		clusterWide, pending(throttle))
 	LogCleanerMaxCompactionLagMs = Broker.long("log.cleaner.max.compaction.lag.ms", "9223372036854775807",
 		"A record older than this is compacted soon, however small the uncompacted part is.",
 		clusterWide, atLeast(1))
@@ -58,7 +58,7 @@ var (
 		clusterWide, atLeast(0))
 	LogCleanerThreads = Broker.int("log.cleaner.threads", "1",
 		"How many partitions may be compacted at a time.",
-		clusterWide, atLeast(0))
+		clusterWide, atLeast(0), mapped("partitions are compacted one at a time; the threads only divide log.cleaner.dedupe.buffer.size"))
 	LogCleanupPolicy = Broker.list("log.cleanup.policy", "delete",
 		"What becomes of old records: delete removes old segments, compact keeps the newest record of each key; both together, or neither, are allowed.",
 		clusterWide, oneOf("compact", "delete"))
@@ -67,7 +67,7 @@ var (
 		high, notEmpty, differs("/tmp/kafka-logs", "data survives a restart: see log.dirs"))
 	LogDirFailureTimeoutMs = Broker.long("log.dir.failure.timeout.ms", "30000",
 		"A broker that cannot tell the controller about a failed folder for this long stops.",
-		low, atLeast(1))
+		low, atLeast(1), pending(cluster))
 	LogDirs = Broker.list("log.dirs", null,
 		"Folders that hold the partitions, separated by commas. Unset, log.dir; if that is unset too, odradek.data.dir.",
 		high, notEmpty)
@@ -79,13 +79,13 @@ var (
 		high, clusterWide)
 	LogFlushOffsetCheckpointIntervalMs = Broker.int("log.flush.offset.checkpoint.interval.ms", "60000",
 		"How often the recovery points are written down.",
-		high, atLeast(0), mapped("the recovery point moves when segments were synced"))
+		high, atLeast(0), mapped(checkpoints))
 	LogFlushSchedulerIntervalMs = Broker.long("log.flush.scheduler.interval.ms", "9223372036854775807",
 		"How often Kafka looks for partitions to sync.",
 		high, mapped("only the default of log.flush.interval.ms; there is no scheduler"))
 	LogFlushStartOffsetCheckpointIntervalMs = Broker.int("log.flush.start.offset.checkpoint.interval.ms", "60000",
 		"How often the log start offsets are written down.",
-		high, atLeast(0))
+		high, atLeast(0), mapped(checkpoints))
 	LogIndexIntervalBytes = Broker.int("log.index.interval.bytes", "4096",
 		"An index entry is added after about this many bytes of records.",
 		clusterWide, atLeast(0))

@@ -29,7 +29,7 @@ var (
 		high, perBroker, notEmpty, differs("PLAINTEXT://:9092", "a node that nobody configured must not be open to the network"))
 	MaxConnectionCreationRate = Broker.int("max.connection.creation.rate", "2147483647",
 		"Most new connections a second on a broker; per listener with a prefix.",
-		clusterWide, atLeast(0))
+		clusterWide, atLeast(0), pending(quotas))
 	MaxConnections = Broker.int("max.connections", "2147483647",
 		"Most connections that a broker keeps open; per listener with the prefix listener.name.NAME.",
 		clusterWide, atLeast(0))
@@ -38,7 +38,7 @@ var (
 		clusterWide, atLeast(0))
 	MaxConnectionsPerIPOverrides = Broker.string("max.connections.per.ip.overrides", "",
 		"Other limits for given hosts or addresses, as HOST:COUNT, separated by commas.",
-		clusterWide)
+		clusterWide, pending(quotas))
 	MaxIncrementalFetchSessionCacheSlots = Broker.int("max.incremental.fetch.session.cache.slots", "1000",
 		"How many fetch sessions a broker remembers.",
 		atLeast(0))
@@ -59,24 +59,26 @@ var (
 		high, atLeast(1), mapped("requests are bounded by bytes: see odradek.memory.request.bytes"))
 	RequestTimeoutMs = Broker.int("request.timeout.ms", "30000",
 		"How long a node waits for the answer to a request of its own.",
-		high)
+		high, pending(cluster))
 	SecurityInterBrokerProtocol = Broker.string("security.inter.broker.protocol", "PLAINTEXT",
 		"The protocol between brokers, when inter.broker.listener.name is unset. Only one of the two may be set.",
 		oneOf("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"))
 	SocketConnectionSetupTimeoutMaxMs = Broker.long("socket.connection.setup.timeout.max.ms", "30000",
-		"The setup timeout grows up to this after failures in a row.")
+		"The setup timeout grows up to this after failures in a row.",
+		pending(cluster))
 	SocketConnectionSetupTimeoutMs = Broker.long("socket.connection.setup.timeout.ms", "10000",
-		"How long a connection to another node may take to open.")
+		"How long a connection to another node may take to open.",
+		pending(cluster))
 	SocketListenBacklogSize = Broker.int("socket.listen.backlog.size", "50",
 		"How many connections may wait to be accepted.",
 		atLeast(1), mapped("the operating system's own limit is used"))
 	SocketReceiveBufferBytes = Broker.int("socket.receive.buffer.bytes", "102400",
 		"Receive buffer of a client's socket; -1 leaves it to the operating system.",
-		high)
+		high, inert("the operating system sizes socket buffers, and better than a constant"))
 	SocketRequestMaxBytes = Broker.int("socket.request.max.bytes", "104857600",
 		"Largest request that is read. A larger one closes its connection.",
 		high, atLeast(1))
 	SocketSendBufferBytes = Broker.int("socket.send.buffer.bytes", "102400",
 		"Send buffer of a client's socket; -1 leaves it to the operating system.",
-		high)
+		high, inert("the operating system sizes socket buffers, and better than a constant"))
 )

@@ -3,14 +3,16 @@ package config
 // Keys of the node, its roles and the metadata quorum.
 var (
 	BrokerHeartbeatIntervalMs = Broker.int("broker.heartbeat.interval.ms", "2000",
-		"How often a broker tells the controller that it lives.")
+		"How often a broker tells the controller that it lives.",
+		pending(cluster))
 	BrokerID = Broker.int("broker.id", "1",
 		"Older name of node.id. -1 means unset.",
 		high, mapped("an older name of node.id"), differs("-1", "it is node.id"))
 	BrokerRack = Broker.string("broker.rack", null,
 		"The rack or zone of this broker. Replicas are spread over racks and consumers can read from their own.")
 	BrokerSessionTimeoutMs = Broker.int("broker.session.timeout.ms", "9000",
-		"A broker that was not heard for this long is fenced and its leaderships move.")
+		"A broker that was not heard for this long is fenced and its leaderships move.",
+		pending(cluster))
 	ControllerListenerNames = Broker.list("controller.listener.names", "CONTROLLER",
 		"Names of the listeners on which controllers talk. They must not be advertised to clients.",
 		high, notEmpty, differs("(required)", "a single node needs no set-up"))
@@ -25,25 +27,25 @@ var (
 		atLeast(0), inert("metadata entries are committed as soon as they arrive, many at once under load"))
 	ControllerQuorumAutoJoinEnable = Broker.boolean("controller.quorum.auto.join.enable", "false",
 		"Let a controller that is not a voter ask to become one.",
-		low)
+		low, pending(cluster))
 	ControllerQuorumBootstrapServers = Broker.list("controller.quorum.bootstrap.servers", "",
 		"Addresses at which a node finds the metadata quorum, when the voters are not listed.",
 		high, hostPorts)
 	ControllerQuorumElectionBackoffMaxMs = Broker.int("controller.quorum.election.backoff.max.ms", "1000",
 		"The longest random delay before another election is tried.",
-		high, atLeast(0), mapped("bounds the random part of the election timeout"))
+		high, atLeast(0), pending(cluster))
 	ControllerQuorumElectionTimeoutMs = Broker.int("controller.quorum.election.timeout.ms", "1000",
 		"How long a voter waits for a leader before it stands for election.",
-		high, atLeast(0))
+		high, atLeast(0), pending(cluster))
 	ControllerQuorumFetchTimeoutMs = Broker.int("controller.quorum.fetch.timeout.ms", "2000",
 		"How long a voter may go without reaching the leader, and a leader without reaching a majority.",
-		high, atLeast(0), mapped("a leader that loses touch with the majority for this long steps down"))
+		high, atLeast(0), pending(cluster))
 	ControllerQuorumRequestTimeoutMs = Broker.int("controller.quorum.request.timeout.ms", "2000",
 		"How long a request between quorum members may take.",
-		atLeast(0))
+		atLeast(0), pending(cluster))
 	ControllerQuorumRetryBackoffMs = Broker.int("controller.quorum.retry.backoff.ms", "20",
 		"Pause before a failed request between quorum members is sent again.",
-		low, atLeast(0))
+		low, atLeast(0), pending(cluster))
 	ControllerQuorumVoters = Broker.list("controller.quorum.voters", "",
 		"The voters of the metadata quorum, each as ID@HOST:PORT, the same on every node. Empty on a single node.",
 		high, quorumVoters)
@@ -54,9 +56,11 @@ var (
 		"Length of one such sample.",
 		low, atLeast(1), pending(quotas))
 	ControllerSocketTimeoutMs = Broker.int("controller.socket.timeout.ms", "30000",
-		"How long a broker waits for an answer of the controller.")
+		"How long a broker waits for an answer of the controller.",
+		pending(cluster))
 	InitialBrokerRegistrationTimeoutMs = Broker.int("initial.broker.registration.timeout.ms", "60000",
-		"How long a starting broker waits for the controller to accept its registration before it gives up.")
+		"How long a starting broker waits for the controller to accept its registration before it gives up.",
+		pending(cluster))
 	InternalMetadataDeleteDelayMillis = Broker.long("internal.metadata.delete.delay.millis", "60000",
 		"Delay before old metadata files are removed.",
 		low, internal, inert(noMetadataSegments))
@@ -74,10 +78,10 @@ var (
 		high)
 	MetadataLogMaxRecordBytesBetweenSnapshots = Broker.long("metadata.log.max.record.bytes.between.snapshots", "20971520",
 		"Take a metadata snapshot after this many bytes of new records.",
-		high, atLeast(1))
+		high, atLeast(1), mapped("the quorum takes a snapshot when its log has grown enough"))
 	MetadataLogMaxSnapshotIntervalMs = Broker.long("metadata.log.max.snapshot.interval.ms", "3600000",
 		"Take a metadata snapshot at least this often while records arrive; 0 leaves only the byte limit.",
-		high, atLeast(0))
+		high, atLeast(0), mapped("the quorum takes a snapshot when its log has grown enough"))
 	MetadataLogSegmentBytes = Broker.int("metadata.log.segment.bytes", "1073741824",
 		"Size at which a segment of the metadata log ends.",
 		high, atLeast(8388608), mapped("the metadata log is cut at snapshots"))

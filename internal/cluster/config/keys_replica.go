@@ -4,9 +4,10 @@ package config
 var (
 	AutoLeaderRebalanceEnable = Broker.boolean("auto.leader.rebalance.enable", "true",
 		"Give leaderships back to the preferred replicas by itself.",
-		high)
+		high, pending(cluster))
 	ControlledShutdownEnable = Broker.boolean("controlled.shutdown.enable", "true",
-		"Move leaderships away before a broker stops.")
+		"Move leaderships away before a broker stops.",
+		pending(cluster))
 	DefaultReplicationFactor = Broker.int("default.replication.factor", "3",
 		"Replicas of a topic whose creator does not say how many.",
 		differs("1", "a new topic is safe when there are brokers enough: unless it was set, it is the number of brokers if that is less"))
@@ -18,7 +19,7 @@ var (
 		inert(noPurgatory))
 	LeaderImbalanceCheckIntervalSeconds = Broker.long("leader.imbalance.check.interval.seconds", "300",
 		"How often the controller looks whether leaderships should move back.",
-		high, atLeast(1))
+		high, atLeast(1), pending(cluster))
 	MinInSyncReplicas = Broker.int("min.insync.replicas", "1",
 		"How many replicas must have a record before acks=all is answered.",
 		high, clusterWide, atLeast(1))
@@ -27,40 +28,40 @@ var (
 		high, inert(noThreads))
 	NumReplicaFetchers = Broker.int("num.replica.fetchers", "1",
 		"Connections over which a broker follows one other broker.",
-		high, clusterWide, atLeast(1))
+		high, clusterWide, atLeast(1), pending(cluster))
 	ProducerPurgatoryPurgeIntervalRequests = Broker.int("producer.purgatory.purge.interval.requests", "1000",
 		"How often finished produce requests leave the purgatory.",
 		inert(noPurgatory))
 	ReplicaFetchBackoffMs = Broker.int("replica.fetch.backoff.ms", "1000",
 		"Pause of a follower after a failed fetch.",
-		atLeast(0))
+		atLeast(0), pending(cluster))
 	ReplicaFetchMaxBytes = Broker.int("replica.fetch.max.bytes", "1048576",
 		"Most bytes of one partition that a follower asks for at a time. One batch is always sent whole.",
-		atLeast(0))
+		atLeast(0), pending(cluster))
 	ReplicaFetchMinBytes = Broker.int("replica.fetch.min.bytes", "1",
 		"A leader answers a follower when it has this many bytes, or when replica.fetch.wait.max.ms has passed.",
-		high)
+		high, pending(cluster))
 	ReplicaFetchResponseMaxBytes = Broker.int("replica.fetch.response.max.bytes", "10485760",
 		"Most bytes in one answer to a follower.",
-		atLeast(0))
+		atLeast(0), pending(cluster))
 	ReplicaFetchWaitMaxMs = Broker.int("replica.fetch.wait.max.ms", "500",
 		"Longest wait of a follower's fetch for new records.",
-		high)
+		high, pending(cluster))
 	ReplicaHighWatermarkCheckpointIntervalMs = Broker.long("replica.high.watermark.checkpoint.interval.ms", "5000",
 		"How often the high watermarks are written down.",
-		high)
+		high, mapped(checkpoints))
 	ReplicaLagTimeMaxMs = Broker.long("replica.lag.time.max.ms", "30000",
 		"A follower that has not caught up for this long leaves the in-sync set.",
-		high)
+		high, pending(cluster))
 	ReplicaSelectorClass = Broker.string("replica.selector.class", null,
 		"Chooses the replica that a consumer should read from. Unset, the leader.",
-		mapped("RackAwareReplicaSelector lets consumers read from a replica in their rack; no other class exists"))
+		pending(cluster))
 	ReplicaSocketReceiveBufferBytes = Broker.int("replica.socket.receive.buffer.bytes", "65536",
 		"Receive buffer of a follower's socket; -1 leaves it to the operating system.",
-		high)
+		high, pending(cluster))
 	ReplicaSocketTimeoutMs = Broker.int("replica.socket.timeout.ms", "30000",
 		"How long a follower waits for its leader's answer.",
-		high)
+		high, pending(cluster))
 	ReplicationQuotaWindowNum = Broker.int("replication.quota.window.num", "11",
 		"Samples that replication quotas remember.",
 		low, atLeast(1), pending(quotas))
@@ -72,7 +73,7 @@ var (
 		high, clusterWide)
 	UncleanLeaderElectionIntervalMs = Broker.long("unclean.leader.election.interval.ms", "300000",
 		"How often the controller looks for partitions that need such an election.",
-		internal, atLeast(1))
+		internal, atLeast(1), pending(cluster))
 	FollowerReplicationThrottledRate = Broker.long("follower.replication.throttled.rate", "9223372036854775807",
 		"Bytes a second that this broker, as follower, fetches for throttled replicas.",
 		dynamicOnly, atLeast(0), pending(quotas))

@@ -10,7 +10,7 @@ var (
 		high, atLeast(1), pending(transactions))
 	ProducerIDExpirationCheckIntervalMs = Broker.int("producer.id.expiration.check.interval.ms", "600000",
 		"How often a partition looks for such producers.",
-		low, internal, atLeast(1))
+		low, internal, atLeast(1), mapped("a producer is forgotten when its partition is next looked at"))
 	ProducerIDExpirationMs = Broker.int("producer.id.expiration.ms", "86400000",
 		"A partition forgets an idempotent producer that was silent for this long.",
 		low, clusterWide, atLeast(1))

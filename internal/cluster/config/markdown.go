@@ -33,7 +33,7 @@ What a key does here:
 | pending | it belongs to a part of Kafka that this version does not have yet |
 
 When it can change: read-only keys when the node starts; per-broker keys for one broker while it runs; cluster-wide keys for one
-broker or for all. Keys about other nodes (replica.*, controller.quorum.*, leader.*) matter once there are other nodes.
+broker or for all.
 
 `)
 	fmt.Fprintf(&b, "Documented keys: %d for brokers, %d for topics, %d for groups, %d for client metrics.\n", documented(Broker), documented(Topic), documented(Group), documented(ClientMetrics))

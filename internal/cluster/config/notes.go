@@ -11,6 +11,8 @@ const (
 	noMetadataSegments = "the metadata log keeps what follows its newest snapshot"
 	metricsAreNative   = "metrics are counters and histograms for Prometheus"
 
+	checkpoints = "all checkpoints are written every five seconds, if they changed, and when the node stops"
+
 	followsBrokers = "unless it was set, it is the number of brokers if that is less"
 )
 
@@ -28,6 +30,8 @@ const (
 	consumerGroups = "consumer groups (KIP-848)"
 	shareGroups    = "share groups"
 	streamsGroups  = "streams groups"
+	cluster        = "several nodes in a cluster"
+	throttle       = "a throttle for compaction"
 )
 
 // guarding parts protect something. Who sets their keys relies on them, and must be told;
