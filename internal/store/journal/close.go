@@ -17,7 +17,7 @@ func (j *Journal) Close() error {
 		j.dead = errClosed
 	}
 	errs := []error{err}
-	for _, list := range [][]*file{j.files.live, j.files.free, j.files.waste} {
+	for _, list := range [][]*file{j.files.live, j.files.free} {
 		for _, f := range list {
 			errs = append(errs, f.handle.Close())
 		}

@@ -18,6 +18,9 @@ var _ = failpoint.Register(
 	"journal.commit.before_report",
 )
 
+// errSync is never a matter of room: what the disk has after it is unknown.
+var errSync = errors.New("sync")
+
 // retryInterval is how often a journal without room looks for some.
 const retryInterval = 100 * time.Millisecond
 
@@ -52,6 +55,9 @@ func (j *Journal) commitLoop(ctx context.Context) error {
 		}
 		select {
 		case <-j.kick:
+			if full { // and a file has become free
+				j.probe()
+			}
 		case <-again:
 			j.probe()
 		case <-ctx.Done():
@@ -68,7 +74,7 @@ func (j *Journal) commitPending() (full bool, err error) {
 			return full, nil
 		}
 		err := j.commit(g)
-		if errors.Is(err, vfs.ErrNoSpace) {
+		if errors.Is(err, vfs.ErrNoSpace) && !errors.Is(err, errSync) {
 			j.cfg.Log.Warn("no room for the journal, segments are synced instead", "dir", j.cfg.Dir, "err", err)
 			j.divert(g, err)
 			continue
@@ -141,8 +147,7 @@ func (j *Journal) write(f *file, b []byte) error {
 	}
 	failpoint.Hit("journal.commit.before_sync", j.cfg.FS)
 	if err := f.handle.Datasync(); err != nil {
-		// Never a matter of room: what the disk has now is unknown.
-		return fmt.Errorf("sync %s: %v", f.handle.Name(), err)
+		return fmt.Errorf("%w %s: %w", errSync, f.handle.Name(), err)
 	}
 	failpoint.Hit("journal.commit.before_report", j.cfg.FS)
 	return nil

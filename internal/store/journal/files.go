@@ -36,9 +36,8 @@ type file struct {
 type files struct {
 	live    []*file // whose entries matter, in order; the last is written to
 	free    []*file
-	waste   []*file // of another size than is wanted, to be deleted
-	due     uint64  // all entries up to this group shall be synced
-	highest uint64  // number of the newest file
+	due     uint64 // all entries up to this group shall be synced
+	highest uint64 // number of the newest file
 }
 
 func (fs *files) current() *file { return fs.live[len(fs.live)-1] }
@@ -91,11 +90,6 @@ func (j *Journal) release() {
 	for len(j.files.live) > 1 && j.files.live[0].covered() {
 		f := j.files.live[0]
 		j.files.live = slices.Delete(j.files.live, 0, 1)
-		if f.size != j.cfg.FileBytes {
-			j.files.waste = append(j.files.waste, f)
-			kick(j.spareKick)
-			continue
-		}
 		j.files.free = append(j.files.free, f)
 		if j.noRoom {
 			kick(j.kick)
@@ -149,14 +143,17 @@ func (j *Journal) takeFree() (f *file, closable bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.release()
-	for i, f := range j.files.free {
-		if f.last < max(1, j.announced) {
-			j.files.free = slices.Delete(j.files.free, i, i+1)
-			return f, true
-		}
+	fits := func(f *file) bool { return f.size == j.cfg.FileBytes }
+	if i := slices.IndexFunc(j.files.free, func(f *file) bool { return fits(f) && j.unneeded(f) }); i >= 0 {
+		f = j.files.free[i]
+		j.files.free = slices.Delete(j.files.free, i, i+1)
+		return f, true
 	}
-	return nil, len(j.files.free) > 0
+	return nil, slices.ContainsFunc(j.files.free, fits)
 }
+
+// unneeded tells whether a durable group says that nobody needs a free file.
+func (j *Journal) unneeded(f *file) bool { return f.last < max(1, j.announced) }
 
 // close ends a file with an empty group that announces what is free.
 func (j *Journal) close(f *file) error {
@@ -200,12 +197,9 @@ func (j *Journal) spareLoop(ctx context.Context) error {
 }
 
 func (j *Journal) spare() error {
-	j.mu.Lock()
-	waste, enough := j.files.waste, len(j.files.free) > 0 || j.dead != nil
-	j.files.waste = nil
-	j.mu.Unlock()
 	var errs []error
-	for _, f := range waste {
+	misfits, enough := j.takeMisfits()
+	for _, f := range misfits {
 		errs = append(errs, f.handle.Close(), j.cfg.FS.Remove(f.handle.Name()))
 	}
 	if !enough {
@@ -218,6 +212,25 @@ func (j *Journal) spare() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// takeMisfits takes out the free files of a size that is not wanted any more, and tells
+// whether one of the right size is left.
+func (j *Journal) takeMisfits() (misfits []*file, enough bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.files.free = slices.DeleteFunc(j.files.free, func(f *file) bool {
+		if f.size == j.cfg.FileBytes {
+			enough = true
+			return false
+		}
+		if !j.unneeded(f) {
+			return false
+		}
+		misfits = append(misfits, f)
+		return true
+	})
+	return misfits, enough || j.dead != nil
 }
 
 const tmpSuffix = ".tmp"

@@ -45,7 +45,7 @@ type Config struct {
 	FS  vfs.FS
 	Dir string // must exist
 
-	FileBytes   int64 // size of one file; default 16 MiB, at least 64 KiB
+	FileBytes   int64 // size of one file; default 16 MiB, at least 16 KiB
 	SmallBytes  int   // what a partition may have copied in one group; default 64 KiB
 	LiveBytes   int64 // from here on segments are synced to free files; default 64 MiB
 	SyncWorkers int   // segments that are synced at the same time; default 4
@@ -77,7 +77,7 @@ func orDefault[T int | int64](v, def T) T {
 }
 
 // minFileBytes leaves room for a header, a few groups and the closing block.
-const minFileBytes = 64 << 10
+const minFileBytes = 16 << 10
 
 func (c *Config) validate() error {
 	var errs []error

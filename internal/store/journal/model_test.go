@@ -305,8 +305,9 @@ func (h *history) crash() {
 }
 
 func (h *history) open() *journal.Journal {
+	fileBytes := int64(16<<10) << h.rng.IntN(3)
 	j, entries, err := journal.Open(journal.Config{
-		FS: h.disk, Dir: "/d", FileBytes: 64 << 10, SmallBytes: 2048, LiveBytes: 128 << 10,
+		FS: h.disk, Dir: "/d", FileBytes: fileBytes, SmallBytes: 2048, LiveBytes: fileBytes * (1 + h.rng.Int64N(3)),
 		SyncWorkers: 2, Random: func() uint64 { return h.seed },
 	})
 	h.must(err)

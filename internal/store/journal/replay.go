@@ -31,11 +31,7 @@ func (r *reader) restore(j *Journal, chain []*scan) ([]Entry, error) {
 	}
 	for _, s := range r.scans {
 		j.files.highest = max(j.files.highest, s.number)
-		switch {
-		case slices.Contains(chain, s):
-		case s.size != j.cfg.FileBytes:
-			j.files.waste = append(j.files.waste, s.file)
-		default:
+		if !slices.Contains(chain, s) {
 			j.files.free = append(j.files.free, s.file)
 		}
 	}
@@ -73,12 +69,14 @@ func (r *reader) confirm(s *scan) error {
 // begin starts a journal that has no groups yet.
 func (j *Journal) begin() error {
 	j.next = 1
-	if len(j.files.free) == 0 {
-		f, err := j.createNext()
-		j.files.live = []*file{f}
-		return err
+	f, _ := j.takeFree()
+	if f == nil {
+		var err error
+		if f, err = j.createNext(); err != nil {
+			return err
+		}
 	}
-	j.files.live, j.files.free = j.files.free[:1:1], j.files.free[1:]
+	j.files.live = []*file{f}
 	return nil
 }
 
