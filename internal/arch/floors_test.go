@@ -35,16 +35,13 @@ var outside = []string{"conformance", "bench", "sim", "internal/arch"}
 
 // sideways are the imports within a floor, each with its reason.
 var sideways = map[[2]string]string{
-	{"internal/base/vfs", "internal/base/failpoint"}:             "a crash test stops at a named step",
 	{"internal/proto/record", "internal/proto/model"}:            "errors that a client may be told",
 	{"internal/proto/wire", "internal/proto/model"}:              "errors that a client may be told",
-	{"internal/proto/wire", "internal/proto/record"}:             "batches inside requests",
 	{"internal/store/commitlog", "internal/store/producers"}:     "a log keeps its producers' state",
 	{"internal/store/commitlog", "internal/store/compaction"}:    "a log compacts itself; what to keep is decided purely",
 	{"internal/cluster/controller", "internal/cluster/metadata"}: "decisions are made on an image and become records",
-	{"internal/cluster/controller", "internal/cluster/quorum"}:   "records are proposed to the quorum",
-	{"internal/cluster/controller", "internal/cluster/config"}:   "configs are validated before they become records",
 	{"internal/replica/host", "internal/replica/partition"}:      "the host keeps the partitions",
+	{"internal/front/api", "internal/front/fetchsession"}:        "Fetch remembers what a client fetches",
 	{"internal/coord/group", "internal/coord/runtime"}:           "a group machine runs on the runtime",
 }
 
