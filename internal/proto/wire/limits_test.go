@@ -182,3 +182,23 @@ func TestThrottleMutesTheConnection(t *testing.T) {
 		}
 	})
 }
+
+// Time that the server makes a client wait is not held against its half-sent frame.
+func TestWaitingForTheServerIsNotStalling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, &Server{Limits: Limits{MaxPending: 1}, Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
+			return func(ctx context.Context) (Reply, error) { return text("ok"), sleep(ctx, 5*time.Minute) }
+		})})
+		defer b.stop()
+		c := b.dial()
+		defer c.Close()
+		last := frame(3, "", 100)
+		c.Write(append(append(append(frame(0, "", 0), frame(1, "", 0)...), frame(2, "", 0)...), last[:50]...))
+		wantAnswer(t, c, 0, "ok")
+		time.Sleep(time.Second)
+		c.Write(last[50:])
+		for id := range int32(3) {
+			wantAnswer(t, c, id+1, "ok")
+		}
+	})
+}

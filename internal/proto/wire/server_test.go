@@ -340,3 +340,30 @@ func TestShutdownEndsLongPolls(t *testing.T) {
 		c.Close()
 	})
 }
+
+// A body stays as it came until its request is answered, however much comes after it.
+func TestBodiesStayUntilTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const requests = 100
+		b := start(t, &Server{Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
+			return func(ctx context.Context) (Reply, error) {
+				err := sleep(ctx, time.Second)
+				return text(string(r.Body)), err
+			}
+		})})
+		defer b.stop()
+		c := b.dial()
+		defer c.Close()
+		bodies := make([]string, requests)
+		for i := range bodies {
+			req := kmsg.NewPtrHeartbeatRequest()
+			req.Group = strings.Repeat(fmt.Sprintf("%02d", i), 1+i*37%2000)
+			bodies[i] = string(req.AppendTo(nil))
+			go c.Write(framed(req, int32(i), ""))
+			synctest.Wait()
+		}
+		for i, body := range bodies {
+			wantAnswer(t, c, int32(i), body)
+		}
+	})
+}
