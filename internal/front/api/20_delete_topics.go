@@ -73,31 +73,36 @@ var (
 	errNameOfID         = model.Explain(kerr.InvalidRequest, "The provided topic name maps to an ID that was already supplied.")
 )
 
-// checkDeleted sorts out what is named badly or twice. A name and the id of the same
-// topic count as twice.
+// checkDeleted sorts out what is named badly or twice; each such topic is refused once.
+// A name and the id of the same topic are twice as well.
 func (r *Request) checkDeleted(refs []controller.TopicRef) (good []controller.TopicRef, refused []kmsg.DeleteTopicsResponseTopic) {
 	count := counts(refs, func(ref controller.TopicRef) controller.TopicRef { return ref })
+	clash := make(map[model.ID]bool)
 	for _, ref := range refs {
-		var err error
-		n := count[ref]
-		switch {
-		case n == 0:
-			continue // said already
-		case ref.Name == "" && ref.ID.IsZero():
-			err, n = errNeitherNameNorID, 1
-		case ref.Name != "" && !ref.ID.IsZero():
-			err, n = errNameAndID, 1
-		case n > 1 && ref.Name != "":
-			err = errDuplicateTopic
-		case n > 1:
-			err = errDuplicateID
-		case ref.Name != "":
-			if t, ok := r.Image.Topic(ref.Name); ok && count[controller.TopicRef{ID: t.ID}] > 0 {
-				ref.ID, err = t.ID, errNameOfID
-			}
+		if t, ok := r.Image.Topic(ref.Name); ok && ref.ID.IsZero() {
+			clash[t.ID] = count[controller.TopicRef{ID: t.ID}] > 0
 		}
-		if n > 1 {
-			count[ref] = 0
+	}
+	for _, ref := range refs {
+		n := count[ref]
+		named := controller.TopicRef{Name: ref.Name}
+		if t, ok := r.Image.Topic(ref.Name); ok && ref.ID.IsZero() {
+			named.ID = t.ID
+		}
+		var err error
+		switch {
+		case ref.Name == "" && ref.ID.IsZero():
+			err = errNeitherNameNorID
+		case ref.Name != "" && !ref.ID.IsZero():
+			err = errNameAndID
+		case n == 0, ref.Name == "" && clash[ref.ID]:
+			continue // said already, or with the name
+		case n > 1 && ref.Name != "":
+			err, count[ref] = errDuplicateTopic, 0
+		case n > 1:
+			err, count[ref] = errDuplicateID, 0
+		case ref.Name != "" && clash[named.ID]:
+			ref, err = named, errNameOfID
 		}
 		if err != nil {
 			refused = append(refused, deleteResult(ref, err))

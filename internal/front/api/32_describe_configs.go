@@ -26,7 +26,7 @@ func (s *Server) describeConfigs(_ context.Context, r *Request, req *kmsg.Descri
 		entries, err := d.describe(resource(q.ResourceType, q.ResourceName))
 		res.ErrorCode, res.ErrorMessage = model.ErrorCode(err), model.ErrorMessage(err)
 		for _, e := range entries {
-			if q.ConfigNames == nil || slices.Contains(q.ConfigNames, e.Name) {
+			if len(q.ConfigNames) == 0 || slices.Contains(q.ConfigNames, e.Name) {
 				res.Configs = append(res.Configs, describedConfig(e, req))
 			}
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -188,6 +189,8 @@ func describe(d *desk, version int16, kind kmsg.ConfigResourceType, name string,
 	return ask[*kmsg.DescribeConfigsResponse](d, version, req).Resources[0]
 }
 
+var emptyList = []string{}
+
 func TestDescribeConfigs(t *testing.T) {
 	d := newDesk(t, withRules)
 	d.settings["log.segment.bytes"] = "2000000"
@@ -199,6 +202,9 @@ func TestDescribeConfigs(t *testing.T) {
 		all := describe(d, version, 2, "a")
 		if all.ErrorCode != 0 || len(all.Configs) < 30 {
 			t.Fatalf("v%d: error %d, %d configs", version, all.ErrorCode, len(all.Configs))
+		}
+		if none := describe(d, version, 2, "a", emptyList...); len(none.Configs) != len(all.Configs) {
+			t.Errorf("v%d: an empty list of keys describes %d configs", version, len(none.Configs))
 		}
 		some := describe(d, version, 2, "a", "retention.ms", "segment.bytes", "no.such.key")
 		if len(some.Configs) != 2 {
@@ -253,6 +259,28 @@ func TestDescribeConfigsResources(t *testing.T) {
 		if c.code != 0 && len(got.Configs) > 0 {
 			t.Errorf("%d %q: configs beside an error", c.kind, c.name)
 		}
+	}
+}
+
+// An answer is bounded by what there is, whatever a request names.
+func TestDescribeConfigsIsBounded(t *testing.T) {
+	d := newDesk(t)
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	one := func(name string) kmsg.DescribeConfigsRequestResource {
+		return kmsg.DescribeConfigsRequestResource{ResourceType: 32, ResourceName: name, ConfigNames: []string{"none"}}
+	}
+	req.Resources = append(req.Resources, one("g0"))
+	for i := range maxUnset + 2 {
+		req.Resources = append(req.Resources, one(fmt.Sprint("g", i)))
+	}
+	var refused []string
+	for _, r := range ask[*kmsg.DescribeConfigsResponse](d, 4, req).Resources {
+		if r.ErrorCode != 0 {
+			refused = append(refused, r.ResourceName)
+		}
+	}
+	if !slices.Equal(refused, []string{"g0", "g1000", "g1001"}) {
+		t.Errorf("refused %q", refused)
 	}
 }
 
@@ -326,7 +354,7 @@ func TestDescribeProducers(t *testing.T) {
 	d.topic("a", 1, []int32{1}, []int32{1})
 	d.made[model.TopicPartition{Topic: "a"}] = []Producer{{ID: 5, Epoch: 2, LastSequence: 9, LastTimestamp: 77, CoordinatorEpoch: -1, TxnStart: -1}}
 	resp := ask[*kmsg.DescribeProducersResponse](d, 0, &kmsg.DescribeProducersRequest{Topics: []kmsg.DescribeProducersRequestTopic{
-		{Topic: "a", Partitions: []int32{0, 1, 2}}, {Topic: "b@d", Partitions: []int32{0}}}})
+		{Topic: "a", Partitions: []int32{0, 1, 0, 2, 2}}, {Topic: "b@d", Partitions: []int32{0}}}})
 	var codes []int16
 	for _, rt := range resp.Topics {
 		for _, p := range rt.Partitions {

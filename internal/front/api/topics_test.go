@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/metadata"
@@ -180,13 +183,16 @@ func TestDeleteTopicsByID(t *testing.T) {
 		got[r.TopicID] = append(got[r.TopicID], fmt.Sprint(n, " ", r.ErrorCode))
 	}
 	want := map[model.ID][]string{
-		{1}: {"a 0"}, {2}: {"b 42"}, {}: {" 42"}, {9}: {"- 100"}, {3}: {"c 0", "c 42"},
+		{1}: {"a 0"}, {2}: {"b 42"}, {}: {" 42"}, {9}: {"- 100"}, {3}: {"c 42"},
 	}
 	for id, w := range want {
 		slices.Sort(got[id])
 		if !slices.Equal(got[id], w) {
 			t.Errorf("id %d: %q, want %q", id[0], got[id], w)
 		}
+	}
+	if _, ok := d.feed.Image().Topic("c"); !ok || d.feed.Image().TopicCount() != 2 {
+		t.Error("a topic was deleted that was refused")
 	}
 }
 
@@ -400,6 +406,13 @@ func TestReassignments(t *testing.T) {
 	if p[0].ErrorCode != 0 || p[1].ErrorCode != kerr.NoReassignmentInProgress.Code || p[2].ErrorCode != kerr.UnknownTopicOrPartition.Code {
 		t.Errorf("%+v", p)
 	}
+	alter.AllowReplicationFactorChange = false
+	alter.Topics[0].Partitions = []kmsg.AlterPartitionAssignmentsRequestTopicPartition{{Partition: 1, Replicas: []int32{1, 2}}}
+	for _, c := range []struct{ version, code int16 }{{1, kerr.InvalidReplicationFactor.Code}, {0, 0}} {
+		if p := ask[*kmsg.AlterPartitionAssignmentsResponse](d, c.version, alter).Topics[0].Partitions[0]; p.ErrorCode != c.code {
+			t.Errorf("v%d, more replicas: %+v, want %d", c.version, p, c.code)
+		}
+	}
 	list := ask[*kmsg.ListPartitionReassignmentsResponse](d, 0, kmsg.NewPtrListPartitionReassignmentsRequest())
 	if len(list.Topics) != 1 || !slices.Equal(list.Topics[0].Partitions[0].AddingReplicas, []int32{2}) {
 		t.Errorf("list %+v", list.Topics)
@@ -422,32 +435,46 @@ func TestUpdateFeatures(t *testing.T) {
 	}
 }
 
-// Producers that start together share the blocks: none is asked for twice.
+// slowController takes a second for a block of ids.
+type slowController struct {
+	Controller
+	blocks atomic.Int64
+}
+
+func (c *slowController) AllocateProducerIDs(context.Context, int32, int64) (controller.ProducerIDBlock, error) {
+	time.Sleep(time.Second)
+	return controller.ProducerIDBlock{Start: 1000 * (c.blocks.Add(1) - 1), Len: 1000}, nil
+}
+
+// Producers that start together share the blocks: none is asked for in vain.
 func TestProducersStartTogether(t *testing.T) {
-	d := newDesk(t)
-	ids := make(chan int64)
-	for range 20 {
-		go func() {
-			for range 100 {
-				id, err := d.server.producerID(t.Context(), d.feed.Image())
-				if err != nil {
-					t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		slow := &slowController{}
+		d := newDesk(t, func(_ *desk, c *Config) { c.Controller = slow })
+		ids := make(chan int64)
+		for range 20 {
+			go func() {
+				for range 100 {
+					id, err := d.server.producerID(t.Context(), d.feed.Image())
+					if err != nil {
+						t.Error(err)
+					}
+					ids <- id
 				}
-				ids <- id
-			}
-		}()
-	}
-	seen := map[int64]bool{}
-	for range 2000 {
-		id := <-ids
-		if seen[id] {
-			t.Fatalf("id %d twice", id)
+			}()
 		}
-		seen[id] = true
-	}
-	if next := d.feed.Image().NextProducerID; next != 2000 {
-		t.Errorf("the cluster gave out %d ids for 2000 producers", next)
-	}
+		seen := map[int64]bool{}
+		for range 2000 {
+			id := <-ids
+			if seen[id] {
+				t.Fatalf("id %d twice", id)
+			}
+			seen[id] = true
+		}
+		if n := slow.blocks.Load(); n != 2 {
+			t.Errorf("%d blocks for 2000 producers", n)
+		}
+	})
 }
 
 // A broker that the cluster does not know yet has no ids: the client asks again.
