@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,6 +50,7 @@ func start(t testing.TB, cfg journal.Config) (j *journal.Journal, entries []jour
 // there is one.
 type recorder struct {
 	id      model.IDPartition
+	mu      sync.Mutex
 	end     int64 // of its log
 	gate    chan struct{}
 	syncs   int
@@ -59,15 +61,21 @@ type recorder struct {
 func newRecorder(n int32) *recorder { return &recorder{id: model.IDPartition{Partition: n}} }
 
 func (r *recorder) Sync() (int64, error) {
+	r.mu.Lock()
 	r.syncs++
-	end := r.end
-	if r.gate != nil {
-		<-r.gate
+	end, gate := r.end, r.gate
+	r.mu.Unlock()
+	if gate != nil {
+		<-gate
 	}
 	return end, nil
 }
-func (r *recorder) Durable(end int64) { r.durable = append(r.durable, end) }
-func (r *recorder) Failed(err error)  { r.failed = append(r.failed, err) }
+func (r *recorder) Durable(end int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.durable = append(r.durable, end)
+}
+func (r *recorder) Failed(err error) { r.failed = append(r.failed, err) }
 
 func (r *recorder) submit(j *journal.Journal, count int) error {
 	cells := make([]cell, count)
@@ -75,7 +83,9 @@ func (r *recorder) submit(j *journal.Journal, count int) error {
 		cells[i] = newCell(uint32(r.id.Partition), r.end+int64(i))
 	}
 	base := r.end
+	r.mu.Lock()
 	r.end += int64(count)
+	r.mu.Unlock()
 	return j.Submit(r, r.id, base, r.end, batch(base, cells))
 }
 
@@ -225,7 +235,9 @@ func TestNoReportAfterTruncated(t *testing.T) {
 			r.gate <- struct{}{}
 		}
 		must(t, <-done)
+		r.mu.Lock()
 		r.durable, r.end = nil, 10
+		r.mu.Unlock()
 		close(r.gate)
 		synctest.Wait()
 		for _, end := range r.durable {

@@ -187,7 +187,8 @@ type history struct {
 	t       *testing.T
 	seed    uint64
 	rng     *rand.Rand
-	mem     *vfs.Mem
+	mu      sync.Mutex
+	mem     *vfs.Mem // guarded by mu while a journal runs
 	disk    *vfs.Faulty
 	targets []*target
 	stamp   uint32
@@ -248,7 +249,7 @@ func (h *history) life() {
 	}
 	end := h.rng.IntN(3)
 	trace("end", alive, end)
-	if _, err := h.mem.Stat("/d"); !alive && err == nil && end == 2 {
+	if !alive && end == 2 {
 		end = 0 // there is no orderly end of a dead journal
 	}
 	switch end {
@@ -257,14 +258,14 @@ func (h *history) life() {
 		h.crash()
 	case 1:
 		h.stats.kills++
-		h.mem = h.mem.Kill()
+		h.swap((*vfs.Mem).Kill)
 	}
 	cancel()
 	<-ended
 	err := j.Close()
 	if end == 2 {
 		h.stats.closes++
-		if h.mem = h.mem.Kill(); err != nil {
+		if h.swap((*vfs.Mem).Kill); err != nil {
 			h.crash()
 		}
 	}
@@ -274,12 +275,11 @@ func (h *history) life() {
 // or an error of a journal file. After a sync that failed the system may hold what was
 // not written for clean.
 func (h *history) arm() {
-	var mu sync.Mutex
 	kind, left, mem, rng := h.rng.IntN(5), h.rng.IntN(80), h.mem, rand.New(rand.NewPCG(h.seed, h.rng.Uint64()))
 	lost := vfs.LostSync{Drop: h.rng.IntN(2) == 0}
 	h.disk.SetRule(func(op vfs.Op, name string) error {
-		mu.Lock()
-		defer mu.Unlock()
+		h.mu.Lock()
+		defer h.mu.Unlock()
 		left--
 		journal := strings.Contains(name, "journal-")
 		switch {
@@ -298,10 +298,20 @@ func (h *history) arm() {
 
 // crash cuts the power, unless that has happened.
 func (h *history) crash() {
-	if _, err := h.mem.Stat("/d"); err == nil {
-		h.disk.SetRule(nil)
-		h.mem = h.mem.Crash(h.rng)
-	}
+	h.disk.SetRule(nil)
+	h.swap(func(m *vfs.Mem) *vfs.Mem { return m.Crash(h.rng) })
+}
+
+func (h *history) swap(f func(*vfs.Mem) *vfs.Mem) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mem = f(h.mem)
+}
+
+func (h *history) now() *vfs.Mem {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mem
 }
 
 func (h *history) open() *journal.Journal {
@@ -368,8 +378,9 @@ func (h *history) step(j *journal.Journal) bool {
 	case 5:
 		time.Sleep(time.Second) // a full disk has been tried again
 	case 8:
-		_, free, _ := h.mem.Space("/")
-		h.mem.SetSize(map[bool]int64{true: math.MaxInt64, false: math.MaxInt64 - free + h.rng.Int64N(20_000)}[h.rng.IntN(2) == 0])
+		mem := h.now()
+		_, free, _ := mem.Space("/")
+		mem.SetSize(map[bool]int64{true: math.MaxInt64, false: math.MaxInt64 - free + h.rng.Int64N(20_000)}[h.rng.IntN(2) == 0])
 	case 6:
 		if _, err := t.Sync(); err != nil {
 			return false
