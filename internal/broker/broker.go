@@ -127,6 +127,16 @@ func New(cfg Config) (*Broker, error) {
 // Ready is closed when clients are served.
 func (b *Broker) Ready() <-chan struct{} { return b.ready }
 
+// ClusterID is the id of the cluster that the node belongs to, "" before Ready.
+func (b *Broker) ClusterID() string {
+	select {
+	case <-b.ready:
+		return b.clusterID
+	default:
+		return ""
+	}
+}
+
 // Addr is the address that a listener was bound to, nil before Ready.
 func (b *Broker) Addr(listener string) net.Addr {
 	b.mu.Lock()

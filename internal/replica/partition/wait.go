@@ -60,8 +60,8 @@ func (p *Partition) wake() {
 // kerr.RequestTimedOut if ctx ends by its deadline first, the cause of ctx if it ends
 // otherwise, and an error that wraps kerr.KafkaStorageError if the disk fails.
 func (p *Partition) Wait(ctx context.Context, end int64, epoch int32) error {
-	if p.hw.Load() >= end {
-		return nil
+	if done, err := p.waited(end, epoch); done || err != nil {
+		return err
 	}
 	w := NewWaiter()
 	p.Watch(w)
@@ -86,14 +86,13 @@ func (p *Partition) waited(end int64, epoch int32) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.hw.Load() >= end:
-		return true, nil
-	case p.failed != nil:
+	case p.failed != nil && p.hw.Load() < end:
 		return false, p.failed
 	case p.role.Epoch != epoch || !p.role.Leading:
+		// What stood below end may have been truncated since, and replaced.
 		return false, kerr.NotLeaderForPartition
 	}
-	return false, nil
+	return p.hw.Load() >= end, nil
 }
 
 // Durable reports that everything below end is on stable storage here. It is quick and
