@@ -14,6 +14,9 @@ import (
 
 func start(t *testing.T, cfg server.Config) *server.Server {
 	t.Helper()
+	if cfg.Properties == nil {
+		cfg.Properties = map[string]string{"group.initial.rebalance.delay.ms": "0"}
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
