@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -24,7 +25,10 @@ import (
 )
 
 // metadataFolder holds the cluster's log, as Kafka names it.
-const metadataFolder = "__cluster_metadata-0"
+const (
+	metadataFolder = "__cluster_metadata-0"
+	metadataLock   = ".cluster_metadata.lock"
+)
 
 // ground starts what everything else stands on: the quorum and its log, and the
 // controller. It returns when this node decides, on all that was agreed on before.
@@ -32,6 +36,12 @@ func (b *Broker) ground(ctx context.Context, g *run.Group) error {
 	err := b.identify()
 	if err != nil {
 		return err
+	}
+	// Two processes that write one log would ruin it. Partitions have locks of their own,
+	// but are opened later.
+	lock, err := b.cfg.FS.Lock(filepath.Join(b.cfg.MetadataDir, metadataLock))
+	if err != nil {
+		return fmt.Errorf("is another node running on %s? %w", b.cfg.MetadataDir, err)
 	}
 	b.quorum, err = quorum.Open(quorum.Config{
 		FS: b.cfg.FS, Dir: filepath.Join(b.cfg.MetadataDir, metadataFolder), Node: b.cfg.NodeID,
@@ -43,13 +53,13 @@ func (b *Broker) ground(ctx context.Context, g *run.Group) error {
 		Phase:    b.cfg.Phase, Rand: b.random64, Log: b.cfg.Log,
 	})
 	if err != nil {
-		return fmt.Errorf("open the cluster's log: %w", err)
+		return errors.Join(fmt.Errorf("open the cluster's log: %w", err), lock.Close())
 	}
 	b.control = controller.New(controller.Options{
 		Node: b.cfg.NodeID, Feed: b.feed, Begin: b.quorum.Begin,
 		Rules: b.settings.rules(), Rand: rand.New(rand.NewPCG(b.random64(), b.random64())), Log: b.cfg.Log,
 	})
-	g.Go("quorum", b.quorum.Run)
+	g.Go("quorum", func(ctx context.Context) error { return errors.Join(b.quorum.Run(ctx), lock.Close()) })
 	if err := b.control.WaitLead(ctx); err != nil {
 		return err
 	}

@@ -1,0 +1,37 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"testing"
+	"testing/synctest"
+
+	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/proto/memnet"
+)
+
+// A second node on the folders of a running one writes nothing there, not even to the
+// cluster's log, and does not start.
+func TestFoldersHaveOneNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &node{t: t, net: memnet.New(0), disk: vfs.NewMem(), rng: rand.New(rand.NewPCG(1, 1))}
+		n.start()
+		defer func() { n.stop(); <-n.done }()
+		second, err := New(Config{
+			NodeID: 1, LogDirs: []string{"/data"}, FS: n.disk, Random: func(p []byte) { clear(p) },
+			Listeners: []Listener{{Name: "PLAINTEXT", Bind: "other:9092"}},
+			Listen:    func(_ context.Context, a string) (net.Listener, error) { return n.net.Listen("tcp", a) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := second.Run(t.Context()); !errors.Is(err, vfs.ErrLocked) {
+			t.Errorf("second node: %v", err)
+		}
+		if second.quorum != nil {
+			t.Error("the second node opened the cluster's log")
+		}
+	})
+}
