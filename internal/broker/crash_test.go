@@ -25,6 +25,8 @@ type node struct {
 	rng  *rand.Rand
 	stop context.CancelFunc
 	done chan error
+
+	broker *Broker
 }
 
 const address = "node:9092"
@@ -46,7 +48,7 @@ func (n *node) start() {
 		n.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	n.stop, n.done = stop, make(chan error, 1)
+	n.stop, n.done, n.broker = stop, make(chan error, 1), b
 	go func() { n.done <- b.Run(ctx) }()
 	select {
 	case <-b.Ready():
