@@ -161,10 +161,11 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 	for _, build := range []func(context.Context, *run.Group) error{b.ground, b.rooms, b.desk} {
 		f := newFloor(ctx)
 		floors = append(floors, f)
-		if err := build(ctx, f.group); err != nil {
+		err := build(ctx, f.group)
+		f.watch()
+		if err != nil {
 			return err
 		}
-		f.watch()
 	}
 	close(b.ready)
 	select {
@@ -179,7 +180,7 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 // floor is a part of the house that stops as one.
 type floor struct {
 	group *run.Group
-	ended chan struct{}
+	ended chan struct{} // closed when all of it has ended; err is set then
 	err   error
 }
 
@@ -188,6 +189,7 @@ func newFloor(ctx context.Context) *floor {
 	return &floor{group: run.New(context.WithoutCancel(ctx), "broker"), ended: make(chan struct{})}
 }
 
+// watch waits for the floor's end, once everything in it was started.
 func (f *floor) watch() {
 	go func() {
 		f.err = f.group.Wait()
@@ -197,13 +199,10 @@ func (f *floor) watch() {
 
 var errStopping = errors.New("the node is stopping")
 
+// stop asks the floor to end and waits until it has.
 func (f *floor) stop() error {
 	f.group.Stop(errStopping)
-	select {
-	case <-f.ended:
-	default:
-		f.err = f.group.Wait()
-	}
+	<-f.ended
 	if f.err != nil {
 		return fmt.Errorf("node: %w", f.err)
 	}
