@@ -192,11 +192,15 @@ func (l *Log) stretch(p place, h *handle, pos, limit int64, maxBytes int, minOne
 		if err != nil {
 			return 0, 0, l.readError(p.seg, err)
 		}
+		if b.BaseOffset() < next || b.NextOffset() > p.next {
+			return 0, 0, l.corrupt(p.seg, fmt.Errorf("batch [%d, %d) at byte %d", b.BaseOffset(), b.NextOffset(), sc.pos))
+		}
 		fits := sc.pos+int64(size)-pos <= int64(maxBytes) || first && minOne
 		if b.NextOffset() > limit || !fits {
 			return sc.pos, b.BaseOffset(), nil
 		}
 		sc.skip(size)
+		next = b.NextOffset()
 		if !first {
 			continue
 		}
