@@ -26,7 +26,7 @@ import (
 
 // metadataFolder holds the cluster's log, as Kafka names it.
 const (
-	metadataFolder = "__cluster_metadata-0"
+	metadataFolder = model.ClusterMetadataTopic + "-0"
 	metadataLock   = ".cluster_metadata.lock"
 )
 

@@ -10,10 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// clusterMetadataTopic is the name of Kafka's own metadata log, which is no topic here
-// and must not become one.
-const clusterMetadataTopic = "__cluster_metadata"
-
 // CreateTopics, key 19, versions 2 to 7.
 //
 //	4  -1 asks for the default of partitions and replicas (KIP-464)
@@ -31,7 +27,7 @@ func (s *Server) createTopics(ctx context.Context, r *Request, req *kmsg.CreateT
 			count[t.Topic] = 0 // the first says it for all
 			refused = append(refused, createError(t.Topic, errDuplicateTopic))
 		case count[t.Topic] == 0:
-		case t.Topic == clusterMetadataTopic:
+		case t.Topic == model.ClusterMetadataTopic:
 			refused = append(refused, createError(t.Topic, errMetadataTopic))
 		default:
 			topics = append(topics, newTopic(t))
@@ -50,7 +46,7 @@ func (s *Server) createTopics(ctx context.Context, r *Request, req *kmsg.CreateT
 var (
 	errDuplicateTopic = model.Explain(kerr.InvalidRequest, "Duplicate topic name.")
 	errMetadataTopic  = model.Explain(kerr.InvalidRequest,
-		"Creation of internal topic "+clusterMetadataTopic+" is prohibited.")
+		"Creation of internal topic "+model.ClusterMetadataTopic+" is prohibited.")
 )
 
 func newTopic(t kmsg.CreateTopicsRequestTopic) controller.NewTopic {

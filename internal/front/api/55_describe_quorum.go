@@ -42,13 +42,13 @@ func (s *Server) describeQuorum(_ context.Context, r *Request, req *kmsg.Describ
 		p.Observers = quorumReplicas(status, status.Learners)
 		resp.Nodes = quorumNodes(r, status)
 	}
-	resp.Topics = []kmsg.DescribeQuorumResponseTopic{{Topic: clusterMetadataTopic,
+	resp.Topics = []kmsg.DescribeQuorumResponseTopic{{Topic: model.ClusterMetadataTopic,
 		Partitions: []kmsg.DescribeQuorumResponseTopicPartition{p}}}
 	return resp, nil
 }
 
 func asksForQuorum(req *kmsg.DescribeQuorumRequest) bool {
-	return len(req.Topics) == 1 && req.Topics[0].Topic == clusterMetadataTopic &&
+	return len(req.Topics) == 1 && req.Topics[0].Topic == model.ClusterMetadataTopic &&
 		len(req.Topics[0].Partitions) == 1 && req.Topics[0].Partitions[0].Partition == 0
 }
 

@@ -377,7 +377,7 @@ func TestDescribeQuorum(t *testing.T) {
 			Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: partition}}}}}
 	}
 	for version := int16(0); version <= 2; version++ {
-		resp := ask[*kmsg.DescribeQuorumResponse](d, version, q(clusterMetadataTopic, 0))
+		resp := ask[*kmsg.DescribeQuorumResponse](d, version, q(model.ClusterMetadataTopic, 0))
 		p := resp.Topics[0].Partitions[0]
 		if resp.ErrorCode != 0 || p.ErrorCode != 0 || p.LeaderID != 1 || p.LeaderEpoch != 3 || p.HighWatermark != 42 {
 			t.Errorf("v%d: %+v", version, p)
@@ -393,7 +393,7 @@ func TestDescribeQuorum(t *testing.T) {
 		}
 	}
 	d.status.Leader = 2
-	if p := ask[*kmsg.DescribeQuorumResponse](d, 2, q(clusterMetadataTopic, 0)).Topics[0].Partitions[0]; p.ErrorCode != kerr.NotLeaderForPartition.Code {
+	if p := ask[*kmsg.DescribeQuorumResponse](d, 2, q(model.ClusterMetadataTopic, 0)).Topics[0].Partitions[0]; p.ErrorCode != kerr.NotLeaderForPartition.Code {
 		t.Errorf("not the leader: %+v", p)
 	}
 }

@@ -35,7 +35,7 @@ func TestCreateTopics(t *testing.T) {
 		d := newDesk(t)
 		resp := ask[*kmsg.CreateTopicsResponse](d, version, creates(
 			named("a", 2, 1), named("b", 1, 1), named("twice", 1, 1), named("b@d", 1, 1),
-			named("twice", 2, 1), named(clusterMetadataTopic, 1, 1), named("many", 1, 3)))
+			named("twice", 2, 1), named(model.ClusterMetadataTopic, 1, 1), named("many", 1, 3)))
 		want := []struct {
 			name string
 			code int16
@@ -45,7 +45,7 @@ func TestCreateTopics(t *testing.T) {
 			{"b@d", kerr.InvalidTopicException.Code, ""},
 			{"many", kerr.InvalidReplicationFactor.Code, ""},
 			{"twice", kerr.InvalidRequest.Code, "Duplicate topic name."},
-			{clusterMetadataTopic, kerr.InvalidRequest.Code, "Creation of internal topic __cluster_metadata is prohibited."},
+			{model.ClusterMetadataTopic, kerr.InvalidRequest.Code, "Creation of internal topic __cluster_metadata is prohibited."},
 		}
 		if len(resp.Topics) != len(want) {
 			t.Fatalf("v%d: %d results", version, len(resp.Topics))

@@ -32,6 +32,9 @@ const (
 	ConsumerOffsetsTopic  = "__consumer_offsets"
 	TransactionStateTopic = "__transaction_state"
 	ShareGroupStateTopic  = "__share_group_state"
+	// ClusterMetadataTopic is the name that the quorum's log goes by. It is no topic:
+	// nobody can make it or read it.
+	ClusterMetadataTopic = "__cluster_metadata"
 )
 
 // Internal reports whether clients may not produce into topic.

@@ -139,7 +139,7 @@ func (f *folder) list() error {
 			f.due = append(f.due, deletion{path: filepath.Join(f.Path, name)})
 			continue
 		}
-		if tp, ok := parseFolderName(name); ok && e.IsDir() {
+		if tp, ok := parseFolderName(name); ok && e.IsDir() && tp.Topic != model.ClusterMetadataTopic {
 			here[tp] = f.known[tp]
 		}
 	}
