@@ -121,6 +121,7 @@ type compactionRun struct {
 	segs   []*segment // all below until
 	filter compaction.Filter
 	out    []byte
+	kept   []byte // entries for the transaction index of the segment that is written
 	done   Compacted
 }
 
@@ -190,11 +191,22 @@ func (r *compactionRun) do() (Compacted, error) {
 	return r.done, nil
 }
 
-// fillMap learns the last offset of each key from the dirty segments, until the map is
+// fillMap reads which transactions were aborted and learns the last offset of each key from the dirty segments, until the map is
 // full.
 func (r *compactionRun) fillMap() error {
 	r.filter.Map = compaction.NewOffsetMap(r.log.config().CompactionMapBytes, r.dirt.until-r.dirt.from)
 	var txns compaction.Txns
+	for _, s := range r.segs {
+		aborted, err := r.log.abortedIn(s)
+		if err != nil {
+			return err
+		}
+		if s.next > r.dirt.from {
+			txns.Add(aborted...) // of those that end before, no marker will be seen
+		}
+		r.filter.Txns.Add(aborted...)
+	}
+	r.filter.Txns.Kept = func(t compaction.AbortedTxn) { r.kept = appendAborted(r.kept, t) }
 	for _, s := range r.segs {
 		if s.next <= r.dirt.from {
 			continue

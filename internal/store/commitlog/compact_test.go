@@ -7,6 +7,7 @@ import (
 
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/odradek/odradek/internal/store/compaction"
 )
 
 // TestCompactHistories runs random histories of keyed appends, compactions and crashes,
@@ -218,5 +219,51 @@ func (h *compactHistory) check() {
 		if !there[o] {
 			h.t.Fatalf("the last record of %s, at %d, is missing", key, o)
 		}
+	}
+}
+
+// Records of an aborted transaction do not replace what was committed before them.
+func TestCompactAborted(t *testing.T) {
+	c := testConfig()
+	c.Compact, c.Delete, c.MinCleanableRatio = true, false, 0
+	l := mustOpen(t, testOptions(newMem(t), c))
+	add := func(cfg record.BuilderConfig, key, value string) {
+		b := record.NewBuilder(cfg)
+		b.Append(record.Record{Timestamp: 1000, Key: []byte(key), Value: []byte(value)})
+		must[Appended](t)(l.AppendLeader(must[record.Batch](t)(b.Build()), 0, Client))
+	}
+	add(record.BuilderConfig{}, "x", "committed")
+	add(record.BuilderConfig{ProducerID: 5, Transactional: true}, "x", "aborted")
+	add(record.BuilderConfig{}, "y", "1")
+	must[Appended](t)(l.AppendLeader(record.EndTxn(5, 0, record.EndTxnMarker{}, 1000), 0, Coordinator))
+	index := appendAborted(nil, compaction.AbortedTxn{ProducerID: 5, First: 1, Last: 3, LastStable: 4})
+	if err := l.writeFile(l.path(0, txnIndexExt), index, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Roll(); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := l.Compact(4, time.UnixMilli(2000)); err != nil || !done.Ran {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	got := ""
+	for b, err := range Batches(readAll(t, l, 0, 1000)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r, err := range b.Records(record.Limits{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !b.Control() {
+				got += fmt.Sprintf("%s=%s ", r.Key, r.Value)
+			}
+		}
+	}
+	if want := "x=committed y=1 "; got != want {
+		t.Errorf("log holds %q, want %q", got, want)
+	}
+	if b, err := vfs.ReadFile(l.fs, l.path(0, txnIndexExt)); err != nil || string(b) != string(index) {
+		t.Errorf("transaction index is %x, %v, want %x", b, err, index)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -163,19 +164,31 @@ func (l *Log) entryFor(p place, h *handle, of by, target int64) (int64, error) {
 	if err := l.load(p.seg); err != nil {
 		return 0, err
 	}
-	i, e, err := p.seg.off.search(l.ref(p.seg.base, indexExt), of, target)
-	switch {
-	case errors.Is(err, io.EOF):
-		return 0, errIndex // the file is shorter than it was
-	case err != nil:
-		return 0, storageError(err)
-	case i < 0:
-		return 0, nil
+	i, e, err := l.search(p.seg, &p.seg.off, indexExt, of, target)
+	if err != nil || i < 0 {
+		return 0, err
 	}
 	if e.value >= p.size || !leadsTo(h, p.seg.base, p.size, e) {
 		return 0, errIndex
 	}
 	return e.value, nil
+}
+
+// search is index.search for readers, beside whom the segment may be replaced.
+func (l *Log) search(s *segment, x *index, ext string, of by, target int64) (int, entry, error) {
+	i, e, err := x.search(l.ref(s.base, ext), of, target)
+	l.mu.Lock()
+	gone := s.gone
+	l.mu.Unlock()
+	switch {
+	case gone:
+		err = errGone
+	case errors.Is(err, io.EOF) || errors.Is(err, fs.ErrNotExist):
+		err = errIndex // the file is shorter than it was
+	case err != nil:
+		err = storageError(err)
+	}
+	return i, e, err
 }
 
 // stretch returns where whole batches from pos on end, within limit and maxBytes, and

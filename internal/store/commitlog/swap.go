@@ -58,6 +58,7 @@ func (r *compactionRun) clean(group []*segment) (*segment, int64, error) {
 	}
 	defer h.release()
 	w := cleanWriter{h: h, seg: s, interval: l.config().IndexIntervalBytes, buf: r.out[:0]}
+	r.kept = nil
 	before := int64(0)
 	for _, old := range group {
 		err := l.eachWhole(old, func(b record.Batch) (bool, error) { return false, w.take(r, b) })
@@ -69,6 +70,11 @@ func (r *compactionRun) clean(group []*segment) (*segment, int64, error) {
 	r.out = w.buf
 	if err := w.flush(); err != nil {
 		return s, 0, storageError(err)
+	}
+	if len(r.kept) > 0 {
+		if err := l.writeFile(l.path(s.base, txnIndexExt)+cleanedSuffix, r.kept, true); err != nil {
+			return s, 0, storageError(err)
+		}
 	}
 	return s, before, storageError(l.syncCleaned(s, h))
 }

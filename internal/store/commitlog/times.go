@@ -113,9 +113,9 @@ func (l *Log) firstSince(p place, start, ts int64) (TimestampOffset, error) {
 
 // since is a position before which no record from start on is at or above ts.
 func (l *Log) since(p place, h *handle, start, ts int64) (int64, error) {
-	i, e, err := p.seg.tim.search(l.ref(p.seg.base, timeIndexExt), byKey, ts-1)
+	i, e, err := l.search(p.seg, &p.seg.tim, timeIndexExt, byKey, ts-1)
 	if err != nil {
-		return 0, storageError(err)
+		return 0, err
 	}
 	target := start - p.seg.base
 	if i >= 0 {
