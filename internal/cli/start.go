@@ -92,14 +92,8 @@ func (s *starter) run(ctx context.Context) error {
 	defer stop()
 	// A second Ctrl-C, while the node stops, ends the process there and then.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })
-	if s.withParent {
-		go func() {
-			_, _ = io.Copy(io.Discard, s.Stdin)
-			stop()
-		}()
-	}
 	go s.followHangups(ctx)
-	return s.serve(ctx, set)
+	return s.serve(ctx, stop, set)
 }
 
 // load reads the settings. All that is wrong with them is printed, a line each.
@@ -211,8 +205,8 @@ func (s *starter) followHangups(ctx context.Context) {
 	}
 }
 
-// serve runs the node until ctx ends.
-func (s *starter) serve(ctx context.Context, set *settings.Settings) error {
+// serve runs the node until ctx ends. stop ends it.
+func (s *starter) serve(ctx context.Context, stop func(), set *settings.Settings) error {
 	cfg := nodeConfig(set)
 	cfg.Log, cfg.Level = s.log, &s.level
 	if s.ephemeral {
@@ -247,6 +241,12 @@ func (s *starter) serve(ctx context.Context, set *settings.Settings) error {
 	}
 	if err := s.welcome(newWelcome(b, cfg, admin, s.ephemeral)); err != nil {
 		return err
+	}
+	if s.withParent {
+		go func() {
+			_, _ = io.Copy(io.Discard, s.Stdin)
+			stop()
+		}()
 	}
 	return <-done
 }
