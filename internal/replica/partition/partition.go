@@ -117,8 +117,9 @@ func (p *Partition) Role() Role {
 // Assign takes a role from the cluster's metadata. Whoever waits for the old role's
 // epoch is told that it has ended.
 func (p *Partition) Assign(r Role) {
+	p.opening.Lock() // so that a log that is just being opened learns of the epoch
+	defer p.opening.Unlock()
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if r.Epoch < p.role.Epoch {
 		panic(fmt.Sprintf("bug: leader epoch of %s falls from %d to %d", p.cfg.TP, p.role.Epoch, r.Epoch))
 	}
@@ -126,6 +127,22 @@ func (p *Partition) Assign(r Role) {
 	p.role = r
 	if changed {
 		p.wake()
+	}
+	p.mu.Unlock()
+	if log := p.log.Load(); log != nil {
+		p.begin(log, r)
+	}
+}
+
+// begin notes in the log where the epoch of a leader begins, though nothing is written in
+// it yet: clients that ask where an epoch ends are answered by it (KIP-101). opening is
+// held.
+func (p *Partition) begin(log *commitlog.Log, r Role) {
+	if !r.Leading || log.LatestEpoch() == r.Epoch {
+		return
+	}
+	if err := log.AssignEpoch(r.Epoch); err != nil {
+		p.Failed(err)
 	}
 }
 
@@ -163,7 +180,9 @@ func (p *Partition) open() (*commitlog.Log, error) {
 	p.mu.Lock()
 	p.durable = log.End()
 	p.hw.Store(p.durable)
+	role := p.role
 	p.mu.Unlock()
+	p.begin(log, role)
 	p.log.Store(log)
 	return log, nil
 }
