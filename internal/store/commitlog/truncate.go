@@ -1,13 +1,10 @@
 package commitlog
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
-	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -150,94 +147,4 @@ func (l *Log) advanceStart(offset int64) {
 	l.start = offset
 	l.setEpochs(l.epochs.from(offset))
 	l.firstDirty = max(l.firstDirty, offset)
-}
-
-// Replay appends what a journal kept of appends to this log, after a crash. base is the
-// log end before the append. What is below the recovery point or equal to what is there
-// is skipped; where it differs the log is cut and takes the journal's bytes.
-// It returns ErrUnexpectedOffset wrapped if the log ends before base.
-func (l *Log) Replay(base int64, batches []byte) error {
-	l.syncing.Lock()
-	defer l.syncing.Unlock()
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	if err := l.usable(); err != nil {
-		return err
-	}
-	for len(batches) > 0 {
-		b, rest, err := record.Split(batches)
-		if err != nil {
-			return fmt.Errorf("replay: %w: %w", kerr.CorruptMessage, err)
-		}
-		if b.NextOffset() > l.recovery {
-			break
-		}
-		base, batches = max(base, b.NextOffset()), rest
-	}
-	if len(batches) == 0 {
-		return nil
-	}
-	if base > l.end {
-		return fmt.Errorf("replay of [%d, …), log ends at %d: %w", base, l.end, ErrUnexpectedOffset)
-	}
-	batches, err := l.skipEqual(batches)
-	if err != nil || len(batches) == 0 {
-		return err
-	}
-	if first := record.Batch(batches).BaseOffset(); first < l.end {
-		if err := l.truncateTo(first); err != nil {
-			return err
-		}
-	}
-	_, err = l.appendAsIs(batches)
-	return err
-}
-
-// skipEqual returns the batches from the first on that the log does not have. The lock
-// writing is held.
-func (l *Log) skipEqual(batches []byte) ([]byte, error) {
-	for len(batches) > 0 {
-		b, rest, err := record.Split(batches)
-		if err != nil {
-			return nil, fmt.Errorf("replay: %w: %w", kerr.CorruptMessage, err)
-		}
-		if b.BaseOffset() >= l.end {
-			break
-		}
-		same, err := l.holds(b)
-		if err != nil {
-			return nil, err
-		}
-		if !same {
-			break
-		}
-		batches = rest
-	}
-	return batches, nil
-}
-
-// holds reports whether the log has exactly this batch.
-func (l *Log) holds(b record.Batch) (bool, error) {
-	for _, s := range l.segs[holding(l.segs, b.BaseOffset()):] {
-		if err := l.loadLocked(s); err != nil {
-			return false, err
-		}
-	}
-	from := max(b.BaseOffset(), l.start)
-	s, seg, err := l.read(from, b.NextOffset(), len(b), false)
-	if errors.Is(err, errIndex) {
-		if err := l.reindexLocked(seg, "an entry leads to no batch"); err != nil {
-			return false, err
-		}
-		s, _, err = l.read(from, b.NextOffset(), len(b), false)
-	}
-	if err != nil {
-		return false, err
-	}
-	defer s.Release()
-	if s.Len != len(b) {
-		return false, nil
-	}
-	there, err := s.ReadAll(nil)
-	return bytes.Equal(there, b), err
 }

@@ -1,0 +1,61 @@
+package commitlog
+
+import (
+	"fmt"
+
+	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Replay appends what a journal kept of appends to this log, after a crash. base is the
+// log end before the append. What the log has, or had before it was compacted or its
+// start moved on, is skipped; where the log has records of an older epoch it is cut and
+// takes the journal's.
+// It returns ErrUnexpectedOffset wrapped if the log ends before base.
+//
+// Bytes are not compared. Open has checked what is above the recovery point, so a batch
+// that is there is whole; that it differs from the journal's means that it was compacted
+// since, and the log may go on behind it with records that the journal never had.
+func (l *Log) Replay(base int64, batches []byte) error {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	for len(batches) > 0 {
+		b, rest, err := record.Split(batches)
+		if err != nil {
+			return fmt.Errorf("replay: %w: %w", kerr.CorruptMessage, err)
+		}
+		if !l.covers(b) {
+			break
+		}
+		base, batches = max(base, b.NextOffset()), rest
+	}
+	if len(batches) == 0 {
+		return nil
+	}
+	if base > l.end {
+		return fmt.Errorf("replay of [%d, …), log ends at %d: %w", base, l.end, ErrUnexpectedOffset)
+	}
+	if first := record.Batch(batches).BaseOffset(); first < l.end {
+		if err := l.truncateTo(first); err != nil {
+			return err
+		}
+	}
+	_, err := l.appendAsIs(batches)
+	return err
+}
+
+// covers reports whether the log has gone beyond a batch: it has all its offsets, and
+// records of its epoch or a later one. Those need not be at the batch's own offsets, from
+// which compaction may have taken everything.
+func (l *Log) covers(b record.Batch) bool {
+	next := b.NextOffset()
+	if next <= l.recovery || next <= l.start {
+		return true
+	}
+	return next <= l.end && l.epochs.latest() >= b.LeaderEpoch()
+}

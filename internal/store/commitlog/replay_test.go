@@ -1,0 +1,99 @@
+package commitlog
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/odradek/odradek/internal/proto/record"
+)
+
+// keyed builds a batch with one record of a key.
+func keyed(t *testing.T, key string, size int) record.Batch {
+	t.Helper()
+	b := record.NewBuilder(record.BuilderConfig{})
+	b.Append(record.Record{Timestamp: 1000, Key: []byte(key), Value: bytes.Repeat([]byte{'v'}, size)})
+	return must[record.Batch](t)(b.Build())
+}
+
+// appendAll appends batches in an epoch and returns their bytes as they were stamped.
+func appendAll(t *testing.T, l *Log, epoch int32, batches ...record.Batch) (stamped [][]byte) {
+	t.Helper()
+	for _, b := range batches {
+		must[Appended](t)(l.AppendLeader(b, epoch, Client))
+		stamped = append(stamped, slices.Clone([]byte(b)))
+	}
+	return stamped
+}
+
+// What a journal has of records that were compacted or deleted since does not come back,
+// and takes nothing with it, however old the recovery point that a crash left. The last
+// batch was too large for the journal: only the log has it.
+func TestReplayAfterCompaction(t *testing.T) {
+	mem := newMem(t)
+	c := testConfig()
+	c.Compact, c.Delete, c.MinCleanableRatio = true, false, 0.01
+	l := mustOpen(t, testOptions(mem, c))
+	appendAll(t, l, 2, keyed(t, "old", 10))
+	journaled := appendAll(t, l, 3, keyed(t, "a", 10), keyed(t, "b", 10), keyed(t, "a", 11))
+	appendAll(t, l, 3, keyed(t, "big", 2000))
+	if err := l.Roll(); err != nil {
+		t.Fatal(err)
+	}
+	if done := must[Compacted](t)(l.Compact(l.End(), time.Now())); done.After >= done.Before {
+		t.Fatalf("nothing was compacted: %+v", done)
+	}
+	want := readAll(t, l, 0, 1<<20)
+	must[int64](t)(l.Sync())
+
+	l = mustOpen(t, testOptions(mem.Crash(newRand(1)), c)) // the recovery point is lost
+	for i, b := range journaled {
+		if err := l.Replay(int64(i)+1, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.End() != 5 {
+		t.Errorf("the log ends at %d, want 5", l.End())
+	}
+	if got := readAll(t, l, 0, 1<<20); !bytes.Equal(got, want) {
+		t.Errorf("the log has %v, want %v", offsetsOf(t, got), offsetsOf(t, want))
+	}
+}
+
+func TestReplayAfterRetention(t *testing.T) {
+	mem := newMem(t)
+	c := testConfig()
+	c.RetentionMs, c.RetentionBytes = -1, 0
+	l := mustOpen(t, testOptions(mem, c))
+	journaled := appendAll(t, l, 3, keyed(t, "a", 10), keyed(t, "b", 10))
+	if n := must[int](t)(l.Retain(2, time.Now())); n != 1 {
+		t.Fatalf("%d segments were deleted", n)
+	}
+	appendAll(t, l, 3, keyed(t, "big", 2000))
+	must[int64](t)(l.Sync())
+	l = mustOpen(t, testOptions(mem.Crash(newRand(1)), c))
+	for i, b := range journaled {
+		if err := l.Replay(int64(i), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.Start() != 2 || l.End() != 3 {
+		t.Errorf("the log is [%d, %d), want [2, 3)", l.Start(), l.End())
+	}
+}
+
+// Where the log has records of an older epoch, the journal's are those that count.
+func TestReplayOverOlderEpoch(t *testing.T) {
+	mem := newMem(t)
+	l := mustOpen(t, testOptions(mem, testConfig()))
+	appendAll(t, l, 3, keyed(t, "a", 10), keyed(t, "b", 10), keyed(t, "c", 10))
+	newer := keyed(t, "d", 10)
+	newer.Stamp(1, 4)
+	if err := l.Replay(1, newer); err != nil {
+		t.Fatal(err)
+	}
+	if got := offsetsOf(t, readAll(t, l, 0, 1<<20)); !slices.Equal(got, []string{"0-1/3", "1-2/4"}) {
+		t.Errorf("the log has %v", got)
+	}
+}
