@@ -70,17 +70,31 @@ func (a *App) root() *cobra.Command {
 		Short:         "The Kafka system in one binary: broker, quorum and command line",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args:          cobra.ArbitraryArgs,
+		RunE:          helpOr,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	a.out.flags(root.PersistentFlags())
 	a.conn.flags(root.PersistentFlags())
 	root.PersistentFlags().BoolVarP(&a.yes, "yes", "y", false, "do not ask before something is destroyed")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.out.check() }
 	for _, noun := range nouns {
 		root.AddCommand(noun(a))
 	}
+	eachCommand(root, func(c *cobra.Command) {
+		if check := c.Args; check != nil {
+			c.Args = func(c *cobra.Command, args []string) error { return usage(check(c, args)) }
+		}
+	})
 	return root
+}
+
+// eachCommand calls f with c and all commands below it.
+func eachCommand(c *cobra.Command, f func(*cobra.Command)) {
+	f(c)
+	for _, sub := range c.Commands() {
+		eachCommand(sub, f)
+	}
 }
 
 // nouns are the commands, in the order of their files.
@@ -88,10 +102,35 @@ var nouns []func(*App) *cobra.Command
 
 // noun makes a command that has only verbs.
 func noun(use, short string, verbs ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: helpOr}
+	c.SuggestionsMinimumDistance = 2
+	if !strings.HasSuffix(use, "s") {
+		c.Aliases = []string{use + "s"}
+	}
+	for _, v := range verbs {
+		v.Aliases = append(v.Aliases, verbAliases[v.Name()]...)
+	}
 	c.AddCommand(verbs...)
 	return c
+}
+
+// verbAliases are what people type who come from other tools.
+var verbAliases = map[string][]string{
+	"list":     {"ls"},
+	"describe": {"get"},
+	"delete":   {"rm"},
+}
+
+// helpOr is what a command does that has only subcommands: it shows them, or says that
+// there is none of that name.
+func helpOr(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return c.Help()
+	}
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		return usagef("%s has no command %q. Did you mean %s?", c.CommandPath(), args[0], strings.Join(near, " or "))
+	}
+	return usagef("%s has no command %q. See %s --help", c.CommandPath(), args[0], c.CommandPath())
 }
 
 // warn tells a person something on stderr.

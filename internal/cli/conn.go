@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/cluster/config"
-	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/spf13/pflag"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -39,11 +38,11 @@ func (a *App) properties() (map[string]string, error) {
 	if a.conn.file != "" {
 		text, err := os.ReadFile(a.conn.file)
 		if err != nil {
-			return nil, err
+			return nil, usage(err)
 		}
 		settings, err := config.ParseProperties(a.conn.file, text)
 		if err != nil {
-			return nil, err
+			return nil, usage(err)
 		}
 		for _, s := range settings {
 			props[s.Name] = s.Value
@@ -108,8 +107,8 @@ func firstOf(texts ...string) string {
 }
 
 func kafkaCode(err error) int16 {
-	if _, ok := errors.AsType[*kerr.Error](err); ok {
-		return model.ErrorCode(err)
+	if ke, ok := errors.AsType[*kerr.Error](err); ok {
+		return ke.Code
 	}
 	return 0
 }
@@ -117,11 +116,10 @@ func kafkaCode(err error) int16 {
 // codeOf is the exit code of a command some of whose items failed: the code that all
 // share, else that of failure.
 func codeOf(errs []itemError) int {
-	code := exitCode(kerr.ErrorForCode(errs[0].Code))
 	for _, e := range errs {
-		if errs[0].Code == 0 || e.Code != errs[0].Code {
+		if e.exit != errs[0].exit {
 			return exitFailed
 		}
 	}
-	return code
+	return errs[0].exit
 }

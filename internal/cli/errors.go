@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 
@@ -31,9 +32,35 @@ type codedError struct {
 
 func (e *codedError) Unwrap() error { return e.error }
 
-func usage(err error) error { return &codedError{err, exitUsage} }
+// usage makes err, if it is one, an error of the command line.
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	if coded, ok := errors.AsType[*codedError](err); ok {
+		return coded
+	}
+	return &codedError{err, exitUsage}
+}
 
 func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }
+
+// said adds the broker's own words to its error code.
+func said(err error, message string) error {
+	ke, ok := errors.AsType[*kerr.Error](err)
+	if !ok || message == "" || message == ke.Description {
+		return err
+	}
+	return fmt.Errorf("%w%s", codeOnly{ke}, strings.TrimSuffix(message, "."))
+}
+
+// codeOnly words an error of the cluster by its name and code alone.
+type codeOnly struct{ sentinel *kerr.Error }
+
+func (c codeOnly) Error() string {
+	return fmt.Sprintf("%s (%d): ", c.sentinel.Message, c.sentinel.Code)
+}
+func (c codeOnly) Unwrap() error { return c.sentinel }
 
 // errSilent ends a command whose items have told what was wrong with each.
 var errSilent = errors.New("some items failed")
@@ -52,7 +79,8 @@ func (a *App) report(err error) int {
 
 func exitCode(err error) int {
 	var coded *codedError
-	var netErr net.Error
+	var opErr *net.OpError
+	var dnsErr *net.DNSError
 	switch {
 	case errors.As(err, &coded):
 		return coded.code
@@ -64,9 +92,10 @@ func exitCode(err error) int {
 		return exitNotFound
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
 		return exitDenied
-	case errors.As(err, &netErr), strings.HasPrefix(err.Error(), "unable to dial"):
+	case errors.As(err, &opErr), errors.As(err, &dnsErr), errors.Is(err, io.EOF), strings.HasPrefix(err.Error(), "unable to dial"):
 		return exitUnreachable
-	case strings.HasPrefix(err.Error(), "unknown command"):
+	case strings.HasPrefix(err.Error(), "required flag(s)"), strings.HasPrefix(err.Error(), "unknown command"),
+		strings.HasPrefix(err.Error(), "if any flags in the group"), strings.HasPrefix(err.Error(), "at least one of the flags"):
 		return exitUsage
 	}
 	return exitFailed
@@ -78,6 +107,9 @@ var hints = map[*kerr.Error]string{
 	kerr.UnknownTopicOrPartition:   "odradek topic list shows what there is",
 	kerr.InvalidReplicationFactor:  "there cannot be more replicas than brokers",
 	kerr.NonEmptyGroup:             "stop its members first",
+	kerr.UnknownServerError:        "the node's log says more",
+	kerr.InvalidPartitions:         "odradek topic describe shows how many there are",
+	kerr.GroupSubscribedToTopic:    "its members read the topic now: stop them first",
 	kerr.GroupIDNotFound:           "odradek group list shows what there is",
 	kerr.NotLeaderForPartition:     "leadership is moving: try again",
 	kerr.UnsupportedVersion:        "the cluster is too old for this request",

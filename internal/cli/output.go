@@ -25,10 +25,12 @@ func (o *output) flags(f *pflag.FlagSet) {
 // listing is the answer of a command: items of one kind, and how a person reads them.
 type listing struct {
 	kind    string   // "TopicList"
+	noun    string   // what an item is called in an error: "topic"
 	columns []string // without spaces, so that awk can count them
 	rows    [][]string
 	items   []any // beside rows: what json and yaml print
 	errs    []itemError
+	text    func(io.Writer) error // how a person reads it, if not as a table
 }
 
 // itemError is what went wrong with one item.
@@ -36,6 +38,7 @@ type itemError struct {
 	Item  string `json:"item" yaml:"item"`
 	Error string `json:"error" yaml:"error"`
 	Code  int16  `json:"code,omitempty" yaml:"code,omitempty"`
+	exit  int
 }
 
 // add adds an item. The first cell of its row is its name.
@@ -46,9 +49,7 @@ func (l *listing) add(item any, row ...string) {
 
 // fail adds an item that failed.
 func (l *listing) fail(name string, err error) {
-	e := itemError{Item: name, Error: explain(err)}
-	e.Code = kafkaCode(err)
-	l.errs = append(l.errs, e)
+	l.errs = append(l.errs, itemError{Item: name, Error: explain(err), Code: kafkaCode(err), exit: exitCode(err)})
 }
 
 // print writes data to stdout and errors to stderr, and returns errSilent with a fitting
@@ -58,7 +59,11 @@ func (a *App) print(l *listing) error {
 		return err
 	}
 	for _, e := range l.errs {
-		a.warn("error: %s: %s", e.Item, e.Error)
+		if l.noun != "" {
+			a.warn("error: %s %q: %s", l.noun, e.Item, e.Error)
+		} else {
+			a.warn("error: %s: %s", e.Item, e.Error)
+		}
 	}
 	if len(l.errs) > 0 {
 		return &codedError{errSilent, codeOf(l.errs)}
@@ -66,9 +71,21 @@ func (a *App) print(l *listing) error {
 	return nil
 }
 
+// check refuses an unknown format before anything is done.
+func (o *output) check() error {
+	switch o.format {
+	case "text", "name", "json", "jsonl", "yaml":
+		return nil
+	}
+	return usagef("unknown output %q: text, json, jsonl, yaml or name", o.format)
+}
+
 func (o *output) write(w io.Writer, l *listing) error {
 	switch o.format {
 	case "text":
+		if l.text != nil {
+			return l.text(w)
+		}
 		return o.table(w, l)
 	case "name":
 		for _, r := range l.rows {
@@ -92,7 +109,7 @@ func (o *output) write(w io.Writer, l *listing) error {
 	case "yaml":
 		return writeYAML(w, l.envelope())
 	}
-	return usagef("unknown output %q: text, json, jsonl, yaml or name", o.format)
+	return o.check()
 }
 
 type envelope struct {
@@ -135,6 +152,7 @@ func plain(n *yaml.Node) {
 	}
 }
 
+// table prints aligned columns without trailing blanks.
 func (o *output) table(w io.Writer, l *listing) error {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	if !o.noHeaders && len(l.rows) > 0 && len(l.columns) > 0 {

@@ -37,10 +37,15 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       os.Getenv("UPDATE") != "",
+		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
+		Cmds:                scriptCommands,
 		Setup: func(env *testscript.Env) error {
 			s, err := server.Start(context.Background(), server.Config{
-				Properties: map[string]string{"group.initial.rebalance.delay.ms": "0"},
+				Properties: map[string]string{
+					"group.initial.rebalance.delay.ms": "0",
+					"offsets.topic.num.partitions":     "3",
+				},
 			})
 			if err != nil {
 				return err
@@ -51,6 +56,8 @@ func TestScripts(t *testing.T) {
 				}
 			})
 			env.Setenv("BROKER", s.Addr())
+			env.Setenv("HOME", "/home/nobody")
+			env.Setenv("TZ", "UTC")
 			env.Setenv("ODRADEK_BOOTSTRAP_SERVERS", s.Addr())
 			return nil
 		},

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+type sought struct {
+	Group     string `json:"group"`
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	From      *int64 `json:"from"` // null: nothing was committed
+	To        int64  `json:"to"`
+	End       int64  `json:"end"`
+	Status    string `json:"status"`
+}
+
+func (s sought) row() []string {
+	return []string{s.Topic, fmt.Sprint(s.Partition), dashed(s.From), fmt.Sprint(s.To), fmt.Sprint(s.End)}
+}
+
+func groupSeek(a *App) *cobra.Command {
+	var (
+		to  string
+		dry bool
+	)
+	c := &cobra.Command{
+		Use:   "seek GROUP [TOPIC[:PARTITIONS]...]",
+		Short: "Move the committed offsets of a group that has no members",
+		Long: `Move the committed offsets of a group that has no members, in all topics of which it
+committed offsets, or in those that are named, to a place: ` + whenForms + `.
+Places outside a partition become its nearest end.`,
+		Example: `  odradek group seek billing --to start --dry-run
+  odradek group seek billing orders:0,1 --to -100 -y
+  odradek group seek billing orders --to @2026-01-31T12:00:00Z -y`,
+		Args:              names(1, "GROUP"),
+		ValidArgsFunction: first(a.completeGroups, a.completeTopics),
+		RunE: a.groupWork(firstArg, func(ctx context.Context, adm *kadm.Client, args []string) error {
+			place, err := parseWhere(to, time.Now())
+			if err != nil {
+				return err
+			}
+			l := &listing{kind: "GroupSeek", noun: "topic", columns: []string{"topic", "partition", "from", "to", "end", "status"}}
+			plan, err := a.planSeek(ctx, adm, args[0], args[1:], place, l)
+			if err != nil {
+				return err
+			}
+			if err := a.seek(ctx, adm, args[0], plan, dry, l); err != nil {
+				return err
+			}
+			return a.print(l)
+		}),
+	}
+	c.Flags().StringVar(&to, "to", "", "the place to move to; it must be given")
+	_ = c.MarkFlagRequired("to")
+	dryRunFlag(c, &dry)
+	return c
+}
+
+// planSeek says for each partition where the group is and where it would be.
+func (a *App) planSeek(ctx context.Context, adm *kadm.Client, group string, topics []string, place where, l *listing) ([]sought, error) {
+	if err := mustBeEmpty(ctx, adm, group); err != nil {
+		return nil, err
+	}
+	committed, err := adm.FetchOffsets(ctx, group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, fmt.Errorf("group %q: %w", group, err)
+	}
+	all := len(topics) == 0
+	if all {
+		topics = committedTopics(committed)
+	}
+	if len(topics) == 0 {
+		return nil, &codedError{fmt.Errorf("group %q has committed nothing. Hint: name the topics in which it shall begin", group), exitNotFound}
+	}
+	targets, err := a.resolve(ctx, adm, topics, place, l)
+	if err != nil {
+		return nil, err
+	}
+	var plan []sought
+	for _, t := range targets {
+		at, ok := committed.Lookup(t.topic, t.partition)
+		if all && !ok {
+			continue
+		}
+		s := sought{Group: group, Topic: t.topic, Partition: t.partition, To: t.at, End: t.end}
+		if ok && at.At >= 0 {
+			s.From = &at.At
+		}
+		if place.kind == atShift {
+			if s.From == nil {
+				l.fail(t.name(), errors.New("the group committed nothing there, so there is nothing to shift from"))
+				continue
+			}
+			s.To = *s.From + place.value
+		}
+		s.To = min(max(s.To, t.start), t.end)
+		plan = append(plan, s)
+	}
+	return plan, nil
+}
+
+func committedTopics(committed kadm.OffsetResponses) []string {
+	var topics []string
+	for topic := range committed {
+		topics = append(topics, topic)
+	}
+	slices.Sort(topics)
+	return topics
+}
+
+// mustBeEmpty refuses groups with members, who would overwrite what is moved. A group
+// that does not exist is fine: it begins with what is committed for it.
+func mustBeEmpty(ctx context.Context, adm *kadm.Client, group string) error {
+	described, err := adm.DescribeGroups(ctx, group)
+	if err != nil {
+		return err
+	}
+	g := described[group]
+	if g.Err != nil && !errors.Is(g.Err, kerr.GroupIDNotFound) {
+		return fmt.Errorf("group %q: %w", group, said(g.Err, g.ErrMessage))
+	}
+	if len(g.Members) > 0 {
+		return fmt.Errorf("group %q has %s: %w", group, count(len(g.Members), "member"), kerr.NonEmptyGroup)
+	}
+	return nil
+}
+
+func (a *App) seek(ctx context.Context, adm *kadm.Client, group string, plan []sought, dry bool, l *listing) error {
+	offsets := make(kadm.Offsets)
+	preview := &listing{columns: []string{"topic", "partition", "from", "to", "end"}}
+	for _, s := range plan {
+		offsets.AddOffset(s.Topic, s.Partition, s.To, -1)
+		preview.add(nil, s.row()...)
+	}
+	var answers kadm.OffsetResponses
+	if !dry && len(plan) > 0 {
+		if err := a.confirm(preview, fmt.Sprintf("Move group %q in %s?", group, count(len(plan), "partition"))); err != nil {
+			return err
+		}
+		var err error
+		if answers, err = adm.CommitOffsets(ctx, group, offsets); err != nil {
+			return err
+		}
+	}
+	for _, s := range plan {
+		if r, ok := answers.Lookup(s.Topic, s.Partition); ok && r.Err != nil {
+			l.fail(fmt.Sprintf("%s:%d", s.Topic, s.Partition), r.Err)
+			continue
+		}
+		s.Status = status(dry, "move", "moved")
+		l.add(s, append(s.row(), s.Status)...)
+	}
+	return nil
+}
