@@ -38,8 +38,8 @@ conformance: ## real clients in six languages against a node (needs Java, Maven,
 kafka-diff: ## the same scenarios against Apache Kafka, and how the answers differ (needs Java and Maven)
 	./conformance/run --peer kafka
 
-crash: ## kill -9 under load, 100 times, with a fresh client's check each
-	$(GO) test -count=1 -run TestKillNine ./conformance/crash -kills=100 -timeout 30m -v
+crash: ## kill -9 under load, 100 times, and 10 power cuts (as root), with a fresh client's check each
+	$(GO) test -count=1 -run 'TestKillNine|TestPowerCut' ./conformance/crash -kills=100 -cuts=10 -timeout 30m -v
 
 fuzz: ## every fuzz target for a few seconds (FUZZTIME=10s)
 	./scripts/fuzz
