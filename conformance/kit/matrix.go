@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/odradek/odradek/conformance/kit/peer"
+	"github.com/odradek/odradek/conformance/kit/scenario"
+)
+
+// clientLimit is how long one program may take for all scenarios.
+const clientLimit = 4 * time.Minute
+
+// results are those of one peer, by client and scenario.
+type results map[string]map[string]scenario.Result
+
+// outcome is what was seen of one peer.
+type outcome struct {
+	results results
+	raw     []rawAnswer
+}
+
+func (o options) scenarios() []string {
+	if list := split(o.scenes); len(list) > 0 {
+		return list
+	}
+	return scenario.Names
+}
+
+// runPeer starts a node and runs every client against it, a few at a time.
+func runPeer(ctx context.Context, o options, name string, clients []client) (_ *outcome, err error) {
+	p, err := startPeer(ctx, o, name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if stopErr := p.Stop(); err == nil && stopErr != nil {
+			err = stopErr
+		}
+	}()
+	out := &outcome{results: make(results)}
+	if out.raw, err = rawAnswers(ctx, o, p); err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, o.jobs)
+	for _, c := range clients {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			rs := runClient(ctx, o, p, c)
+			mu.Lock()
+			defer mu.Unlock()
+			out.results[c.name] = rs
+		})
+	}
+	wg.Wait()
+	checkCuts(p, out.results)
+	return out, ctx.Err()
+}
+
+// runClient runs a client's program. A scenario for which no line came has failed.
+func runClient(ctx context.Context, o options, p *peer.Peer, c client) map[string]scenario.Result {
+	rs := make(map[string]scenario.Result)
+	status, reason := "skip", c.reason
+	if c.reason == "" {
+		status = "fail"
+		reason = runProgram(ctx, o, p, c, rs)
+	}
+	for _, name := range o.scenarios() {
+		if _, ok := rs[name]; !ok {
+			rs[name] = scenario.Result{Client: c.name, Scenario: name, Status: status, Reason: reason}
+		}
+	}
+	return rs
+}
+
+func runProgram(ctx context.Context, o options, p *peer.Peer, c client, rs map[string]scenario.Result) string {
+	ctx, cancel := context.WithTimeout(ctx, clientLimit)
+	defer cancel()
+	args := append(slices.Clone(c.argv[1:]), "--bootstrap", p.Bootstrap, "--flaky", p.Flaky)
+	cmd := exec.CommandContext(ctx, c.argv[0], append(args, o.scenarios()...)...)
+	cmd.Env = append(os.Environ(), "PEER_LOG_DIR="+p.LogDir, "PEER_NAME="+p.Name)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return err.Error()
+	}
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		var r scenario.Result
+		if json.Unmarshal(lines.Bytes(), &r) != nil || r.Scenario == "" {
+			continue // a library's own words
+		}
+		r.Client = c.name
+		rs[r.Scenario] = r
+		say("  %-10s %-24s %-10s %-4s %6d ms %s", p.Name, c.name, r.Scenario, r.Status, r.Millis, firstLine(r.Reason))
+	}
+	err = cmd.Wait()
+	text := bytes.TrimSpace(stderr.Bytes())
+	_ = os.WriteFile(p.Output+"."+c.argv[len(c.argv)-1][lastSlash(c.argv[len(c.argv)-1]):], text, 0o644)
+	tail := text[max(0, len(text)-300):]
+	if at := bytes.Index(text, []byte("panic: ")); at >= 0 {
+		tail = text[at:min(len(text), at+300)]
+	}
+	return fmt.Sprintf("the program ended without a word on it (%v): %s", err, tail)
+}
+
+func lastSlash(s string) int {
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] == '/' {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// checkCuts fails idempotent scenarios that lost no answer: they showed nothing.
+func checkCuts(p *peer.Peer, rs results) {
+	cuts := p.Cuts()
+	for name, of := range rs {
+		r, ok := of["idempotent"]
+		if !ok || r.Status != "ok" {
+			continue
+		}
+		if cuts[name] == 0 {
+			r.Status, r.Reason = "fail", "no answer to Produce was lost: it showed nothing"
+		}
+		of["idempotent"] = r
+	}
+}
