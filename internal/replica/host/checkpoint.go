@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,9 +24,9 @@ const (
 	logStarts      = "log-start-offset-checkpoint"
 	highWatermarks = "replication-offset-checkpoint"
 	cleanerPoints  = "cleaner-offset-checkpoint"
-	// cleanMarker tells that the folder was closed in order: no log needs a scan.
-	cleanMarker = ".kafka_cleanshutdown"
 )
+
+var checkpoints = []string{recoveryPoints, logStarts, cleanerPoints, highWatermarks}
 
 type checkpoint map[model.TopicPartition]int64
 
@@ -84,13 +83,15 @@ func parseCheckpointLine(line string) (model.TopicPartition, int64, error) {
 	return model.TopicPartition{Topic: f[0], Partition: int32(partition)}, offset, nil
 }
 
-func writeCheckpoint(fsys vfs.FS, dir, name string, c checkpoint) error {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "0\n%d\n", len(c))
+func (c checkpoint) text() []byte {
+	b := make([]byte, 0, 32+32*len(c))
+	b = fmt.Appendf(b, "0\n%d\n", len(c))
 	for _, tp := range sortedPartitions(c) {
-		fmt.Fprintf(&b, "%s %d %d\n", tp.Topic, tp.Partition, c[tp])
+		b = append(append(b, tp.Topic...), ' ')
+		b = append(strconv.AppendInt(b, int64(tp.Partition), 10), ' ')
+		b = append(strconv.AppendInt(b, c[tp], 10), '\n')
 	}
-	return vfs.WriteFileDurable(fsys, filepath.Join(dir, name), b.Bytes(), 0o644)
+	return b
 }
 
 func sortedPartitions(c checkpoint) []model.TopicPartition {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/replica/partition"
 )
 
 // DirInfo is a log folder as it stands.
@@ -55,11 +56,12 @@ func (r *replica) size() int64 {
 	return log.Size()
 }
 
-// DirIDs are the ids of the folders.
-func (h *Host) DirIDs() []model.ID {
-	ids := make([]model.ID, len(h.dirs))
-	for i, f := range h.dirs {
-		ids[i] = f.ID
+// DirIDs are the ids of the folders that work.
+func (h *Host) DirIDs() (ids []model.ID) {
+	for _, f := range h.dirs {
+		if f.err() == nil {
+			ids = append(ids, f.ID)
+		}
 	}
 	return ids
 }
@@ -83,13 +85,13 @@ type Usage struct {
 // Usage sums over the partitions of each topic whose logs are open.
 func (h *Host) Usage() map[string]Usage {
 	sums := make(map[string]Usage)
-	for _, r := range h.replicas() {
-		if log := r.Opened(); log != nil {
-			u := sums[r.TP().Topic]
+	h.eachOpen(func(p *partition.Partition) {
+		if log := p.Opened(); log != nil {
+			u := sums[p.TP().Topic]
 			u.Bytes += log.Size()
 			u.EndSum += log.End()
-			sums[r.TP().Topic] = u
+			sums[p.TP().Topic] = u
 		}
-	}
+	})
 	return sums
 }

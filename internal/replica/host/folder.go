@@ -15,124 +15,140 @@ import (
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
-	"github.com/odradek/odradek/internal/store/commitlog"
 	"github.com/odradek/odradek/internal/store/journal"
 )
 
 // Dir is a log folder and its identity (meta.properties).
 type Dir struct {
 	Path string
-	ID   model.ID
+	ID   model.ID // zero if it is not known
+	// Err is why the folder cannot be used, if that is known already.
+	Err error
+	// Vital says that the node cannot go on without the folder.
+	Vital bool
 }
 
-// Suffixes of folders that hold no partition any more.
 const (
-	deleteSuffix = "-delete" // the cluster's log says so; removed after a while
-	straySuffix  = "-stray"  // it belongs to another topic of the same name; kept
-	lockName     = ".lock"
-	journalName  = "journal"
+	lockName    = ".lock"
+	journalName = "journal"
 )
 
-// folder is one log folder: its lock, its journal, and what its checkpoints say of
-// partitions that are not open.
+// folder is one log folder: its lock, its journal, what is open in it, and what its
+// checkpoints say of the rest. It is the partitions' Home.
 type folder struct {
 	Dir
-	cfg     *Config
+	host    *Host
 	lock    io.Closer
 	journal *journal.Journal
 	count   atomic.Int32 // of partitions that live here
 
-	// checkpointing is held while checkpoints are written; it guards written, which has
-	// them as they stand on disk.
-	checkpointing gate.Gate
-	written       map[string]checkpoint
+	// Set when the folder is opened: whether known has all that was there, and the broker
+	// epoch that the mark of a clean shutdown names, -1 if there is none.
+	listed     bool
+	endedEpoch int64
 
-	mu     sync.Mutex // guards what follows, for moments only
-	failed error
-	known  map[model.TopicPartition]resting
-	due    []deletion
+	// moving is held, across the disk, while folders of partitions are renamed. Taken
+	// before mu.
+	moving gate.Gate
+
+	// checkpointing is held, across the disk, while checkpoints are written; it guards
+	// written, the checksums of them as they stand on disk. Taken before mu.
+	checkpointing gate.Gate
+	written       map[string]checksum
+
+	mu      sync.Mutex // guards what follows, for moments only
+	failed  error
+	known   map[model.TopicPartition]resting
+	stale   bool // known has changed since the checkpoints were written
+	open    map[model.TopicPartition]*partition.Partition
+	ready   map[model.IDPartition]replayed
+	leaving map[model.TopicPartition][]*partition.Partition // the longest first
+	due     []deletion
 }
 
 // resting is what is known of a partition whose log is not open.
 type resting struct {
-	recovery, start, dirty int64
-	clean                  bool // closed in order
+	recovery, start, dirty, hw int64
+	clean                      bool // closed in order
+
+	// When retention has something to do, by which settings that was found out, and
+	// whether compaction has; no settings if nobody has looked.
+	again   time.Time
+	by      *partition.Settings
+	compact bool
 }
 
-type deletion struct {
-	path string
-	at   time.Time
+// marks are what checkpoints keep.
+func (r resting) marks() resting {
+	return resting{recovery: r.recovery, start: r.start, dirty: r.dirty, hw: r.hw}
 }
 
-// openFolder locks a folder, reads what it says and replays its journal. With an error
-// the folder is offline; it is returned all the same.
-func openFolder(cfg *Config, d Dir) (*folder, error) {
-	f := &folder{Dir: d, cfg: cfg, checkpointing: gate.New(),
-		known: make(map[model.TopicPartition]resting), written: make(map[string]checkpoint)}
-	if err := f.start(); err != nil {
-		f.failed = fmt.Errorf("log folder %s: %w", d.Path, err)
-		if f.lock != nil {
-			f.lock.Close()
-		}
-		return f, f.failed
+// openFolder locks a folder, reads what it says and replays its journal. A folder for
+// which that fails is offline.
+func openFolder(h *Host, d Dir) *folder {
+	f := &folder{
+		Dir: d, host: h, endedEpoch: -1, moving: gate.New(), checkpointing: gate.New(),
+		written: make(map[string]checksum),
+		known:   make(map[model.TopicPartition]resting),
+		open:    make(map[model.TopicPartition]*partition.Partition),
+		ready:   make(map[model.IDPartition]replayed),
+		leaving: make(map[model.TopicPartition][]*partition.Partition),
 	}
-	return f, nil
+	err := d.Err
+	if err == nil {
+		err = f.start()
+	}
+	if err != nil {
+		f.failed = fmt.Errorf("log folder %s: %w", d.Path, err)
+		f.release()
+	}
+	return f
 }
 
 func (f *folder) start() (err error) {
-	if f.lock, err = f.cfg.FS.Lock(filepath.Join(f.Path, lockName)); err != nil {
+	cfg := &f.host.cfg
+	// First of all what is here: even if the rest fails it is known what is not lost.
+	if err = f.list(); err != nil {
+		return err
+	}
+	if f.lock, err = cfg.FS.Lock(filepath.Join(f.Path, lockName)); err != nil {
 		return fmt.Errorf("is another broker running on it? %w", err)
 	}
 	if err = f.readCheckpoints(); err != nil {
 		return err
 	}
-	if err = f.list(); err != nil {
-		return err
-	}
 	var entries []journal.Entry
 	dir := filepath.Join(f.Path, journalName)
-	if err = vfs.MkdirAllDurable(f.cfg.FS, dir, 0o755); err != nil {
+	if err = vfs.MkdirAllDurable(cfg.FS, dir, 0o755); err != nil {
 		return err
 	}
 	f.journal, entries, err = journal.Open(journal.Config{
-		FS: f.cfg.FS, Dir: dir, FileBytes: f.cfg.JournalFileBytes, SmallBytes: f.cfg.JournalSmallBytes,
-		Random: f.cfg.Random, Log: f.cfg.Log,
+		FS: cfg.FS, Dir: dir, FileBytes: cfg.JournalFileBytes, SmallBytes: cfg.JournalSmallBytes,
+		Random: cfg.Random, Log: cfg.Log,
 	})
 	if err != nil {
 		return err
 	}
-	return f.replay(entries, f.cfg.Feed.Image())
+	return f.replay(entries, cfg.Feed.Image())
 }
 
-// readCheckpoints takes the checkpoints and the mark of a clean shutdown, which is
-// removed: from here on a crash is unclean.
-func (f *folder) readCheckpoints() error {
-	for _, name := range []string{recoveryPoints, logStarts, cleanerPoints} {
-		c, err := readCheckpoint(f.cfg.FS, f.Path, name)
-		if err != nil {
-			return err
-		}
-		f.written[name] = c
+// release gives up what a folder holds that does not work.
+func (f *folder) release() {
+	for _, r := range f.ready {
+		r.log.Close() // what it could not keep is in the journal still
 	}
-	marker := filepath.Join(f.Path, cleanMarker)
-	_, err := f.cfg.FS.Stat(marker)
-	clean := err == nil
-	for tp, at := range f.written[recoveryPoints] {
-		f.known[tp] = resting{recovery: at, start: f.written[logStarts][tp], dirty: f.written[cleanerPoints][tp], clean: clean}
+	if f.lock != nil {
+		f.lock.Close()
 	}
-	if !clean {
-		return nil
-	}
-	return errors.Join(f.cfg.FS.Remove(marker), f.cfg.FS.SyncDir(f.Path))
+	f.lock, f.journal = nil, nil
 }
 
 // list finds the partitions that are here, and what is left of deleted ones.
 func (f *folder) list() error {
-	entries, err := f.cfg.FS.ReadDir(f.Path)
+	entries, err := f.host.cfg.FS.ReadDir(f.Path)
 	if err != nil {
 		return err
 	}
-	here := make(map[model.TopicPartition]resting, len(entries))
 	for _, e := range entries {
 		name := e.Name()
 		if e.IsDir() && strings.HasSuffix(name, deleteSuffix) {
@@ -140,10 +156,10 @@ func (f *folder) list() error {
 			continue
 		}
 		if tp, ok := parseFolderName(name); ok && e.IsDir() && tp.Topic != model.ClusterMetadataTopic {
-			here[tp] = f.known[tp]
+			f.known[tp] = resting{}
 		}
 	}
-	f.known = here
+	f.listed = true
 	return nil
 }
 
@@ -166,6 +182,7 @@ func (f *folder) err() error {
 	return f.failed
 }
 
+// has reports whether the folder of a partition is here, or was when the folder failed.
 func (f *folder) has(tp model.TopicPartition) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -173,76 +190,50 @@ func (f *folder) has(tp model.TopicPartition) bool {
 	return ok
 }
 
-// opener returns the func by which a partition opens its log here.
-func (f *folder) opener(tp model.TopicPartition, id model.IDPartition) func(*partition.Settings) (*commitlog.Log, bool, error) {
-	return func(s *partition.Settings) (*commitlog.Log, bool, error) { return f.openLog(tp, id, s.Log) }
-}
-
-// openLog opens a log as what is known of it asks, and tells whether all of it is known
-// to be durable.
-func (f *folder) openLog(tp model.TopicPartition, id model.IDPartition, c commitlog.Config) (log *commitlog.Log, durable bool, err error) {
-	f.mu.Lock()
-	r, existed := f.known[tp]
-	f.mu.Unlock()
-	log, err = commitlog.Open(f.options(tp, id, c, r))
-	if errors.Is(err, commitlog.ErrTopicID) {
-		f.setAside(tp)
-		r, existed = resting{}, false
-		log, err = commitlog.Open(f.options(tp, id, c, r))
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	f.mu.Lock()
-	f.known[tp] = resting{recovery: log.RecoveryPoint(), start: log.Start(), dirty: log.FirstDirty()}
-	f.mu.Unlock()
-	return log, r.clean || !existed, nil
-}
-
-func (f *folder) options(tp model.TopicPartition, id model.IDPartition, c commitlog.Config, r resting) commitlog.Options {
-	return commitlog.Options{
-		FS: f.cfg.FS, Dir: f.path(tp), ID: id, Topic: tp.Topic, Config: c,
-		RecoveryPoint: r.recovery, Start: r.start, FirstDirty: r.dirty, Clean: r.clean,
-		Log: f.cfg.Log, Rand: f.cfg.Random,
-	}
-}
-
-// setAside moves a folder out of the way that belongs to another topic of the same
-// name. Nothing is deleted because of what is not known.
-func (f *folder) setAside(tp model.TopicPartition) {
-	aside := f.path(tp) + "." + strconv.FormatInt(time.Now().UnixMilli(), 36) + straySuffix
-	f.cfg.Log.Warn("folder belongs to another topic of this name: moved aside", "partition", tp, "to", aside)
-	if err := errors.Join(f.cfg.FS.Rename(f.path(tp), aside), f.cfg.FS.SyncDir(f.Path)); err != nil {
-		f.cfg.Log.Error("move a stray folder aside", "partition", tp, "err", err)
-	}
-	f.mu.Lock()
-	delete(f.known, tp)
-	f.mu.Unlock()
-}
-
-// discard renames the folder of a partition that the cluster deleted, and has it
-// removed later: readers may still hold its files.
-func (f *folder) discard(tp model.TopicPartition, id model.IDPartition) {
-	f.mu.Lock()
-	_, here := f.known[tp]
-	delete(f.known, tp)
-	failed := f.failed
-	f.mu.Unlock()
-	if !here || failed != nil {
-		return
-	}
-	f.journal.Deleted(id)
-	gone := fmt.Sprintf("%s.%s%s", f.path(tp), id.Topic, deleteSuffix)
-	if err := errors.Join(f.cfg.FS.Rename(f.path(tp), gone), f.cfg.FS.SyncDir(f.Path)); err != nil {
-		f.cfg.Log.Error("delete the folder of a partition", "partition", tp, "err", err)
-		return
-	}
+// opened are the partitions whose logs are open, in no order.
+func (f *folder) opened() []*partition.Partition {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.due = append(f.due, deletion{path: gone, at: time.Now().Add(f.cfg.DeleteDelay)})
+	list := make([]*partition.Partition, 0, len(f.open))
+	for _, p := range f.open {
+		list = append(list, p)
+	}
+	return list
 }
 
-// Submit hands an append to the journal.
-func (f *folder) Submit(p *partition.Partition, base, end int64, batches []byte) error {
-	return f.journal.Submit(p, p.ID(), base, end, batches)
+// close ends the folder's use: the last checkpoints, the mark of a clean shutdown if all
+// logs were closed in order, the lock.
+func (f *folder) close(brokerEpoch int64) error {
+	if f.err() != nil {
+		return f.unlock()
+	}
+	var errs []error
+	for _, r := range f.ready {
+		errs = append(errs, f.rest(r.tp, r.log))
+	}
+	errs = append(errs, f.writeCheckpoints())
+	if errors.Join(errs...) == nil && f.isClean() {
+		errs = append(errs, f.markClean(brokerEpoch))
+	}
+	return errors.Join(append(errs, f.unlock())...)
+}
+
+func (f *folder) unlock() error {
+	if f.lock == nil {
+		return nil
+	}
+	return f.lock.Close()
+}
+
+// isClean reports whether every log was closed in order. One that nobody opened since a
+// crash is still to be scanned.
+func (f *folder) isClean() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.known {
+		if !r.clean {
+			return false
+		}
+	}
+	return len(f.open) == 0
 }

@@ -41,8 +41,9 @@ func (h *Host) apply(is *metadata.Image, c metadata.Changes) {
 			h.removeTopic(t.Was)
 		}
 		if t.Is != nil {
+			settings := h.cfg.Settings(is, t.Is.Name) // one for all its partitions
 			for _, n := range t.Partitions() {
-				h.place(is, t.Is, n)
+				h.place(t.Is, n, settings)
 			}
 		}
 	}
@@ -50,15 +51,13 @@ func (h *Host) apply(is *metadata.Image, c metadata.Changes) {
 }
 
 // place gives a partition its role here, and makes or ends its replica.
-func (h *Host) place(is *metadata.Image, t *metadata.Topic, n int32) {
+func (h *Host) place(t *metadata.Topic, n int32, s *partition.Settings) {
 	if int(n) >= len(t.Partitions) {
 		return
 	}
 	p := t.Partitions[n]
 	id := model.IDPartition{Topic: t.ID, Partition: n}
-	h.mu.RLock()
-	r := h.byID[id]
-	h.mu.RUnlock()
+	r := h.replica(id)
 	if !slices.Contains(p.Replicas, h.cfg.NodeID) {
 		if r != nil {
 			h.remove(r)
@@ -66,24 +65,17 @@ func (h *Host) place(is *metadata.Image, t *metadata.Topic, n int32) {
 		return
 	}
 	if r == nil {
-		r = h.newReplica(is, model.TopicPartition{Topic: t.Name, Partition: n}, id)
+		r = h.newReplica(model.TopicPartition{Topic: t.Name, Partition: n}, id, s)
 	}
 	r.Assign(partition.Role{
 		Leader: p.Leader, Leading: p.Leader == h.cfg.NodeID,
-		Epoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: p.ISR,
+		Epoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: p.ISR, Replicas: len(p.Replicas),
 	})
 }
 
-func (h *Host) newReplica(is *metadata.Image, tp model.TopicPartition, id model.IDPartition) *replica {
+func (h *Host) newReplica(tp model.TopicPartition, id model.IDPartition, s *partition.Settings) *replica {
 	r := &replica{dir: h.choose(tp, h.image.Load().Offset == 0)}
-	r.Partition = partition.New(partition.Config{
-		TP: tp, ID: id,
-		Settings: h.cfg.Settings(is, tp.Topic),
-		Open:     r.dir.opener(tp, id),
-		Journal:  r.dir,
-		Offline:  func(err error) { h.offline(r.dir, err) },
-		Log:      h.cfg.Log,
-	})
+	r.Partition = partition.New(partition.Config{TP: tp, ID: id, Settings: s, Home: r.dir})
 	if err := r.dir.err(); err != nil {
 		r.Failed(err)
 	}
@@ -95,8 +87,8 @@ func (h *Host) newReplica(is *metadata.Image, tp model.TopicPartition, id model.
 }
 
 // choose finds the folder of a partition: the one that has it, else the emptiest one.
-// When the broker starts with a folder offline, a partition that is in no other may
-// well be there: it is offline too, rather than begun anew.
+// When the broker starts with a folder offline that cannot even be listed, a partition
+// that is in no other may well be there: it is offline too, rather than begun anew.
 func (h *Host) choose(tp model.TopicPartition, starting bool) *folder {
 	for _, f := range h.dirs {
 		if f.has(tp) {
@@ -106,7 +98,7 @@ func (h *Host) choose(tp model.TopicPartition, starting bool) *folder {
 	var best *folder
 	for _, f := range h.dirs {
 		switch {
-		case starting && f.err() != nil:
+		case starting && !f.listed:
 			return f
 		case f.err() == nil && (best == nil || f.count.Load() < best.count.Load()):
 			best = f
@@ -120,10 +112,7 @@ func (h *Host) choose(tp model.TopicPartition, starting bool) *folder {
 
 func (h *Host) removeTopic(t *metadata.Topic) {
 	for n := range t.Partitions {
-		h.mu.RLock()
-		r := h.byID[model.IDPartition{Topic: t.ID, Partition: int32(n)}]
-		h.mu.RUnlock()
-		if r != nil {
+		if r := h.replica(model.IDPartition{Topic: t.ID, Partition: int32(n)}); r != nil {
 			h.remove(r)
 		}
 	}
@@ -138,11 +127,7 @@ func (h *Host) remove(r *replica) {
 	}
 	delete(h.byID, r.ID())
 	h.mu.Unlock()
-	if err := r.Close(); err != nil {
-		h.cfg.Log.Warn("close a partition that is deleted", "partition", r.TP(), "err", err)
-	}
-	r.dir.count.Add(-1)
-	r.dir.discard(r.TP(), r.ID())
+	r.dir.leave(r.Partition)
 }
 
 // reconfigure gives the partitions of changed topics their settings; a change of the
@@ -159,9 +144,17 @@ func (h *Host) reconfigure(is *metadata.Image, changed []metadata.Resource) {
 			topics[res.Name] = true
 		}
 	}
+	shared := make(map[string]*partition.Settings, len(topics))
 	for _, r := range h.replicas() {
-		if name := r.TP().Topic; all || topics[name] {
-			r.Configure(h.cfg.Settings(is, name))
+		name := r.TP().Topic
+		if !all && !topics[name] {
+			continue
+		}
+		if shared[name] == nil {
+			shared[name] = h.cfg.Settings(is, name)
+		}
+		if r.Settings() != shared[name] {
+			r.Configure(shared[name])
 		}
 	}
 }

@@ -8,7 +8,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -32,8 +31,11 @@ type Config struct {
 	Feed *metadata.Feed
 	// Settings resolves the configs of a topic against an image.
 	Settings func(image *metadata.Image, topic string) *partition.Settings
-	Random   func() uint64
-	Log      *slog.Logger
+	// BrokerEpoch is the present registration of this broker, -1 if there is none: the
+	// mark of a clean shutdown names it. Nil is -1.
+	BrokerEpoch func() int64
+	Random      func() uint64
+	Log         *slog.Logger
 
 	RetentionInterval  time.Duration // log.retention.check.interval.ms; 5 min
 	CheckpointInterval time.Duration // how often changed checkpoints are written; 5 s
@@ -56,6 +58,9 @@ func (c *Config) setDefaults() {
 	def(&c.CleanerBackoff, 15*time.Second)
 	def(&c.SyncInterval, time.Second)
 	def(&c.DeleteDelay, time.Minute)
+	if c.BrokerEpoch == nil {
+		c.BrokerEpoch = func() int64 { return -1 }
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -65,6 +70,9 @@ func (c *Config) setDefaults() {
 type Host struct {
 	cfg  Config
 	dirs []*folder
+
+	discards chan struct{} // kicks the deleter
+	over     chan error    // why the host cannot go on
 
 	// following is held while the image is followed; not while anyone waits for more.
 	following gate.Gate
@@ -87,33 +95,25 @@ type replica struct {
 func Open(cfg Config) (*Host, error) {
 	cfg.setDefaults()
 	h := &Host{
-		cfg: cfg, following: gate.New(),
+		cfg: cfg, following: gate.New(), discards: make(chan struct{}, 1), over: make(chan error, 1),
 		byTP: make(map[model.TopicPartition]*replica),
 		byID: make(map[model.IDPartition]*replica),
 	}
 	h.image.Store(metadata.Empty())
-	online := 0
 	for _, d := range cfg.Dirs {
-		f, err := openFolder(&h.cfg, d)
-		if err != nil {
+		f := openFolder(h, d)
+		if err := f.err(); err != nil {
 			cfg.Log.Error("log folder is offline", "dir", d.Path, "err", err)
-		} else {
-			online++
 		}
 		h.dirs = append(h.dirs, f)
 	}
-	if online == 0 {
-		return nil, errors.Join(fmt.Errorf("none of %d log folders can be used", len(cfg.Dirs)), h.errs())
+	if err := h.unusable(); err != nil {
+		for _, f := range h.dirs {
+			f.release()
+		}
+		return nil, err
 	}
 	return h, nil
-}
-
-func (h *Host) errs() error {
-	var errs []error
-	for _, f := range h.dirs {
-		errs = append(errs, f.err())
-	}
-	return errors.Join(errs...)
 }
 
 // Run does what is due until ctx ends, then closes every partition in order. It returns
@@ -125,12 +125,13 @@ func (h *Host) Run(ctx context.Context) error {
 			g.Go("journal "+f.Path, func(ctx context.Context) error { return h.runJournal(ctx, f) })
 		}
 	}
+	g.Go("end", h.awaitEnd)
 	g.Go("follow", h.follow)
+	g.Go("deleter", h.deleteLoop)
 	h.every(g, "retention", h.cfg.RetentionInterval, h.retain)
 	h.every(g, "checkpoint", h.cfg.CheckpointInterval, h.checkpoint)
 	h.every(g, "cleaner", h.cfg.CleanerBackoff, h.compact)
 	h.every(g, "sync", h.cfg.SyncInterval, h.syncByAge)
-	h.every(g, "deleter", h.cfg.DeleteDelay/4, h.deleteDue)
 	err := g.Wait()
 	if ctx.Err() != nil {
 		err = nil
@@ -174,10 +175,7 @@ func (h *Host) Partition(tp model.TopicPartition) (*partition.Partition, error) 
 // PartitionByID is Partition by topic id; an unknown id is kerr.UnknownTopicID.
 func (h *Host) PartitionByID(id model.IDPartition) (*partition.Partition, error) {
 	h.catchUp()
-	h.mu.RLock()
-	r := h.byID[id]
-	h.mu.RUnlock()
-	if r != nil {
+	if r := h.replica(id); r != nil {
 		return r.Partition, nil
 	}
 	t, ok := h.image.Load().TopicByID(id.Topic)
@@ -190,16 +188,10 @@ func (h *Host) PartitionByID(id model.IDPartition) (*partition.Partition, error)
 	return nil, kerr.NotLeaderForPartition
 }
 
-// rest closes a partition and notes in its folder where it stands.
-func (r *replica) rest() error {
-	log := r.Opened()
-	if err := r.Close(); err != nil || log == nil {
-		return err
-	}
-	r.dir.mu.Lock()
-	defer r.dir.mu.Unlock()
-	r.dir.known[r.TP()] = resting{recovery: log.End(), start: log.Start(), dirty: log.FirstDirty(), clean: true}
-	return nil
+func (h *Host) replica(id model.IDPartition) *replica {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.byID[id]
 }
 
 // replicas are the partitions of this broker at one moment, in no order.
@@ -216,7 +208,6 @@ func (h *Host) replicas() []*replica {
 // close ends every partition and leaves the folders marked as closed in order.
 func (h *Host) close() error {
 	var errs []error
-	clean := true
 	for _, r := range h.replicas() {
 		r.Stop()
 	}
@@ -226,16 +217,15 @@ func (h *Host) close() error {
 		}
 	}
 	for _, r := range h.replicas() {
-		if err := r.rest(); err != nil {
-			clean = false
-			errs = append(errs, fmt.Errorf("close %s: %w", r.TP(), err))
+		if err := r.Close(); err != nil && r.dir.err() == nil {
+			errs = append(errs, err)
 		}
+	}
+	for _, f := range h.dirs {
+		errs = append(errs, f.discardAll(context.Background(), false), f.close(h.cfg.BrokerEpoch()))
 	}
 	h.mu.Lock()
 	clear(h.byID)
 	h.mu.Unlock()
-	for _, f := range h.dirs {
-		errs = append(errs, h.closeFolder(f, clean))
-	}
 	return errors.Join(errs...)
 }

@@ -1,7 +1,9 @@
 package host
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -10,18 +12,19 @@ import (
 )
 
 // replay puts what the journal made durable back into the logs that a crash took it
-// from, and makes it durable there. Afterwards the logs are as after a clean close. The
-// image names the partitions: a crash may have taken a new folder whole.
+// from. The image names the partitions: a crash may have taken a new folder whole.
 func (f *folder) replay(entries []journal.Entry, image *metadata.Image) error {
 	byID := make(map[model.IDPartition][]journal.Entry)
 	for _, e := range entries {
 		byID[e.ID] = append(byID[e.ID], e)
 	}
 	for id, list := range byID {
-		t, ok := image.TopicByID(id.Topic)
+		t, ok := f.placed(image, id)
 		if !ok {
-			f.cfg.Log.Info("journal has records of a topic that was deleted", "topic_id", id.Topic, "partition", id.Partition)
-			f.journal.Deleted(id)
+			f.host.cfg.Log.Info("journal has records of a partition that was deleted", "topic_id", id.Topic, "partition", id.Partition)
+			if err := f.journal.Deleted(id); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := f.replayLog(model.TopicPartition{Topic: t.Name, Partition: id.Partition}, id, list); err != nil {
@@ -29,11 +32,32 @@ func (f *folder) replay(entries []journal.Entry, image *metadata.Image) error {
 		}
 	}
 	if len(byID) > 0 {
-		f.cfg.Log.Info("journal replayed", "dir", f.Path, "entries", len(entries), "partitions", len(byID))
+		f.host.cfg.Log.Info("journal replayed", "dir", f.Path, "entries", len(entries), "partitions", len(byID))
 	}
 	return nil
 }
 
+// placed finds the topic of a partition that the cluster keeps on this node.
+func (f *folder) placed(image *metadata.Image, id model.IDPartition) (*metadata.Topic, bool) {
+	t, ok := image.TopicByID(id.Topic)
+	if !ok || id.Partition < 0 || int(id.Partition) >= len(t.Partitions) {
+		return nil, false
+	}
+	return t, slices.Contains(t.Partitions[id.Partition].Replicas, f.host.cfg.NodeID)
+}
+
+// replayed is a log that has back what the journal kept of it, and that its partition has
+// not yet asked for. It is what the journal syncs before it forgets.
+type replayed struct {
+	tp  model.TopicPartition
+	log *commitlog.Log
+}
+
+func (r replayed) Sync() (synced int64, err error) { return r.log.Sync() }
+func (replayed) Durable(int64)                     {}
+func (replayed) Failed(error)                      {}
+
+// replayLog leaves the log open, so that the start does not wait for its sync.
 func (f *folder) replayLog(tp model.TopicPartition, id model.IDPartition, entries []journal.Entry) error {
 	// The settings are not known yet and do not matter: nothing is deleted here.
 	log, _, err := f.openLog(tp, id, commitlog.Default())
@@ -42,26 +66,11 @@ func (f *folder) replayLog(tp model.TopicPartition, id model.IDPartition, entrie
 	}
 	for _, e := range entries {
 		if err := log.Replay(e.Base, e.Batches); err != nil {
-			log.Close()
-			return err
+			return errors.Join(err, log.Close())
 		}
 	}
-	if _, err := log.Sync(); err != nil {
-		log.Close()
-		return err
-	}
-	rest := resting{recovery: log.End(), start: log.Start(), dirty: log.FirstDirty(), clean: true}
-	if err := log.Close(); err != nil {
-		return err
-	}
-	f.known[tp] = rest
-	f.journal.Replayed(atRest(rest.recovery), id)
+	f.ready[id] = replayed{tp, log}
+	f.note(tp, log, log.End(), false)
+	f.journal.Replayed(f.ready[id], id)
 	return nil
 }
-
-// atRest is a log that is closed and durable up to its end, as the journal sees it.
-type atRest int64
-
-func (a atRest) Sync() (synced int64, err error) { return int64(a), nil }
-func (atRest) Durable(int64)                     {}
-func (atRest) Failed(error)                      {}

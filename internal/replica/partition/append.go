@@ -1,8 +1,11 @@
 package partition
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/odradek/odradek/internal/store/commitlog"
@@ -31,7 +34,7 @@ func (p *Partition) Append(b record.Batch, produceVersion, acks int16) (Appended
 		return Appended{}, err
 	}
 	s := p.settings.Load()
-	if acks == AllInSync && len(p.Role().ISR) < s.MinISR {
+	if acks == AllInSync && !p.Role().safe(s.MinISR) {
 		return Appended{}, kerr.NotEnoughReplicas
 	}
 	rules := s.Rules
@@ -54,7 +57,11 @@ func (p *Partition) AppendRecords(b record.Batch, epoch int32) (end int64, err e
 	if _, err := p.leading(epoch); err != nil {
 		return 0, err
 	}
-	a, err := p.append(b, epoch, p.settings.Load(), commitlog.Coordinator)
+	s := p.settings.Load()
+	if !p.Role().safe(s.MinISR) {
+		return 0, kerr.NotEnoughReplicas
+	}
+	a, err := p.append(b, epoch, s, commitlog.Coordinator)
 	return a.End, err
 }
 
@@ -70,11 +77,18 @@ func (p *Partition) append(b record.Batch, epoch int32, s *Settings, origin comm
 		return Appended{}, kerr.NotLeaderForPartition
 	}
 	a, err := log.AppendLeader(b, epoch, origin)
-	if err != nil || a.Duplicate {
-		return Appended{Appended: a, Epoch: epoch}, err
+	if errors.Is(err, vfs.ErrNoSpace) {
+		return Appended{}, fmt.Errorf("the disk of %s is full, try again when there is room: %w", p.tp, err)
+	}
+	if err != nil {
+		return Appended{}, p.storage(err)
+	}
+	if a.Duplicate {
+		return Appended{Appended: a, Epoch: epoch}, nil
 	}
 	if err := p.commit(log, a, b, s); err != nil {
-		return Appended{}, err
+		p.Failed(err)
+		return Appended{}, p.Err()
 	}
 	return Appended{Appended: a, Epoch: epoch}, nil
 }
@@ -83,16 +97,11 @@ func (p *Partition) append(b record.Batch, epoch int32, s *Settings, origin comm
 // submissions come in log order.
 func (p *Partition) commit(log *commitlog.Log, a commitlog.Appended, b record.Batch, s *Settings) error {
 	if s.Durable {
-		if err := p.cfg.Journal.Submit(p, a.Base, a.End, b); err != nil {
-			p.Failed(err)
-			return p.Err()
-		}
-		return nil
+		return p.home.Submit(p, a.Base, a.End, b)
 	}
 	if a.End-log.RecoveryPoint() >= s.FlushMessages {
 		if _, err := log.Sync(); err != nil {
-			p.Failed(err)
-			return p.Err()
+			return err
 		}
 	}
 	p.Durable(a.End)
@@ -102,12 +111,14 @@ func (p *Partition) commit(log *commitlog.Log, a commitlog.Appended, b record.Ba
 // Sync makes the log's segments durable and tells up to where; the journal calls it
 // for large appends and before it forgets small ones.
 func (p *Partition) Sync() (synced int64, err error) {
-	log := p.log.Load()
-	if log == nil {
-		// Closed in order: everything was synced then.
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return p.durable, nil
+	if log := p.log.Load(); log != nil {
+		synced, err := log.Sync()
+		if err == nil || p.log.Load() == log {
+			return synced, err
+		}
+		// It was closed meanwhile, and its folder may be gone.
 	}
-	return log.Sync()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.durable, nil // what is closed was synced then, or is deleted
 }

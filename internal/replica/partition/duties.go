@@ -1,29 +1,86 @@
 package partition
 
 import (
+	"errors"
 	"math"
 	"time"
+
+	"github.com/odradek/odradek/internal/store/commitlog"
 )
 
 // HighWatermark is the offset below which everything is committed; 0 until the log is
 // open.
 func (p *Partition) HighWatermark() int64 { return p.hw.Load() }
 
-// Retain deletes what the topic's retention no longer keeps, never above the high
-// watermark. A log that nobody has used since the last call gives up its files until
-// it is used again.
-func (p *Partition) Retain(now time.Time) error {
-	log, err := p.open()
+// Tended tells what a visit found.
+type Tended struct {
+	// Again is when retention by time may have work again if nobody appends; zero if it
+	// never has.
+	Again time.Time
+	// Dirty tells that the log is worth being compacted.
+	Dirty bool
+}
+
+// Tend deletes what the topic's retention no longer keeps, never above the high
+// watermark. A log that nobody has used since the last call gives up its files until it
+// is used again; one that is closed is opened for the visit only.
+func (p *Partition) Tend(now time.Time) (t Tended, err error) {
+	if log := p.log.Load(); log != nil {
+		t, err = p.tend(log, p.hw.Load(), now)
+		if err == nil && !p.used.Swap(false) {
+			err = log.CloseIdle(now)
+		}
+		return t, p.storage(err)
+	}
+	p.opening.Lock()
+	defer p.opening.Unlock()
+	if p.log.Load() != nil {
+		return Tended{Again: now}, nil // somebody uses it now
+	}
+	log, err := p.openDurable()
+	if err != nil {
+		return Tended{}, err
+	}
+	t, err = p.tend(log, log.End(), now)
+	return t, p.storage(errors.Join(err, p.home.Close(p, log)))
+}
+
+func (p *Partition) tend(log *commitlog.Log, hw int64, now time.Time) (t Tended, err error) {
+	c := p.settings.Load().Log
+	deleted, err := log.Retain(hw, now)
+	if err != nil {
+		return Tended{}, err
+	}
+	if t.Again, err = log.Expiry(); err != nil {
+		return Tended{}, err
+	}
+	if deleted > 0 { // their files are still to be removed
+		t.Again = sooner(t.Again, now.Add(c.FileDeleteDelay))
+	}
+	if c.Compact && (c.MinCompactionLagMs > 0 || c.MaxCompactionLagMs > 0 && c.MaxCompactionLagMs < math.MaxInt64) { // what may not be compacted yet will be
+		t.Again = sooner(t.Again, now.Add(time.Hour))
+	}
+	_, t.Dirty, err = log.Dirt(hw, now)
+	return t, err
+}
+
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Trim removes at once what the log start has left behind, to make room on a full disk.
+func (p *Partition) Trim(now time.Time) error {
+	log, err := p.Log()
 	if err != nil {
 		return err
 	}
 	if _, err := log.Retain(p.hw.Load(), now); err != nil {
 		return p.storage(err)
 	}
-	if p.used.Swap(false) {
-		return nil
-	}
-	return log.CloseIdle(now)
+	return p.storage(log.CloseIdle(now.Add(p.settings.Load().Log.FileDeleteDelay)))
 }
 
 // SyncByAge syncs the log if its topic asks for it by time (flush.ms) and its oldest
@@ -42,11 +99,8 @@ func (p *Partition) SyncByAge(now time.Time) error {
 	if !due || log.RecoveryPoint() >= log.End() {
 		return nil
 	}
-	if _, err := log.Sync(); err != nil {
-		p.Failed(err)
-		return p.Err()
-	}
-	return nil
+	_, err := log.Sync()
+	return p.storage(err)
 }
 
 // Compact cleans the log once, if it is worth it, and reports whether it was: more may be to do.

@@ -1,10 +1,8 @@
 package partition
 
 import (
-	"errors"
 	"fmt"
 
-	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/store/commitlog"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -72,7 +70,7 @@ func (p *Partition) DeleteRecords(before int64) (start int64, err error) {
 	}
 	if !p.settings.Load().DeleteAllowed {
 		return -1, model.Explain(kerr.PolicyViolation,
-			fmt.Sprintf("Records of partition %s can not be deleted due to the configured policy", p.cfg.TP))
+			fmt.Sprintf("Records of partition %s can not be deleted due to the configured policy", p.tp))
 	}
 	hw := p.hw.Load()
 	if before == -1 {
@@ -83,10 +81,4 @@ func (p *Partition) DeleteRecords(before int64) (start int64, err error) {
 	}
 	err = log.AdvanceStart(before)
 	return log.Start(), p.storage(err)
-}
-
-// isStorage reports whether err is one of the disk rather than one of the request. A
-// full disk is no failure: it heals when there is room.
-func isStorage(err error) bool {
-	return errors.Is(err, kerr.KafkaStorageError) && !errors.Is(err, vfs.ErrNoSpace)
 }

@@ -122,11 +122,3 @@ func (p *Partition) led(epoch int32) (*commitlog.Log, error) {
 	}
 	return p.Log()
 }
-
-// storage takes the partition offline if err is one of the disk.
-func (p *Partition) storage(err error) error {
-	if err != nil && isStorage(err) {
-		p.Failed(err)
-	}
-	return err
-}

@@ -3,7 +3,9 @@ package partition
 import (
 	"context"
 	"errors"
+	"fmt"
 
+	"github.com/odradek/odradek/internal/store/commitlog"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -96,8 +98,12 @@ func (p *Partition) waited(end int64, epoch int32) (bool, error) {
 }
 
 // Durable reports that everything below end is on stable storage here. It is quick and
-// never blocks; the journal calls it.
+// never blocks; the journal calls it, with its lock held.
 func (p *Partition) Durable(end int64) {
+	if log := p.log.Load(); log != nil && end > log.End() {
+		p.Failed(fmt.Errorf("%w: %s is reported durable up to %d and ends at %d", commitlog.ErrInvariant, p.tp, end, log.End()))
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.failed != nil || end <= p.durable {
@@ -110,9 +116,8 @@ func (p *Partition) Durable(end int64) {
 // advance moves the high watermark to what every in-sync replica has made durable.
 // With this replica alone in the ISR that is its own durable end. mu is held.
 func (p *Partition) advance() {
-	if p.durable <= p.hw.Load() {
-		return
+	if p.durable > p.hw.Load() {
+		p.hw.Store(p.durable)
+		p.wake()
 	}
-	p.hw.Store(p.durable)
-	p.wake()
 }

@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"math"
 	"time"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
@@ -33,6 +34,22 @@ func (l *Log) Retain(hw int64, now time.Time) (int, error) {
 	}
 	l.expireProducers(now)
 	return n, l.removeDoomed(now)
+}
+
+// Expiry is when Retain has something to delete by retention.ms, if nothing is appended;
+// the zero time if it never has.
+func (l *Log) Expiry() (time.Time, error) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	c, s := l.config(), l.segs[0]
+	if !c.Delete || c.RetentionMs < 0 || s.size == 0 {
+		return time.Time{}, nil
+	}
+	newest, err := l.newestIn(s)
+	if err != nil || newest > math.MaxInt64-c.RetentionMs-1 {
+		return time.Time{}, err
+	}
+	return time.UnixMilli(newest + c.RetentionMs + 1), nil
 }
 
 // expired counts the segments, from the oldest on, that may go.

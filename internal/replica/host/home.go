@@ -1,0 +1,92 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/replica/partition"
+	"github.com/odradek/odradek/internal/store/commitlog"
+)
+
+// This file is what partitions see of their folder: partition.Home.
+
+// Open opens the log of a partition as what is known of it asks, and tells whether all
+// of it is known to be durable.
+func (f *folder) Open(p *partition.Partition) (log *commitlog.Log, durable bool, err error) {
+	tp, id := p.TP(), p.ID()
+	if err := f.makeWay(p); err != nil {
+		return nil, false, err
+	}
+	f.mu.Lock()
+	log = f.ready[id].log
+	delete(f.ready, id)
+	f.mu.Unlock()
+	if log == nil {
+		if log, durable, err = f.openLog(tp, id, p.Settings().Log); err != nil {
+			return nil, false, err
+		}
+	}
+	log.SetConfig(p.Settings().Log)
+	f.mu.Lock()
+	f.open[tp] = p
+	f.mu.Unlock()
+	f.note(tp, log, log.End(), false)
+	return log, durable, nil
+}
+
+func (f *folder) openLog(tp model.TopicPartition, id model.IDPartition, c commitlog.Config) (log *commitlog.Log, durable bool, err error) {
+	f.mu.Lock()
+	r, existed := f.known[tp]
+	f.mu.Unlock()
+	log, err = commitlog.Open(f.options(tp, id, c, r))
+	if errors.Is(err, commitlog.ErrTopicID) {
+		if err := f.setAside(tp); err != nil {
+			return nil, false, err
+		}
+		r, existed = resting{}, false
+		log, err = commitlog.Open(f.options(tp, id, c, r))
+	}
+	return log, r.clean || !existed, err
+}
+
+func (f *folder) options(tp model.TopicPartition, id model.IDPartition, c commitlog.Config, r resting) commitlog.Options {
+	cfg := &f.host.cfg
+	return commitlog.Options{
+		FS: cfg.FS, Dir: f.path(tp), ID: id, Topic: tp.Topic, Config: c,
+		RecoveryPoint: r.recovery, Start: r.start, FirstDirty: r.dirty, Clean: r.clean,
+		Log: cfg.Log, Rand: cfg.Random,
+	}
+}
+
+// Close closes a log in order and notes where it stands.
+func (f *folder) Close(p *partition.Partition, log *commitlog.Log) error {
+	f.mu.Lock()
+	delete(f.open, p.TP())
+	f.mu.Unlock()
+	return f.rest(p.TP(), log)
+}
+
+func (f *folder) rest(tp model.TopicPartition, log *commitlog.Log) error {
+	if err := log.Close(); err != nil {
+		return fmt.Errorf("close the log of %s: %w", tp, err)
+	}
+	f.note(tp, log, log.End(), true)
+	return nil
+}
+
+// note keeps where a log stands.
+func (f *folder) note(tp model.TopicPartition, log *commitlog.Log, hw int64, clean bool) {
+	now := resting{recovery: log.RecoveryPoint(), start: log.Start(), dirty: log.FirstDirty(), hw: hw, clean: clean}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was, known := f.known[tp]
+	f.stale = f.stale || !known || was.marks() != now.marks()
+	now.again, now.by, now.compact = was.again, was.by, was.compact
+	f.known[tp] = now
+}
+
+// Submit hands an append to the journal.
+func (f *folder) Submit(p *partition.Partition, base, end int64, batches []byte) error {
+	return f.journal.Submit(p, p.ID(), base, end, batches)
+}

@@ -1,0 +1,162 @@
+package partition
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/store/commitlog"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Configure changes the settings, and those of the log if it is open.
+func (p *Partition) Configure(s *Settings) {
+	p.settings.Store(s)
+	if log := p.log.Load(); log != nil {
+		log.SetConfig(s.Log)
+	}
+}
+
+// Log returns the open log, opening it if need be.
+// It returns an error that wraps kerr.KafkaStorageError if the disk has failed or is
+// full; a full one also matches vfs.ErrNoSpace, and the log may open later.
+func (p *Partition) Log() (*commitlog.Log, error) {
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	p.used.Store(true)
+	return p.open()
+}
+
+func (p *Partition) open() (*commitlog.Log, error) {
+	if log := p.log.Load(); log != nil {
+		return log, nil
+	}
+	p.opening.Lock()
+	defer p.opening.Unlock()
+	if log := p.log.Load(); log != nil {
+		return log, nil
+	}
+	log, err := p.openDurable()
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	p.durable = log.End()
+	p.hw.Store(p.durable)
+	p.mu.Unlock()
+	p.log.Store(log)
+	log.SetConfig(p.settings.Load().Log) // they may have changed since the home took them
+	return log, nil
+}
+
+// openDurable opens the log and makes all of it durable. opening is held.
+func (p *Partition) openDurable() (*commitlog.Log, error) {
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	log, durable, err := p.home.Open(p)
+	if err != nil {
+		return nil, p.unopened(err)
+	}
+	if !durable {
+		// What a dead process left in the page cache is readable and yet not on disk.
+		_, err = log.Sync()
+	}
+	if err == nil {
+		err = p.begin(log, p.Role())
+	}
+	if err != nil {
+		return nil, p.unopened(errors.Join(err, p.home.Close(p, log)))
+	}
+	return log, nil
+}
+
+// unopened tells why the log cannot be opened. All but a full disk is for good.
+func (p *Partition) unopened(err error) error {
+	err = fmt.Errorf("open the log of %s: %w", p.tp, err)
+	if errors.Is(err, vfs.ErrNoSpace) {
+		return StorageError(err)
+	}
+	if errors.Is(err, commitlog.ErrInvariant) {
+		// Not this process broke it: the folder is from another history. %v forgets the
+		// invariant, so that only this partition is given up.
+		err = fmt.Errorf("%v", err)
+	}
+	p.Failed(err)
+	return p.Err()
+}
+
+// Opened returns the log if it is open, else nil.
+func (p *Partition) Opened() *commitlog.Log { return p.log.Load() }
+
+// Stop ends the use of the partition: everyone who waits or comes later is told that it
+// is led here no more. Close must follow.
+func (p *Partition) Stop() { p.Failed(errClosed) }
+
+// Close stops the partition and has its home close its log.
+func (p *Partition) Close() error {
+	p.Stop()
+	p.opening.Lock()
+	defer p.opening.Unlock()
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	log := p.log.Load()
+	if log == nil {
+		return nil
+	}
+	defer p.log.Store(nil)
+	return p.home.Close(p, log)
+}
+
+// errClosed sends clients to look for the leader elsewhere.
+var errClosed = fmt.Errorf("%w: the partition is closed on this broker", kerr.NotLeaderForPartition)
+
+// Err is why the partition cannot be used, or nil.
+func (p *Partition) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failed
+}
+
+// Failed takes the partition offline: after an error of the disk nothing that was not
+// yet reported durable may be trusted, and nothing is tried again. The first call counts.
+func (p *Partition) Failed(err error) {
+	told := err
+	if err != errClosed {
+		told = StorageError(err)
+	}
+	p.mu.Lock()
+	first := p.failed == nil
+	if first {
+		p.failed = told
+		p.wake()
+	}
+	p.mu.Unlock()
+	if first && err != errClosed {
+		p.home.Broken(p, err)
+	}
+}
+
+// StorageError makes err one that clients are told of.
+func StorageError(err error) error {
+	if err == nil || errors.Is(err, kerr.KafkaStorageError) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", kerr.KafkaStorageError, err)
+}
+
+// storage takes the partition offline if err is one of the disk or of a broken
+// invariant, rather than of the request. A full disk is no failure: it heals when there
+// is room.
+func (p *Partition) storage(err error) error {
+	switch {
+	case err == nil || errors.Is(err, vfs.ErrNoSpace):
+		return err
+	case errors.Is(err, kerr.KafkaStorageError), errors.Is(err, commitlog.ErrInvariant):
+		if p.Failed(err); p.Err() != nil {
+			return p.Err()
+		}
+	}
+	return err
+}
