@@ -2,12 +2,10 @@ package broker
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/odradek/odradek/internal/proto/wire"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Metrics counts what the node does. Names are odradek_*, units seconds and bytes.
@@ -22,6 +20,7 @@ type Metrics struct {
 	bytesOut    *prometheus.CounterVec
 	seconds     *prometheus.HistogramVec
 	panics      prometheus.Counter
+	series      series
 }
 
 func newMetrics(b *Broker) *Metrics {
@@ -58,20 +57,6 @@ func (m *Metrics) ConnClosed(c *wire.Conn, _ error) {
 }
 
 func (m *Metrics) Panicked(*wire.Conn) { m.panics.Inc() }
-
-func (m *Metrics) RequestDone(_ *wire.Conn, d wire.Done) {
-	api := kmsg.NameForKey(d.Key)
-	m.bytesIn.WithLabelValues(api).Add(float64(d.BytesIn))
-	if d.Err != nil {
-		m.failures.WithLabelValues(api).Inc()
-		return
-	}
-	m.requests.WithLabelValues(api, strconv.Itoa(int(d.Version))).Inc()
-	m.bytesOut.WithLabelValues(api).Add(float64(d.BytesOut))
-	m.seconds.WithLabelValues(api, "serve").Observe(d.Serve.Seconds())
-	m.seconds.WithLabelValues(api, "wait").Observe(d.Wait.Seconds())
-	m.seconds.WithLabelValues(api, "write").Observe(d.Write.Seconds())
-}
 
 // gauges are read when they are asked for.
 type gauges struct{ b *Broker }
