@@ -89,14 +89,15 @@ func (b *Broker) identify() error {
 		dirs = append(dirs, b.cfg.MetadataDir)
 	}
 	who, err := identity.Open(identity.Config{
-		FS: b.cfg.FS, Dirs: dirs, NodeID: b.cfg.NodeID, ClusterID: b.cfg.ClusterID, Rand: b.cfg.Random,
+		FS: b.cfg.FS, Dirs: dirs, Metadata: b.cfg.MetadataDir,
+		NodeID: b.cfg.NodeID, ClusterID: b.cfg.ClusterID, Rand: b.cfg.Random,
 	})
 	if err != nil {
 		return err
 	}
 	b.clusterID = who.ClusterID
 	for i, path := range b.cfg.LogDirs {
-		b.dirs = append(b.dirs, host.Dir{Path: path, ID: who.Dirs[i]})
+		b.dirs = append(b.dirs, host.Dir{Path: path, ID: who.Dirs[i], Err: who.Errs[i], Vital: path == b.cfg.MetadataDir})
 	}
 	return nil
 }
@@ -107,7 +108,7 @@ func (b *Broker) desk(ctx context.Context, g *run.Group) error {
 	if b.front, err = api.New(b.apiConfig()); err != nil {
 		return err
 	}
-	b.wire = b.wireServer()
+	b.wire = b.wireServer(ctx)
 	if err := b.listen(ctx); err != nil {
 		return err
 	}
@@ -167,7 +168,7 @@ func (o opened) endpoint() (metadata.Endpoint, error) {
 func (b *Broker) register(ctx context.Context) error {
 	r := controller.Registration{
 		ID: b.cfg.NodeID, ClusterID: b.feed.Image().ClusterID, Incarnation: model.NewID(b.cfg.Random),
-		Rack: b.cfg.Rack, Features: controller.Features, LogDirs: b.host.DirIDs(), PreviousEpoch: -1,
+		Rack: b.cfg.Rack, Features: controller.Features, LogDirs: b.host.DirIDs(), PreviousEpoch: b.previousEpoch(),
 	}
 	for _, o := range b.open {
 		e, err := o.endpoint()
@@ -180,11 +181,35 @@ func (b *Broker) register(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("register the broker: %w", err)
 	}
+	b.epoch.Store(epoch)
 	_, err = b.control.Heartbeat(ctx, controller.Heartbeat{ID: b.cfg.NodeID, Epoch: epoch, MetadataOffset: b.feed.Image().Offset})
 	if err != nil {
 		return fmt.Errorf("unfence the broker: %w", err)
 	}
 	return nil
+}
+
+// previousEpoch is the registration after which this broker has lost nothing, -1 if that
+// is not known: then the cluster elects a leader anew for all that it led. The mark of a
+// clean shutdown in its folders says so.
+//
+// Without the mark it is known all the same of a broker that is alone. Every replica is
+// the only one, so there is nobody to elect and nobody who has what it may have lost; and
+// what was acknowledged is on its disk. The leader epoch may go on: a record that a power
+// cut took was never committed, and nobody has read it. That does not hold where topics
+// are committed by the operating system's time: there consumers must notice the loss, by
+// a new epoch.
+func (b *Broker) previousEpoch() int64 {
+	image := b.feed.Image()
+	me, ok := image.Broker(b.cfg.NodeID)
+	if !ok {
+		return -1
+	}
+	alone := image.BrokerCount() == 1 && len(b.quorum.Status().Voters) == 1
+	if alone && b.settings.allDurable(image) {
+		return me.Epoch
+	}
+	return b.host.CleanEpoch()
 }
 
 func (b *Broker) random64() uint64 {
@@ -193,10 +218,10 @@ func (b *Broker) random64() uint64 {
 	return binary.LittleEndian.Uint64(buf[:])
 }
 
-func (b *Broker) wireServer() *wire.Server {
+func (b *Broker) wireServer(ctx context.Context) *wire.Server {
 	v := b.settings.Values()
 	return &wire.Server{
-		Handler: b.front, Limits: limits(v), Budget: wire.NewBudget(config.MemoryRequestBytes.Get(v)),
+		Handler: b.front, Limits: b.limits(ctx, v), Budget: wire.NewBudget(config.MemoryRequestBytes.Get(v)),
 		Log: b.cfg.Log, Observer: b.metrics, Supported: b.front.Supported,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/odradek/odradek/internal/base/run"
@@ -44,6 +45,9 @@ type Config struct {
 
 	FS     vfs.FS
 	Listen func(ctx context.Context, address string) (net.Listener, error)
+	// LookupHost finds the addresses of a host that a setting names; default: the
+	// system's resolver.
+	LookupHost func(ctx context.Context, host string) ([]string, error)
 	// Random fills its argument with random bytes. Safe for concurrent use.
 	Random func([]byte)
 	// Phase spreads the ticks of nodes, so that they do not tick as one.
@@ -80,6 +84,9 @@ func (c *Config) validate() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.LookupHost == nil {
+		c.LookupHost = lookupHost
+	}
 	if c.MetadataDir == "" && len(c.LogDirs) > 0 {
 		c.MetadataDir = c.LogDirs[0]
 	}
@@ -102,6 +109,7 @@ type Broker struct {
 	front     *api.Server
 	wire      *wire.Server
 	metrics   *Metrics
+	epoch     atomic.Int64 // of the registration, -1 before it
 
 	mu   sync.Mutex // guards open
 	open []opened
@@ -119,6 +127,7 @@ func New(cfg Config) (*Broker, error) {
 		return nil, err
 	}
 	b := &Broker{cfg: cfg, ready: make(chan struct{}), feed: metadata.NewFeed()}
+	b.epoch.Store(-1)
 	b.settings = newSettings(cfg.NodeID, cfg.Static, b.feed)
 	b.metrics = newMetrics(b)
 	return b, nil

@@ -12,7 +12,6 @@ import (
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/front/api"
 	"github.com/odradek/odradek/internal/proto/model"
-	"github.com/odradek/odradek/internal/proto/wire"
 	"github.com/odradek/odradek/internal/replica/host"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -26,7 +25,7 @@ func (b *Broker) hostConfig() host.Config {
 	}
 	return host.Config{
 		NodeID: b.cfg.NodeID, FS: b.cfg.FS, Dirs: b.dirs, Feed: b.feed,
-		Settings: b.settings.topic, Random: b.random64, Log: b.cfg.Log,
+		Settings: b.settings.topic, BrokerEpoch: b.epoch.Load, Random: b.random64, Log: b.cfg.Log,
 		RetentionInterval: millis(config.LogRetentionCheckIntervalMs.Get(v)),
 		CleanerBackoff:    millis(config.LogCleanerBackoffMs.Get(v)),
 		DeleteDelay:       millis(config.LogSegmentDeleteDelayMs.Get(v)),
@@ -120,21 +119,4 @@ func (b *Broker) createTopics(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func limits(v config.Values) wire.Limits {
-	return wire.Limits{
-		MaxFrame:      config.SocketRequestMaxBytes.Get(v),
-		MaxConns:      unlimited(config.MaxConnections.Get(v)),
-		MaxConnsPerIP: unlimited(config.MaxConnectionsPerIP.Get(v)),
-		MaxIdle:       time.Duration(config.ConnectionsMaxIdleMs.Get(v)) * time.Millisecond,
-	}
-}
-
-// unlimited turns Kafka's greatest number into the line's word for no limit.
-func unlimited(n int) int {
-	if n == math.MaxInt32 {
-		return 0
-	}
-	return n
 }

@@ -171,6 +171,9 @@ func TestRelations(t *testing.T) {
 		{kv{"queued.max.request.bytes": "5"}, "queued.max.request.bytes=5 must be at least socket.request.max.bytes=104857600"},
 		{kv{"socket.request.max.bytes": "1000000000"}, "odradek.memory.request.bytes=268435456 must be at least socket.request.max.bytes=1000000000"},
 		{kv{"max.connections.per.ip": "0"}, "max.connections.per.ip=0 needs max.connections.per.ip.overrides"},
+		{kv{"max.connections.per.ip.overrides": "10.0.0.1:5,h"}, "max.connections.per.ip.overrides: \"h\" is not HOST:COUNT"},
+		{kv{"max.connections.per.ip.overrides": ":5"}, `max.connections.per.ip.overrides: ":5" is not HOST:COUNT`},
+		{kv{"max.connections.per.ip.overrides": "h:-1"}, `max.connections.per.ip.overrides: "h:-1" is not HOST:COUNT`},
 		{kv{"connections.max.idle.ms": "100"}, "connection.failed.authentication.delay.ms=100 must be less than connections.max.idle.ms=100"},
 	} {
 		var l []Setting

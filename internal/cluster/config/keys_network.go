@@ -37,8 +37,8 @@ var (
 		"Most connections from one address.",
 		clusterWide, atLeast(0))
 	MaxConnectionsPerIPOverrides = Broker.string("max.connections.per.ip.overrides", "",
-		"Other limits for given hosts or addresses, as HOST:COUNT, separated by commas.",
-		clusterWide, pending(quotas))
+		"Other limits for given hosts or addresses, as HOST:COUNT, separated by commas. A host's name is looked up when the node starts.",
+		clusterWide)
 	MaxIncrementalFetchSessionCacheSlots = Broker.int("max.incremental.fetch.session.cache.slots", "1000",
 		"How many fetch sessions a broker remembers.",
 		atLeast(0))

@@ -31,6 +31,8 @@ func (s Static) relations(v Values, rep *Report) {
 		"odradek.memory.request.bytes=%d must be at least socket.request.max.bytes=%d", MemoryRequestBytes.Get(v), SocketRequestMaxBytes.Get(v))
 	fail("max.connections.per.ip", MaxConnectionsPerIP.Get(v) != 0 || MaxConnectionsPerIPOverrides.Get(v) != "",
 		"max.connections.per.ip=0 needs max.connections.per.ip.overrides")
+	_, err := ParseHostCounts(MaxConnectionsPerIPOverrides.Get(v))
+	fail("max.connections.per.ip.overrides", err == nil, "max.connections.per.ip.overrides: %v", err)
 	idle := ConnectionsMaxIdleMs.Get(v)
 	fail("connection.failed.authentication.delay.ms", idle < 0 || int64(ConnectionFailedAuthenticationDelayMs.Get(v)) < idle,
 		"connection.failed.authentication.delay.ms=%d must be less than connections.max.idle.ms=%d", ConnectionFailedAuthenticationDelayMs.Get(v), idle)

@@ -15,7 +15,8 @@ type Limits struct {
 	// many, none is accepted.
 	MaxConns int
 	// MaxConnsPerIP is max.connections.per.ip: unlimited. ConnsPerIP overrides it
-	// for some addresses (max.connections.per.ip.overrides).
+	// for some addresses (max.connections.per.ip.overrides). Where it is negative,
+	// nobody is let in.
 	MaxConnsPerIP int
 	ConnsPerIP    map[string]int
 	// MaxIdle is connections.max.idle.ms: 10 minutes. A connection that has asked

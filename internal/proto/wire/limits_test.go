@@ -130,7 +130,7 @@ func TestBeforeAuthentication(t *testing.T) {
 func TestConnectionLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, &Server{
-			Limits:  Limits{MaxConns: 5, MaxConnsPerIP: 3, ConnsPerIP: map[string]int{"big": 4}},
+			Limits:  Limits{MaxConns: 5, MaxConnsPerIP: 3, ConnsPerIP: map[string]int{"big": 4, "never": -1}},
 			Handler: handlerFunc(echo),
 		})
 		defer b.stop()
@@ -144,6 +144,7 @@ func TestConnectionLimits(t *testing.T) {
 		}
 		a := []net.Conn{dial("a"), dial("a"), dial("a")}
 		wantClosed(t, dial("a"))
+		wantClosed(t, dial("never"))
 		big := []net.Conn{dial("big"), dial("big")}
 		waits := dial("big")
 		waits.Write(frame(1, "in", 0))

@@ -143,7 +143,7 @@ func (s *Server) waitVacancy(ctx context.Context) error {
 func (s *Server) open(ctx context.Context, nc net.Conn, listener string) *Conn {
 	host := hostOf(nc.RemoteAddr())
 	s.mu.Lock()
-	if most := s.limits.perIP(host); most > 0 && s.byHost[host] >= most {
+	if most := s.limits.perIP(host); most != 0 && s.byHost[host] >= most {
 		s.mu.Unlock()
 		s.log.warn("connection refused: too many of this address", "remote", nc.RemoteAddr(), "listener", listener)
 		return nil
