@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,9 +14,11 @@ import (
 
 // Config is what a node believes of itself.
 type Config struct {
-	FS     vfs.FS
-	Dirs   []string // log folders, the metadata folder among them if it is another
-	NodeID int32
+	FS   vfs.FS
+	Dirs []string // log folders, the metadata folder among them if it is another
+	// Metadata is the folder that the node cannot do without, one of Dirs.
+	Metadata string
+	NodeID   int32
 	// ClusterID is what the node was told; empty if nothing: then its folders say, or,
 	// if they are all new, an id is drawn.
 	ClusterID string
@@ -25,7 +28,8 @@ type Config struct {
 // Identity is who the node is.
 type Identity struct {
 	ClusterID string
-	Dirs      []model.ID // beside Config.Dirs
+	Dirs      []model.ID // beside Config.Dirs; zero where the folder failed
+	Errs      []error    // beside Config.Dirs: why a folder cannot be used
 	Formatted []string   // folders that were new
 }
 
@@ -35,28 +39,55 @@ var ErrForeign = errors.New("the folder does not belong to this node")
 
 // Open reads who the node is from its folders and formats those that are new. It makes
 // folders that are missing. If one is refused, none is changed.
+//
+// A folder whose disk fails or whose file is damaged is left alone, and told of in Errs,
+// as long as others say which cluster the node is of. If none does the node does not
+// start: a new cluster in the place of one that cannot be read would be worse. Nor does
+// it start without its metadata folder.
 func Open(c Config) (*Identity, error) {
+	id := &Identity{ClusterID: c.ClusterID, Errs: make([]error, len(c.Dirs))}
 	found := make([]Properties, len(c.Dirs))
 	known := make([]bool, len(c.Dirs))
-	var errs []error
-	for i, dir := range c.Dirs {
-		if err := vfs.MkdirAllDurable(c.FS, dir, 0o755); err != nil {
-			return nil, fmt.Errorf("make %s: %w", dir, err)
-		}
+	foreign, old := []error{}, false
+	for i := range c.Dirs {
 		var err error
-		if found[i], known[i], err = Read(c.FS, dir); err == nil && !known[i] {
-			err = checkNew(c.FS, dir)
+		if found[i], known[i], err = look(c.FS, c.Dirs[i]); errors.Is(err, ErrForeign) {
+			foreign = append(foreign, err)
 		}
-		errs = append(errs, err)
+		id.Errs[i] = err
+		old = old || known[i]
 	}
-	id := &Identity{ClusterID: c.ClusterID}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(foreign...); err != nil {
 		return nil, err
 	}
 	if err := id.agree(c, found, known); err != nil {
 		return nil, err
 	}
-	return id, id.format(c, found, known)
+	if err := errors.Join(id.Errs...); err != nil && !old {
+		return nil, err
+	}
+	id.format(c, found, known)
+	for i, dir := range c.Dirs {
+		if id.Errs[i] != nil && dir == c.Metadata {
+			return nil, fmt.Errorf("the metadata folder cannot be used: %w", id.Errs[i])
+		}
+	}
+	if !slices.Contains(id.Errs, nil) {
+		return nil, errors.Join(id.Errs...)
+	}
+	return id, nil
+}
+
+// look reads what a folder says, which it makes if it is missing.
+func look(fsys vfs.FS, dir string) (Properties, bool, error) {
+	if err := vfs.MkdirAllDurable(fsys, dir, 0o755); err != nil {
+		return Properties{}, false, fmt.Errorf("make %s: %w", dir, err)
+	}
+	p, known, err := Read(fsys, dir)
+	if err == nil && !known {
+		err = checkNew(fsys, dir)
+	}
+	return p, known, err
 }
 
 // agree finds the one cluster that all folders belong to, and says everything that is
@@ -90,24 +121,28 @@ func (id *Identity) agree(c Config, found []Properties, known []bool) error {
 	return errors.Join(errs...)
 }
 
-func (id *Identity) format(c Config, found []Properties, known []bool) error {
+// format writes the file of the folders that have none, or one from before they had ids.
+func (id *Identity) format(c Config, found []Properties, known []bool) {
 	if id.ClusterID == "" {
 		id.ClusterID = model.NewID(c.Rand).String()
 	}
+	id.Dirs = make([]model.ID, len(c.Dirs))
 	for i, dir := range c.Dirs {
+		if id.Errs[i] != nil {
+			continue
+		}
 		p := found[i]
 		if p.DirectoryID.IsZero() {
 			p = Properties{id.ClusterID, c.NodeID, model.NewID(c.Rand)}
-			if err := Write(c.FS, dir, p); err != nil {
-				return err
+			if id.Errs[i] = Write(c.FS, dir, p); id.Errs[i] != nil {
+				continue
 			}
 		}
-		id.Dirs = append(id.Dirs, p.DirectoryID)
+		id.Dirs[i] = p.DirectoryID
 		if !known[i] {
 			id.Formatted = append(id.Formatted, dir)
 		}
 	}
-	return nil
 }
 
 // checkNew refuses to take a folder for new in which somebody has partitions.

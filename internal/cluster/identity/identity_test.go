@@ -125,3 +125,48 @@ func TestPartitionsWithoutFile(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A folder that cannot be read or written is left out while another says who the node
+// is. At a first start, and for the metadata folder, it is not: who knows what is in it.
+func TestBrokenFolder(t *testing.T) {
+	kinds := map[string]func(disk *vfs.Mem) vfs.FS{
+		"dead": func(disk *vfs.Mem) vfs.FS {
+			return vfs.NewFaulty(disk, func(_ vfs.Op, name string) error {
+				if strings.HasPrefix(name, "/b") {
+					return vfs.ErrIO
+				}
+				return nil
+			})
+		},
+		"damaged": func(disk *vfs.Mem) vfs.FS { put(t, disk, "/b", "what"); return disk },
+	}
+	for kind, broken := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			disk := vfs.NewMem()
+			first, err := Open(config(disk, "/a", "/b"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fs := broken(disk)
+			cfg := config(fs, "/a", "/b")
+			cfg.Metadata = "/a"
+			id, err := Open(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if id.Errs[0] != nil || id.Errs[1] == nil || id.ClusterID != first.ClusterID || id.Dirs[0] != first.Dirs[0] || !id.Dirs[1].IsZero() {
+				t.Errorf("%+v", id)
+			}
+			cfg.Metadata = "/b"
+			if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), "metadata folder") {
+				t.Errorf("with the metadata folder broken: %v", err)
+			}
+			if _, err := Open(config(fs, "/new", "/b")); err == nil {
+				t.Error("a new cluster was made beside a folder that cannot be read")
+			}
+			if _, err := Open(config(fs, "/b")); err == nil {
+				t.Error("the node starts without a folder")
+			}
+		})
+	}
+}
