@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -24,11 +25,15 @@ type settings struct {
 	mu     sync.Mutex // orders those who resolve anew
 }
 
-// inForce is everything resolved against the broker configs of one image. Immutable.
+// inForce is everything resolved against the broker configs of one image. Immutable but
+// for what it remembers.
 type inForce struct {
 	all, own map[string]string // as the image has them; compared by identity of content
 	broker   config.Values
 	topics   config.TopicBase
+
+	mu     sync.Mutex                     // guards shared
+	shared map[string]*partition.Settings // by the configs that topics were given
 }
 
 func newSettings(nodeID int32, static map[string]string, feed *metadata.Feed) *settings {
@@ -86,12 +91,39 @@ func (s *settings) topicValues(image *metadata.Image, name string) config.Values
 	return v
 }
 
-// topic resolves the configs of a topic for its partitions.
+// topic resolves the configs of a topic for its partitions. Topics with equal configs
+// share the result: with thousands of them there are a few.
 func (s *settings) topic(image *metadata.Image, name string) *partition.Settings {
-	now, v := s.at(image), s.topicValues(image, name)
+	now, own := s.at(image), image.Configs(metadata.Resource{Type: metadata.TopicResource, Name: name})
+	key := fingerprint(own)
+	now.mu.Lock()
+	defer now.mu.Unlock()
+	if now.shared[key] == nil {
+		if now.shared == nil || len(now.shared) >= maxShared {
+			now.shared = make(map[string]*partition.Settings)
+		}
+		v, _ := now.topics.With(own)
+		now.shared[key] = partitionSettings(v, now.broker)
+	}
+	return now.shared[key]
+}
+
+// maxShared bounds what is remembered of configs that topics had once.
+const maxShared = 1000
+
+// fingerprint is the same for equal configs, and different for others.
+func fingerprint(configs map[string]string) string {
+	var b []byte
+	for _, k := range slices.Sorted(maps.Keys(configs)) {
+		b = strconv.AppendQuote(strconv.AppendQuote(b, k), configs[k])
+	}
+	return string(b)
+}
+
+func partitionSettings(v, broker config.Values) *partition.Settings {
 	policy := config.TopicCleanupPolicy.Get(v)
 	return &partition.Settings{
-		Log:           config.CommitLog(v, now.broker),
+		Log:           config.CommitLog(v, broker),
 		Rules:         config.Rules(v),
 		Durable:       config.TopicDurability.Get(v) == config.DurabilityFsync,
 		FlushMessages: config.TopicFlushMessages.Get(v),
@@ -99,6 +131,16 @@ func (s *settings) topic(image *metadata.Image, name string) *partition.Settings
 		MinISR:        config.TopicMinInSyncReplicas.Get(v),
 		DeleteAllowed: slices.Contains(policy, "delete") || len(policy) == 0,
 	}
+}
+
+// allDurable reports whether every topic is committed only when it is on stable storage.
+func (s *settings) allDurable(image *metadata.Image) bool {
+	for t := range image.Topics() {
+		if !s.topic(image, t.Name).Durable {
+			return false
+		}
+	}
+	return true
 }
 
 // groups are the settings of the group coordinator.
