@@ -36,11 +36,7 @@ func (c *connection) flags(f *pflag.FlagSet) {
 func (a *App) properties() (map[string]string, error) {
 	props := make(map[string]string)
 	if a.conn.file != "" {
-		text, err := os.ReadFile(a.conn.file)
-		if err != nil {
-			return nil, usage(err)
-		}
-		settings, err := config.ParseProperties(a.conn.file, text)
+		settings, err := readProperties(a.conn.file)
 		if err != nil {
 			return nil, usage(err)
 		}
@@ -56,6 +52,14 @@ func (a *App) properties() (map[string]string, error) {
 		props[k] = v
 	}
 	return props, nil
+}
+
+func readProperties(file string) ([]config.Setting, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return config.ParseProperties(file, text)
 }
 
 // options make a client of the cluster, with more of the command's own.
