@@ -12,6 +12,8 @@ var (
 	ErrShort = errors.New("record batch is cut short")
 	// ErrCorrupt means that they cannot be a batch, or not an undamaged one.
 	ErrCorrupt = errors.New("record batch is corrupt")
+	// errCounts means that the header contradicts itself; the length may still be right.
+	errCounts = fmt.Errorf("counts do not agree: %w", ErrCorrupt)
 	// ErrMagic means a format before version 2 (or one of the future).
 	ErrMagic = errors.New("record batch has an unsupported magic")
 )
@@ -49,7 +51,7 @@ func SplitHeader(bytes []byte) (Batch, int, error) {
 	}
 	b := Batch(bytes)
 	if b.LastOffsetDelta() < 0 || b.Count() < 0 || int64(b.Count()) > int64(b.LastOffsetDelta())+1 {
-		return nil, 0, fmt.Errorf("%d records over an offset delta of %d: %w", b.Count(), b.LastOffsetDelta(), ErrCorrupt)
+		return nil, 0, fmt.Errorf("%d records over an offset delta of %d: %w", b.Count(), b.LastOffsetDelta(), errCounts)
 	}
 	return b, int(length) + LogOverhead, nil
 }

@@ -31,8 +31,9 @@ type Validated struct {
 }
 
 // Single reads the one batch that a Produce request has for a partition.
-// It returns INVALID_RECORD for none, for a batch that is cut short, for more than one
-// and for an old format, CORRUPT_MESSAGE for a header that cannot be.
+// It returns INVALID_RECORD for none, for a batch that is cut short, for more than one,
+// for an old format and for counts that its producer got wrong; CORRUPT_MESSAGE, which
+// clients send again, for a header that was damaged.
 func Single(bytes []byte) (Batch, error) {
 	b, rest, err := Split(bytes)
 	switch {
@@ -40,12 +41,21 @@ func Single(bytes []byte) (Batch, error) {
 		return nil, model.Explain(kerr.InvalidRecord, "Produce requests must have at least one record batch per partition")
 	case errors.Is(err, ErrMagic):
 		return nil, model.Explain(kerr.InvalidRecord, "Produce requests are only allowed to contain record batches with magic version 2")
+	case errors.Is(err, errCounts) && intact(bytes):
+		return nil, model.Explain(kerr.InvalidRecord, err.Error())
 	case err != nil:
 		return nil, model.Explain(kerr.CorruptMessage, err.Error())
 	case len(rest) > 0:
 		return nil, model.Explain(kerr.InvalidRecord, "Produce requests are only allowed to contain exactly one record batch per partition")
 	}
 	return b, nil
+}
+
+// intact reports whether bytes begin with a batch as it was sent: a header's sanity
+// aside, all of it is there and its checksum is right.
+func intact(bytes []byte) bool {
+	size := int64(int32(binary.BigEndian.Uint32(bytes[posLength:]))) + LogOverhead
+	return size <= int64(len(bytes)) && Batch(bytes[:size]).Verify() == nil
 }
 
 // Validate checks a batch of a client by the rules of its topic and makes it what is

@@ -208,6 +208,8 @@ func TestSingle(t *testing.T) {
 		{"one", b, nil}, {"none", nil, kerr.InvalidRecord}, {"cut short", b[:len(b)-1], kerr.InvalidRecord},
 		{"two", append(slices.Clone(b), b...), kerr.InvalidRecord},
 		{"old format", edit(b, func(b Batch) { b[posMagic] = 1 }), kerr.InvalidRecord},
+		{"more records than offsets", edit(b, func(b Batch) { b[posCount+3] = 9 }), kerr.InvalidRecord},
+		{"damaged count", func() Batch { b := slices.Clone(b); b[posCount+3] = 9; return b }(), kerr.CorruptMessage},
 		{"negative length", edit(b, func(b Batch) { b[posLength] = 0xff }), kerr.CorruptMessage},
 	} {
 		if got, err := Single(c.bytes); !errors.Is(err, c.want) || (err == nil) != (got != nil) {
