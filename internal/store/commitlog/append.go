@@ -20,7 +20,7 @@ var ErrUnexpectedOffset = errors.New("append is not at the log end")
 type Appended struct {
 	Base, End     int64 // the offsets it took, half open
 	Start         int64 // the log start offset
-	LogAppendTime int64 // milliseconds, or -1 if the records keep their producer's time
+	LogAppendTime int64 // milliseconds, or -1 if the records keep their producer's time and are no duplicate
 	Duplicate     bool  // the batch was there already: Base, End and time are the first one's
 	Bytes         int   // written
 }

@@ -41,11 +41,8 @@ func (l *Log) checkProducer(b record.Batch, o Origin) (Appended, bool, error) {
 	if err != nil || !v.Duplicate {
 		return Appended{}, false, err
 	}
-	dup := Appended{Base: v.Base, End: v.Last + 1, Start: l.start, LogAppendTime: noTime, Duplicate: true}
-	if b.LogAppendTime() {
-		dup.LogAppendTime = v.Timestamp
-	}
-	return dup, true, nil
+	// Of a duplicate Kafka tells the time whatever its type.
+	return Appended{Base: v.Base, End: v.Last + 1, Start: l.start, LogAppendTime: v.Timestamp, Duplicate: true}, true, nil
 }
 
 // applyProducers takes in what was written. A state that is not loaded finds it in the
