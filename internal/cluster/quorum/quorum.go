@@ -182,7 +182,10 @@ func (q *Quorum) run(ctx context.Context) error {
 	timer := time.NewTimer(q.c.Tick + q.c.Phase)
 	defer timer.Stop()
 	for {
-		if err := q.work(); err != nil {
+		if err := q.work(ctx); err != nil {
+			if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+				return nil
+			}
 			return err
 		}
 		var tick <-chan time.Time

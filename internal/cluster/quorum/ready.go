@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -12,10 +13,10 @@ import (
 
 // work does what Raft asks for until it asks for nothing: durable first, then told to
 // others, then applied.
-func (q *Quorum) work() error {
+func (q *Quorum) work(ctx context.Context) error {
 	for q.node.HasReady() {
 		rd := q.node.Ready()
-		if err := q.persist(rd); err != nil {
+		if err := q.persist(ctx, rd); err != nil {
 			return err
 		}
 		q.match(rd.Entries)
@@ -33,7 +34,7 @@ func (q *Quorum) work() error {
 	return q.maybeSnapshot()
 }
 
-func (q *Quorum) persist(rd raft.Ready) error {
+func (q *Quorum) save(rd raft.Ready) error {
 	var hard *raftpb.HardState
 	if !raft.IsEmptyHardState(rd.HardState) {
 		hard = rd.HardState
@@ -159,7 +160,11 @@ func (q *Quorum) maybeSnapshot() error {
 		return nil
 	}
 	data := q.c.Snapshot()
-	if err := s.snap(q.applied, proto.CloneOf(q.conf), data); err != nil {
+	err := s.snap(q.applied, proto.CloneOf(q.conf), data)
+	if isFull(err) {
+		return nil // the log has it all; it is tried again when the log has grown
+	}
+	if err != nil {
 		return err
 	}
 	q.c.Log.Info("quorum snapshot", "offset", q.applied, "bytes", len(data))

@@ -44,6 +44,8 @@ type wal struct {
 	closed []segment
 	hard   *raftpb.HardState // the newest that is durable
 	buf    []byte
+
+	reserved bool // see reserve.go
 }
 
 // segment is one log file.
@@ -76,7 +78,11 @@ func (w *wal) open(replay func(*frame) error) error {
 	}
 	w.now = w.closed[len(w.closed)-1]
 	w.closed = w.closed[:len(w.closed)-1]
-	return w.reopen()
+	if err := w.reopen(); err != nil {
+		return err
+	}
+	w.reserve()
+	return nil
 }
 
 func (w *wal) read(seq uint64, last bool, replay func(*frame) error) error {
@@ -191,10 +197,23 @@ func (w *wal) reopen() error {
 }
 
 // append makes a frame durable. After an error nothing more may be appended: what is
-// on disk is not known.
+// on disk is not known. One that matches vfs.ErrNoSpace has changed nothing: the same
+// frame may be tried again.
 func (w *wal) append(f *frame) error {
+	err := w.write(f)
+	if isFull(err) && w.spendReserve() {
+		err = w.write(f)
+	}
+	if err == nil {
+		w.reserve()
+	}
+	return err
+}
+
+func (w *wal) write(f *frame) error {
 	if w.now.size >= w.max {
-		if err := w.roll(); err != nil {
+		// Without room for a new file the old one must do.
+		if err := w.roll(); err != nil && !isFull(err) {
 			return err
 		}
 	}
@@ -205,7 +224,7 @@ func (w *wal) append(f *frame) error {
 	}
 	failpoint.Hit("quorum.append.before_sync", w.fs)
 	if err := w.file.Datasync(); err != nil {
-		return fmt.Errorf("sync %s: %w", w.file.Name(), err)
+		return fmt.Errorf("%w %s: %w", errSync, w.file.Name(), err)
 	}
 	failpoint.Hit("quorum.append.after_sync", w.fs)
 	w.now.size += int64(len(w.buf))
@@ -218,12 +237,12 @@ func (w *wal) append(f *frame) error {
 }
 
 func (w *wal) roll() error {
-	was := w.file
-	w.closed = append(w.closed, w.now)
+	was, full := w.file, w.now
 	failpoint.Hit("quorum.roll.before_create", w.fs)
 	if err := w.create(w.now.seq + 1); err != nil {
 		return err
 	}
+	w.closed = append(w.closed, full)
 	failpoint.Hit("quorum.roll.after_create", w.fs)
 	return was.Close()
 }
