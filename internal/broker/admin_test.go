@@ -5,15 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 
-	"github.com/odradek/odradek/internal/base/vfs"
-	"github.com/odradek/odradek/internal/proto/memnet"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -21,7 +18,7 @@ import (
 // behind; health says that it is ready, and why.
 func TestAdmin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &node{t: t, net: memnet.New(0), disk: vfs.NewMem(), rng: rand.New(rand.NewPCG(1, 1))}
+		n := newNode(t)
 		n.start()
 		ctx, cancel := context.WithCancel(t.Context())
 		served := n.serveAdmin(ctx)

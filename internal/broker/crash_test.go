@@ -27,17 +27,32 @@ type node struct {
 	done chan error
 
 	broker *Broker
+
+	dirs []string                   // default /data
+	wrap func(disk *vfs.Mem) vfs.FS // what stands before the disk, if anything does
 }
 
 const address = "node:9092"
 
+func newNode(t *testing.T) *node {
+	return &node{t: t, net: memnet.New(0), disk: vfs.NewMem(), rng: rand.New(rand.NewPCG(1, 1)), dirs: []string{"/data"}}
+}
+
 func (n *node) start() {
+	n.t.Helper()
+	if err := n.try(); err != nil {
+		n.t.Fatalf("start: %v", err)
+	}
+}
+
+// try starts the node, or tells why it does not start.
+func (n *node) try() error {
 	n.t.Helper()
 	seed := n.rng.Uint64()
 	var mu sync.Mutex
 	bytes := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})
 	b, err := New(Config{
-		NodeID: 1, LogDirs: []string{"/data"}, FS: n.disk,
+		NodeID: 1, LogDirs: n.dirs, FS: n.fs(),
 		Listeners: []Listener{{Name: "PLAINTEXT", Bind: address}},
 		Listen:    func(_ context.Context, a string) (net.Listener, error) { return n.net.Listen("tcp", a) },
 		Random:    func(p []byte) { mu.Lock(); defer mu.Unlock(); bytes.Read(p) },
@@ -52,9 +67,17 @@ func (n *node) start() {
 	go func() { n.done <- b.Run(ctx) }()
 	select {
 	case <-b.Ready():
+		return nil
 	case err := <-n.done:
-		n.t.Fatalf("start: %v", err)
+		return err
 	}
+}
+
+func (n *node) fs() vfs.FS {
+	if n.wrap != nil {
+		return n.wrap(n.disk)
+	}
+	return n.disk
 }
 
 // cut cuts the power and the node's connections.
@@ -91,7 +114,8 @@ func TestPowerCut(t *testing.T) {
 }
 
 func powerCuts(t *testing.T, seed uint64) {
-	n := &node{t: t, net: memnet.New(0), disk: vfs.NewMem(), rng: rand.New(rand.NewPCG(seed, 1))}
+	n := newNode(t)
+	n.rng = rand.New(rand.NewPCG(seed, 1))
 	n.start()
 	admin := n.client()
 	if _, err := kadm.NewClient(admin).CreateTopics(t.Context(), 3, 1, nil, "a", "b"); err != nil {

@@ -1,12 +1,9 @@
 package broker
 
 import (
-	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 
-	"github.com/odradek/odradek/internal/base/vfs"
-	"github.com/odradek/odradek/internal/proto/memnet"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -15,7 +12,7 @@ import (
 // that got the epoch from ListOffsets must not be told that its history was cut.
 func TestEpochOfEmptyLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &node{t: t, net: memnet.New(0), disk: vfs.NewMem(), rng: rand.New(rand.NewPCG(1, 1))}
+		n := newNode(t)
 		n.start()
 		c := n.client(kgo.AllowAutoTopicCreation())
 		put(t, c, 3)

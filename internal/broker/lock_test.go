@@ -3,20 +3,18 @@ package broker
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"testing"
 	"testing/synctest"
 
 	"github.com/odradek/odradek/internal/base/vfs"
-	"github.com/odradek/odradek/internal/proto/memnet"
 )
 
 // A second node on the folders of a running one writes nothing there, not even to the
 // cluster's log, and does not start.
 func TestFoldersHaveOneNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &node{t: t, net: memnet.New(0), disk: vfs.NewMem(), rng: rand.New(rand.NewPCG(1, 1))}
+		n := newNode(t)
 		n.start()
 		defer func() { n.stop(); <-n.done }()
 		second, err := New(Config{

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -205,7 +206,8 @@ func (h *Host) replicas() []*replica {
 	return list
 }
 
-// close ends every partition and leaves the folders marked as closed in order.
+// close ends every partition and leaves the folders marked as closed in order. What a
+// full disk does not take is made up for by the next start, from the journal.
 func (h *Host) close() error {
 	var errs []error
 	for _, r := range h.replicas() {
@@ -227,5 +229,10 @@ func (h *Host) close() error {
 	h.mu.Lock()
 	clear(h.byID)
 	h.mu.Unlock()
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) > 0 && !slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, vfs.ErrNoSpace) }) {
+		h.cfg.Log.Warn("closed on a full disk: the next start takes longer", "err", errors.Join(errs...))
+		return nil
+	}
 	return errors.Join(errs...)
 }
