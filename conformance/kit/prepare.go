@@ -169,7 +169,7 @@ func javaProgram(class string) func(context.Context, options) ([]string, string)
 			return command(ctx, home, nil, "javac", append([]string{"-nowarn", "-d", out, "-cp", libs}, sources...)...)
 		})
 		classes := out + string(os.PathListSeparator) + libs + string(os.PathListSeparator) + home
-		return []string{"java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classes, class}, reason
+		return []string{"java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", classes, class}, reason
 	}
 }
 
