@@ -98,7 +98,7 @@ func brokerDescribe(a *App) *cobra.Command {
 		Use:   "describe BROKER...",
 		Short: "Show brokers, their altered settings and folders",
 		Example: `  odradek broker describe 1
-  odradek broker describe 1 2 3 -o json`,
+  odradek broker describe 1 -o json`,
 		Args:              names(1, "BROKER"),
 		ValidArgsFunction: a.completeBrokers,
 		RunE: a.withAdmin(func(ctx context.Context, adm *kadm.Client, args []string) error {

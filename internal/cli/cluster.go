@@ -34,7 +34,7 @@ func clusterInfo(a *App) *cobra.Command {
 	return &cobra.Command{
 		Use: "info", Short: "Show the cluster's id, controller, brokers and size",
 		Example: `  odradek cluster info
-  odradek cluster info -b localhost:9092 -o json`,
+  odradek cluster info -o json`,
 		Args: exactly(),
 		RunE: a.withAdmin(func(ctx context.Context, adm *kadm.Client, _ []string) error {
 			md, err := adm.Metadata(ctx)

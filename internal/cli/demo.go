@@ -54,6 +54,8 @@ func demoCommand(a *App) *cobra.Command {
 topic, produce orders by customer, read them with a group of two, kill the node with
 kill -9 in the middle and start it again, and count. It fails if anything that was
 acknowledged is lost, doubled or out of order.`,
+		Example: `  odradek demo
+  odradek demo --orders 100000`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return d.run(c.Context()) },
 	}

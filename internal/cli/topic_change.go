@@ -44,7 +44,7 @@ func topicCreate(a *App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "create TOPIC...",
 		Short: "Create topics",
-		Example: `  odradek topic create orders
+		Example: `  odradek topic create invoices
   odradek topic create orders payments -p 12 -c cleanup.policy=compact --if-not-exists`,
 		Args: names(1, "TOPIC"),
 		RunE: a.withAdmin(func(ctx context.Context, adm *kadm.Client, args []string) error {

@@ -22,7 +22,9 @@ type versionInfo struct {
 
 func versionCommand(a *App) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: exactly(),
+		Example: `  odradek version
+  odradek version -o json`,
 		RunE: func(*cobra.Command, []string) error {
 			v := versionInfo{Version: Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 			if info, ok := debug.ReadBuildInfo(); ok {
