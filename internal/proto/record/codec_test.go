@@ -7,6 +7,8 @@ import (
 	"math/rand"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -179,6 +181,59 @@ func TestBombs(t *testing.T) {
 		if allocated > 8<<20 {
 			t.Errorf("%s: allocated %d bytes for a limit of %d", name, allocated, limits.MaxBytes)
 		}
+	}
+}
+
+// However many batches become large, one is open at a time: what they become is memory
+// that nobody has admitted.
+func TestHeavyBatchesTakeTurns(t *testing.T) {
+	const size = heavyBytes + 1
+	light := build(t, BuilderConfig{Codec: LZ4}, Record{Value: make([]byte, 1<<20)})
+	for _, codec := range []Codec{Gzip, Snappy, LZ4} { // no honest zstd is as dense as zeros
+		heavy := build(t, BuilderConfig{Codec: codec}, Record{Value: make([]byte, size)})
+		var open, most atomic.Int32
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				var r, other Reader
+				if err := r.Open(heavy, Limits{}); err != nil {
+					t.Errorf("%s: %v", codec, err)
+					return
+				}
+				defer r.Close()
+				defer open.Add(-1)
+				n := open.Add(1)
+				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+				}
+				if err := other.Open(light, Limits{}); err != nil { // does not wait
+					t.Errorf("%s: a light batch: %v", codec, err)
+				}
+				other.Close()
+				r.Rewind(heavy)
+				if !r.Next() || len(r.View.Value) != size || r.Next() || r.Err() != nil {
+					t.Errorf("%s: the batch reads wrong: %v", codec, r.Err())
+				}
+			})
+		}
+		wg.Wait()
+		if most.Load() != 1 {
+			t.Errorf("%s: %d were open at once", codec, most.Load())
+		}
+		broken := append(Batch{}, heavy...)
+		broken[posCount+3] = 2 // its records end too early
+		var r Reader
+		if err := r.Open(broken, Limits{}); err == nil {
+			for r.Next() {
+			}
+			if r.Err() == nil {
+				t.Errorf("%s: a broken batch reads well", codec)
+			}
+			r.Close()
+		}
+		if !opening.TryLock() {
+			t.Fatalf("%s: the turn was not given back", codec)
+		}
+		opening.Unlock()
 	}
 }
 

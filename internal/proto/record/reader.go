@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -51,9 +52,22 @@ type Reader struct {
 	appendTime bool
 	err        error
 	buf        *[]byte
+	heavy      bool // holds opening
 }
 
 var buffers sync.Pool
+
+// opening is held from Open to Close by whoever has a batch open that becomes more than
+// heavyBytes, so that there is one of them at a time, however many clients send them:
+// it is memory that nobody has admitted. Nothing between Open and Close may wait for
+// anything but the processor, nor open a second batch.
+var opening sync.Mutex
+
+// heavyBuffers has the buffer of the last heavy batch, until the collector takes it.
+var heavyBuffers sync.Pool
+
+// heavyBytes is far beyond what honest batches become: a full one of 1 MiB, eight to one.
+const heavyBytes = 8 << 20
 
 func takeBuffer() *[]byte {
 	b, _ := buffers.Get().(*[]byte)
@@ -72,25 +86,53 @@ func giveBuffer(b *[]byte) {
 
 // Open starts at the first record of b, decompressing the batch into a pooled buffer if
 // it must. Close it afterwards, unless Open failed; views are not valid any more then.
+// A batch that becomes large waits until no other such is open.
 func (r *Reader) Open(b Batch, l Limits) error {
-	payload := b.Payload()
-	var buf *[]byte
-	if b.Codec() != None {
-		buf = takeBuffer()
-		out, err := Decompress((*buf)[:0], b.Codec(), payload, l)
-		*buf = out
+	if b.Codec() == None {
+		r.start(b, b.Payload())
+		err := r.err
 		if err != nil {
-			giveBuffer(buf)
-			return err
+			r.Close()
 		}
-		payload = out
-	}
-	r.start(b, payload)
-	r.buf = buf
-	if err := r.err; err != nil {
-		r.Close()
 		return err
 	}
+	light := l
+	light.MaxBytes = min(l.most(len(b.Payload())), heavyBytes)
+	err := r.inflate(b, takeBuffer(), light)
+	if errors.Is(err, ErrTooLarge) && l.most(len(b.Payload())) > heavyBytes {
+		return r.openHeavy(b, l)
+	}
+	return err
+}
+
+func (r *Reader) openHeavy(b Batch, l Limits) error {
+	opening.Lock()
+	buf, _ := heavyBuffers.Get().(*[]byte)
+	if buf == nil {
+		buf = new([]byte)
+	}
+	if err := r.inflate(b, buf, l); err != nil {
+		opening.Unlock()
+		return err
+	}
+	r.heavy = true
+	return nil
+}
+
+// inflate decompresses b into buf and starts there.
+func (r *Reader) inflate(b Batch, buf *[]byte, l Limits) error {
+	out, err := Decompress((*buf)[:0], b.Codec(), b.Payload(), l)
+	*buf = out
+	if err == nil {
+		r.start(b, out)
+		err = r.err
+	}
+	if err != nil {
+		*r = Reader{}
+		giveBuffer(buf)
+		return err
+	}
+	r.buf = buf
 	return nil
 }
 
@@ -107,17 +149,21 @@ func (r *Reader) start(b Batch, payload []byte) {
 
 // Rewind goes back to the first record of b, which must be the batch that was opened.
 func (r *Reader) Rewind(b Batch) {
-	payload, buf := b.Payload(), r.buf
+	payload, buf, heavy := b.Payload(), r.buf, r.heavy
 	if buf != nil {
 		payload = *buf
 	}
 	r.start(b, payload)
-	r.buf = buf
+	r.buf, r.heavy = buf, heavy
 }
 
 // Close gives the buffer back.
 func (r *Reader) Close() {
-	if r.buf != nil {
+	switch {
+	case r.heavy:
+		heavyBuffers.Put(r.buf)
+		opening.Unlock()
+	case r.buf != nil:
 		giveBuffer(r.buf)
 	}
 	*r = Reader{}
