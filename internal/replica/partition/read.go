@@ -55,10 +55,9 @@ func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 		return ReadResult{}, err
 	}
 	r := ReadResult{Offsets: p.offsets(log)}
-	if a.LastFetchedEpoch != model.NoEpoch {
-		if end, ok := diverging(log, a); ok {
-			r.Diverging = &end
-			return r, nil
+	if a.LastFetchedEpoch != model.NoEpoch && a.From >= r.Start {
+		if r.Diverging, err = diverging(log, a); err != nil || r.Diverging != nil {
+			return r, err
 		}
 	}
 	if a.From < r.Start || a.From > r.HW {
@@ -71,13 +70,17 @@ func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 	return r, p.storage(err)
 }
 
-// diverging compares the client's last epoch with ours.
-func diverging(log *commitlog.Log, a ReadArgs) (EpochEnd, bool) {
+// diverging compares the client's last epoch with ours; nil if the client's history is
+// ours so far. Of an epoch that is later than any here, nothing can be said.
+func diverging(log *commitlog.Log, a ReadArgs) (*EpochEnd, error) {
 	epoch, end := log.EpochEnd(a.LastFetchedEpoch)
-	if epoch < 0 || end < 0 {
-		return EpochEnd{}, false
+	switch {
+	case epoch < 0 || end < 0:
+		return nil, fmt.Errorf("%w: last fetched epoch %d is not known", kerr.OffsetOutOfRange, a.LastFetchedEpoch)
+	case epoch < a.LastFetchedEpoch || end < a.From:
+		return &EpochEnd{epoch, end}, nil
 	}
-	return EpochEnd{epoch, end}, epoch < a.LastFetchedEpoch || end < a.From
+	return nil, nil
 }
 
 // ReadLog returns whole batches from offset from on, or from the log start if that is
