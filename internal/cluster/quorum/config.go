@@ -66,7 +66,7 @@ func (c *Config) validate() error {
 		errs = append(errs, fmt.Errorf("node id %d is negative", c.Node))
 	}
 	if len(c.Voters) > 1 && c.Send == nil {
-		errs = append(errs, errors.New("Send is not set, and there are other voters"))
+		errs = append(errs, errors.New("no Send, and there are other voters"))
 	}
 	c.defaults()
 	if !slices.Contains(c.Voters, c.Node) {

@@ -43,7 +43,7 @@ func (s *Server) fetch(c *wire.Conn, r *wire.Request) wire.Pending {
 	return func(ctx context.Context) (wire.Reply, error) {
 		if err := f.wait(ctx, deadline); err != nil {
 			f.release()
-			return nil, fmt.Errorf("Fetch: %w", err)
+			return nil, fmt.Errorf("fetch: %w", err)
 		}
 		return f.reply(), nil
 	}

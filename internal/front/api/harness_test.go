@@ -179,9 +179,6 @@ type noHost struct{ Host }
 type fakeGroups struct {
 	Groups
 	caller group.Caller
-	commit *kmsg.OffsetCommitRequest
-	fetch  *kmsg.OffsetFetchRequest
-	answer kmsg.Response
 	asked  kmsg.Request
 }
 

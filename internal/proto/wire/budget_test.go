@@ -22,7 +22,7 @@ func TestBudgetWaitsInLine(t *testing.T) {
 		var mu sync.Mutex
 		var wg sync.WaitGroup
 		for i, n := range []int{50, 10, 200, 30} {
-			time.Sleep(1) // each stands behind the one before
+			time.Sleep(time.Nanosecond) // each stands behind the one before
 			wg.Go(func() {
 				var h hold
 				if err := b.admit(t.Context(), &h, n); err != nil {

@@ -141,8 +141,6 @@ type slot struct {
 	want    int64
 	wants   uint64 // counts what was wanted
 	queue   queue
-	fence   uint64 // the group that it must wait for, which holds a deletion
-	deleted bool
 	syncing chan struct{} // closed when the sync that runs is done; nil: none runs
 }
 
