@@ -1,5 +1,7 @@
 package cli
 
+//lint:file-ignore ST1005 these are the words of Kafka's own tools
+
 import (
 	"context"
 	"errors"
