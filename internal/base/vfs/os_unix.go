@@ -14,6 +14,9 @@ import (
 // ErrNoSpace is matched by the errors of a full disk.
 var ErrNoSpace error = unix.ENOSPC
 
+// ErrNoFiles is matched by the errors of a process that has as many files open as it may.
+var ErrNoFiles error = unix.EMFILE
+
 func syncDir(name string) error {
 	d, err := os.Open(name)
 	if err != nil {

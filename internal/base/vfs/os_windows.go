@@ -12,6 +12,9 @@ import (
 // ErrNoSpace is matched by the errors of a full disk.
 var ErrNoSpace error = windows.ERROR_DISK_FULL
 
+// ErrNoFiles is matched by the errors of a process that has as many files open as it may.
+var ErrNoFiles error = windows.ERROR_TOO_MANY_OPEN_FILES
+
 // syncDir does nothing: NTFS journals names, and a folder cannot be flushed.
 func syncDir(string) error { return nil }
 

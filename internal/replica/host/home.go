@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
@@ -31,6 +32,9 @@ func (f *folder) Open(p *partition.Partition) (log *commitlog.Log, durable bool,
 	f.mu.Lock()
 	f.open[tp] = p
 	f.mu.Unlock()
+	if f.host.opens.Add(1)%relieveEvery == 0 {
+		f.host.relieve()
+	}
 	f.note(tp, log, log.End(), false)
 	return log, durable, nil
 }
@@ -57,6 +61,15 @@ func (f *folder) options(tp model.TopicPartition, id model.IDPartition, c commit
 		RecoveryPoint: r.recovery, Start: r.start, FirstDirty: r.dirty, Clean: r.clean,
 		Log: cfg.Log, Rand: cfg.Random,
 	}
+}
+
+// relieveEvery is after how many logs were opened those give up their files that nobody
+// has used meanwhile: a process may not have as many files open as there are logs.
+const relieveEvery = 500
+
+func (h *Host) relieve() {
+	now := time.Now()
+	h.eachOpen(func(p *partition.Partition) { p.Rest(now) })
 }
 
 // Close closes a log in order and notes where it stands.

@@ -72,6 +72,7 @@ type Host struct {
 	cfg  Config
 	dirs []*folder
 
+	opens    atomic.Int64  // counts logs that were opened
 	discards chan struct{} // kicks the deleter
 	over     chan error    // why the host cannot go on
 
@@ -218,11 +219,7 @@ func (h *Host) close() error {
 			errs = append(errs, f.journal.Close())
 		}
 	}
-	for _, r := range h.replicas() {
-		if err := r.Close(); err != nil && r.dir.err() == nil {
-			errs = append(errs, err)
-		}
-	}
+	errs = append(errs, h.closeAll()...)
 	for _, f := range h.dirs {
 		errs = append(errs, f.discardAll(context.Background(), false), f.close(h.cfg.BrokerEpoch()))
 	}
@@ -235,4 +232,30 @@ func (h *Host) close() error {
 		return nil
 	}
 	return errors.Join(errs...)
+}
+
+// closers is how many logs are closed at the same time, which waits for the disk.
+const closers = 8
+
+func (h *Host) closeAll() (errs []error) {
+	var group sync.WaitGroup
+	var mu sync.Mutex // guards errs
+	todo := make(chan *replica)
+	for range closers {
+		group.Go(func() {
+			for r := range todo {
+				if err := r.Close(); err != nil && r.dir.err() == nil {
+					mu.Lock()
+					errs = append(errs, err)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, r := range h.replicas() {
+		todo <- r
+	}
+	close(todo)
+	group.Wait()
+	return errs
 }

@@ -71,6 +71,13 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
+// Rest gives up the files that were not used since the last call.
+func (p *Partition) Rest(now time.Time) {
+	if log := p.log.Load(); log != nil {
+		_ = p.storage(log.CloseIdle(now)) // if it fails the partition is offline, and that is told
+	}
+}
+
 // Trim removes at once what the log start has left behind, to make room on a full disk.
 func (p *Partition) Trim(now time.Time) error {
 	log, err := p.Log()

@@ -72,10 +72,10 @@ func (p *Partition) openDurable() (*commitlog.Log, error) {
 	return log, nil
 }
 
-// unopened tells why the log cannot be opened. All but a full disk is for good.
+// unopened tells why the log cannot be opened. What does not pass is for good.
 func (p *Partition) unopened(err error) error {
 	err = fmt.Errorf("open the log of %s: %w", p.tp, err)
-	if errors.Is(err, vfs.ErrNoSpace) {
+	if Passing(err) {
 		return StorageError(err)
 	}
 	if errors.Is(err, commitlog.ErrInvariant) {
@@ -138,6 +138,12 @@ func (p *Partition) Failed(err error) {
 	}
 }
 
+// Passing reports whether err is one of a disk that is full or of a process that has too
+// many files open. Nothing was changed, and it heals by itself.
+func Passing(err error) bool {
+	return errors.Is(err, vfs.ErrNoSpace) || errors.Is(err, vfs.ErrNoFiles)
+}
+
 // StorageError makes err one that clients are told of.
 func StorageError(err error) error {
 	if err == nil || errors.Is(err, kerr.KafkaStorageError) {
@@ -147,11 +153,10 @@ func StorageError(err error) error {
 }
 
 // storage takes the partition offline if err is one of the disk or of a broken
-// invariant, rather than of the request. A full disk is no failure: it heals when there
-// is room.
+// invariant, rather than of the request.
 func (p *Partition) storage(err error) error {
 	switch {
-	case err == nil || errors.Is(err, vfs.ErrNoSpace):
+	case err == nil || Passing(err):
 		return err
 	case errors.Is(err, kerr.KafkaStorageError), errors.Is(err, commitlog.ErrInvariant):
 		if p.Failed(err); p.Err() != nil {
