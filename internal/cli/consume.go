@@ -64,7 +64,7 @@ stopped, and --from says where if it never did.
   odradek consume orders --range -2h:-1h --grep 'customer-0[0-9]'
   odradek consume orders --range @2026-01-31:@2026-02-01 --json
   odradek consume orders -g billing`,
-		Args: cobra.MinimumNArgs(1),
+		Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeTopics,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.topics = args
 			return c.run(cmd.Context())
@@ -84,6 +84,7 @@ stopped, and --from says where if it never did.
 	f.StringVar(&c.grep, "grep", "", "print only records with a key, value or header that matches")
 	f.StringVar(&c.isolation, "isolation", "uncommitted", "of transactions: uncommitted or committed")
 	f.Int32SliceVarP(&c.partitions, "partition", "p", nil, "only these partitions")
+	a.completeFlag(cmd, "group", a.completeGroups)
 	return cmd
 }
 

@@ -62,7 +62,7 @@ What was stored where is told on standard error; -o jsonl prints it for each rec
   odradek produce users -k 17 -Z
   odradek produce orders --format '%k:%v' -z zstd < orders.txt
   odradek consume orders --from start -e --json | odradek produce copy --json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: cobra.MinimumNArgs(1), ValidArgsFunction: first(a.completeTopics, cobra.NoFileCompletions),
 		RunE: func(c *cobra.Command, args []string) error {
 			p.topic, p.keyGiven = args[0], c.Flags().Changed("key")
 			return p.run(c.Context(), args[1:])

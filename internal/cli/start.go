@@ -92,7 +92,10 @@ func (s *starter) run(ctx context.Context) error {
 	defer stop()
 	// A second Ctrl-C, while the node stops, ends the process there and then.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })
-	go s.followHangups(ctx)
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	go s.followHangups(ctx, hup)
 	return s.serve(ctx, stop, set)
 }
 
@@ -185,10 +188,7 @@ func (s *starter) tell(r config.Report) {
 }
 
 // followHangups takes over a changed log level on SIGHUP.
-func (s *starter) followHangups(ctx context.Context) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+func (s *starter) followHangups(ctx context.Context, hup <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():
