@@ -33,3 +33,20 @@ func (c *conn) createAll(validate bool, topics ...kmsg.CreateTopicsRequestTopic)
 	req.Topics, req.ValidateOnly, req.TimeoutMillis = topics, validate, 5000
 	return ask[*kmsg.CreateTopicsResponse](c, 7, req).Topics
 }
+
+// metadata asks for topics by name and does not create them.
+func (c *conn) metadata(version int16, topics ...string) []kmsg.MetadataResponseTopic {
+	c.t.Helper()
+	return ask[*kmsg.MetadataResponse](c, version, metadataRequest(topics...)).Topics
+}
+
+func metadataRequest(topics ...string) *kmsg.MetadataRequest {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{}
+	for _, name := range topics {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = &name
+		req.Topics = append(req.Topics, t)
+	}
+	return req
+}
