@@ -70,8 +70,19 @@ func (a *App) root() *cobra.Command {
 		Short:         "The Kafka system in one binary: broker, quorum and command line",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs,
-		RunE:          helpOr,
+		Long: `The Kafka system in one binary: broker, quorum and command line.
+
+Data goes to standard output, in the form that -o names; everything else goes to standard
+error. The cluster is the one that -b names, else the environment variable
+ODRADEK_BOOTSTRAP_SERVERS, else localhost:9092. Exit codes:
+
+  0    done                           5    what was named does not exist
+  1    it, or some of it, failed      6    it took too long
+  2    the command line is wrong      7    a check found something
+  3    no cluster can be reached      130  interrupted
+  4    the cluster does not allow it`,
+		Args: cobra.ArbitraryArgs,
+		RunE: helpOr,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	a.out.flags(root.PersistentFlags())

@@ -19,7 +19,8 @@ type completer = func(c *cobra.Command, args []string, typed string) ([]string, 
 
 // fromCluster offers what list says, if the cluster answers soon.
 func (a *App) fromCluster(c *cobra.Command, list func(context.Context, *kadm.Client) ([]string, error)) ([]string, cobra.ShellCompDirective) {
-	client, err := a.client(kgo.RequestRetries(0), kgo.RetryTimeout(completionTimeout), kgo.DialTimeout(completionTimeout))
+	client, err := a.client(kgo.RequestRetries(0), kgo.RetryTimeout(completionTimeout), kgo.DialTimeout(completionTimeout),
+		kgo.RequestTimeoutOverhead(completionTimeout))
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

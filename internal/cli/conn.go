@@ -77,6 +77,8 @@ func (a *App) options(more ...kgo.Opt) ([]kgo.Opt, error) {
 		kgo.ClientID(firstOf(props["client.id"], "odradek")),
 		kgo.RetryTimeout(a.conn.timeout),
 		kgo.DialTimeout(min(a.conn.timeout, 10*time.Second)),
+		// A broker that takes a connection and says nothing is not waited for longer.
+		kgo.RequestTimeoutOverhead(min(max(a.conn.timeout, 100*time.Millisecond), 10*time.Second)),
 	}
 	return append(opts, more...), nil
 }

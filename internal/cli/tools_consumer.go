@@ -145,7 +145,9 @@ func (c *consumerToolRun) configure() error {
 	}
 	if group != "" {
 		c.commits = !strings.EqualFold(props["enable.auto.commit"], "false")
-		c.opts = append(c.opts, kgo.ConsumerGroup(group), kgo.AutoCommitMarks())
+		// The assignors that Java's consumers offer, so that both can share a group.
+		c.opts = append(c.opts, kgo.ConsumerGroup(group), kgo.AutoCommitMarks(),
+			kgo.Balancers(kgo.RangeBalancer(), kgo.CooperativeStickyBalancer()))
 		if !c.commits {
 			c.opts = append(c.opts, kgo.DisableAutoCommit())
 		}
