@@ -36,14 +36,14 @@ func (p *Partition) ListOffset(spec int64, currentEpoch int32) (Found, error) {
 		return Found{Offset: start, Timestamp: -1, Epoch: log.EpochAt(start)}, nil
 	case model.OffsetLatestTiered, model.OffsetEarliestPending:
 		return Nowhere, nil
-	case model.OffsetMaxTimestamp:
-		return p.found(log.MaxTimestamp())
 	}
-	return p.found(log.OffsetForTimestamp(spec, hw))
-}
-
-func (p *Partition) found(f commitlog.TimestampOffset, err error) (Found, error) {
-	if err != nil || f.Offset < 0 {
+	var f commitlog.TimestampOffset
+	if spec == model.OffsetMaxTimestamp {
+		f, err = log.MaxTimestamp()
+	} else {
+		f, err = log.OffsetForTimestamp(spec, hw)
+	}
+	if err != nil || f.Offset < 0 || f.Offset >= hw { // what is not committed is not told
 		return Nowhere, p.storage(err)
 	}
 	return Found(f), nil
