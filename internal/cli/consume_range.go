@@ -28,9 +28,9 @@ type position struct {
 func parsePosition(text string, now time.Time) (position, error) {
 	p := position{given: text}
 	number := func(s string) bool {
-		n, err := strconv.ParseInt(s, 10, 64)
-		p.n = n
-		return err == nil && n >= 0
+		n, err := strconv.ParseUint(s, 10, 63) // which takes no sign
+		p.n = int64(n)
+		return err == nil
 	}
 	switch {
 	case text == "start":
