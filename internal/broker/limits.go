@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/proto/wire"
 )
@@ -15,11 +16,24 @@ import (
 func (b *Broker) limits(ctx context.Context, v config.Values) wire.Limits {
 	return wire.Limits{
 		MaxFrame:      config.SocketRequestMaxBytes.Get(v),
-		MaxConns:      unlimited(config.MaxConnections.Get(v)),
+		MaxConns:      mostConns(unlimited(config.MaxConnections.Get(v)), vfs.Descriptors()),
 		MaxConnsPerIP: most(config.MaxConnectionsPerIP.Get(v)),
 		ConnsPerIP:    b.perIP(ctx, config.MaxConnectionsPerIPOverrides.Get(v)),
 		MaxIdle:       time.Duration(config.ConnectionsMaxIdleMs.Get(v)) * time.Millisecond,
 	}
+}
+
+// mostConns leaves a part of the process's file descriptors to the logs, however many
+// clients come: a quarter, at least 64, at most half. 0 is no limit.
+func mostConns(asked, descriptors int) int {
+	if descriptors == 0 {
+		return asked
+	}
+	most := max(1, descriptors-min(max(descriptors/4, 64), descriptors/2))
+	if asked == 0 {
+		return most
+	}
+	return min(asked, most)
 }
 
 // perIP reads HOST:COUNT pairs. A name stands for all of its addresses, as they are now.

@@ -36,3 +36,17 @@ func TestConnectionsPerAddress(t *testing.T) {
 		}
 	}
 }
+
+// Connections leave descriptors to the logs, whatever was asked for.
+func TestConnectionsLeaveDescriptors(t *testing.T) {
+	for _, c := range []struct{ asked, descriptors, want int }{
+		{0, 0, 0}, {7, 0, 7},
+		{0, 1024, 768}, {100, 1024, 100}, {5000, 1024, 768},
+		{0, 256, 192}, {0, 128, 64}, {0, 100, 50}, {0, 1, 1},
+		{0, 20000, 15000},
+	} {
+		if got := mostConns(c.asked, c.descriptors); got != c.want {
+			t.Errorf("asked %d of %d descriptors: %d, want %d", c.asked, c.descriptors, got, c.want)
+		}
+	}
+}

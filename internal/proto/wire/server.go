@@ -123,12 +123,16 @@ func passes(err error) bool {
 }
 
 func (s *Server) waitVacancy(ctx context.Context) error {
-	for s.limits.MaxConns > 0 {
+	for told := false; s.limits.MaxConns > 0; {
 		s.mu.Lock()
 		full := s.total >= s.limits.MaxConns
 		s.mu.Unlock()
 		if !full {
 			return nil
+		}
+		if !told {
+			told = true
+			s.log.warn("as many connections as may be: none is accepted until one ends", "most", s.limits.MaxConns)
 		}
 		select {
 		case <-s.vacancy:
