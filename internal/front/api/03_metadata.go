@@ -65,7 +65,8 @@ func (s *Server) metadataTopics(ctx context.Context, r *Request, req *kmsg.Metad
 		}
 		missing = append(missing, name)
 	}
-	if req.AllowAutoTopicCreation && config.AutoCreateTopicsEnable.Get(s.cfg.Settings()) {
+	// Clients before version 4 cannot say that they want none created.
+	if (req.AllowAutoTopicCreation || r.Version < 4) && config.AutoCreateTopicsEnable.Get(s.cfg.Settings()) {
 		s.createOnDemand(ctx, r.Image, missing)
 	}
 	for _, name := range missing {
