@@ -31,6 +31,12 @@ type props = map[string]string
 func onNode(t *testing.T, settings props, f func(n *node)) {
 	t.Helper()
 	t.Parallel()
+	onNodeAgain(t, settings, f)
+}
+
+// onNodeAgain is onNode for a second node of a test.
+func onNodeAgain(t *testing.T, settings props, f func(n *node)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		all := props{"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "3"}
 		maps.Copy(all, settings)
