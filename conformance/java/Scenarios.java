@@ -56,6 +56,20 @@ final class Scenarios {
         }
     }
 
+    interface Get {
+        Object get() throws Exception;
+    }
+
+    /** Waits until get prints as want: Kafka answers a change before every part of it has learnt of it. */
+    static void eventually(String what, Get get, Object want) throws Exception {
+        for (long end = System.nanoTime() + 10_000_000_000L; System.nanoTime() < end; Thread.sleep(20)) {
+            if (String.valueOf(get.get()).equals(String.valueOf(want))) {
+                return;
+            }
+        }
+        want(what, get.get(), want);
+    }
+
     interface Call {
         void run() throws Exception;
     }

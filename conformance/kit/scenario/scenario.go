@@ -70,6 +70,24 @@ func (t *T) Want(what string, got, want any) {
 	}
 }
 
+// Eventually waits until get prints as want: Kafka answers a change before every part of
+// it has learnt of it.
+func (t *T) Eventually(ctx context.Context, what string, get func() any, want any) {
+	for end := time.Now().Add(10 * time.Second); ; {
+		got := get()
+		if fmt.Sprint(got) == fmt.Sprint(want) {
+			return
+		}
+		if ctx.Err() != nil || time.Now().After(end) {
+			t.Want(what, got, want)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // Main runs the scenarios that the command line names, all if it names none.
 func Main(client string, table map[string]Func) {
 	bootstrap := flag.String("bootstrap", "127.0.0.1:9092", "the address of a node")

@@ -45,6 +45,11 @@ func create(ctx context.Context, t *scenario.T, partitions int32, configs map[st
 	}
 	r, err := admin(ctx, t).CreateTopic(ctx, partitions, 1, set, t.Topic)
 	t.OK(errors.Join(err, r.Err), "create "+t.Topic)
+	t.Eventually(ctx, "partitions", func() any {
+		m, err := admin(ctx, t).ListTopics(ctx, t.Topic)
+		t.OK(err, "describe")
+		return len(m[t.Topic].Partitions)
+	}, partitions)
 }
 
 // try runs kcat with an input and returns its output; its complaints are in the error.

@@ -36,16 +36,21 @@ func topics(ctx context.Context, t *scenario.T) {
 		t.OK(err, "describe")
 		return m[0]
 	}
-	t.Want("partitions", len(describe().Partitions), 3)
+	t.Eventually(ctx, "partitions", func() any { return len(describe().Partitions) }, 3)
 	t.Want("add partitions", code(a.CreatePartitions(t.Topic, 5, nil, false)), 0)
 	t.Observe("fewer partitions", code(a.CreatePartitions(t.Topic, 2, nil, false)))
-	t.Want("partitions", len(describe().Partitions), 5)
-	list, err := a.ListTopics()
-	t.OK(err, "list")
-	t.Want("listed retention", *list[t.Topic].ConfigEntries["retention.ms"], "60000")
+	t.Eventually(ctx, "partitions", func() any { return len(describe().Partitions) }, 5)
+	t.Eventually(ctx, "listed retention", func() any {
+		list, err := a.ListTopics()
+		t.OK(err, "list")
+		if v := list[t.Topic].ConfigEntries["retention.ms"]; v != nil {
+			return *v
+		}
+		return nil
+	}, "60000")
 	t.Want("delete", code(a.DeleteTopic(t.Topic)), 0)
 	t.Observe("delete again", code(a.DeleteTopic(t.Topic)))
-	t.Observe("describe after", int(describe().Err))
+	t.Eventually(ctx, "describe after", func() any { return int(describe().Err) }, 3)
 }
 
 func configs(ctx context.Context, t *scenario.T) {
@@ -67,16 +72,16 @@ func configs(ctx context.Context, t *scenario.T) {
 	}
 	t.Observe("default", describe("retention.ms"))
 	t.Want("set", alter(sarama.IncrementalAlterConfigsOperationSet, "retention.ms", "123456"), 0)
-	t.Want("after set", describe("retention.ms"), "123456 Topic")
+	t.Eventually(ctx, "after set", func() any { return describe("retention.ms") }, "123456 Topic")
 	t.Observe("wrong value", alter(sarama.IncrementalAlterConfigsOperationSet, "retention.ms", "soon"))
 	t.Observe("unknown key", alter(sarama.IncrementalAlterConfigsOperationSet, "no.such.key", "1"))
 	t.Want("append", alter(sarama.IncrementalAlterConfigsOperationAppend, "cleanup.policy", "compact"), 0)
-	t.Want("after append", describe("cleanup.policy"), "delete,compact Topic")
+	t.Eventually(ctx, "after append", func() any { return describe("cleanup.policy") }, "delete,compact Topic")
 	t.Want("delete", alter(sarama.IncrementalAlterConfigsOperationDelete, "retention.ms", ""), 0)
-	t.Observe("after delete", describe("retention.ms"))
+	t.Eventually(ctx, "after delete", func() any { return describe("retention.ms") }, "604800000 Default")
 	ms := "7000"
 	t.Want("legacy alter", code(a.AlterConfig(sarama.TopicResource, t.Topic, map[string]*string{"retention.ms": &ms}, false)), 0)
-	t.Observe("after legacy alter", describe("retention.ms"))
+	t.Eventually(ctx, "after legacy alter", func() any { return describe("retention.ms") }, "7000 Topic")
 	t.Observe("what legacy alter dropped", describe("cleanup.policy"))
 	list, err := a.DescribeConfig(sarama.ConfigResource{Type: sarama.BrokerResource, Name: "1"})
 	t.OK(err, "describe broker")

@@ -65,6 +65,11 @@ func create(ctx context.Context, t *scenario.T, partitions int32, configs map[st
 	}
 	d := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1, ConfigEntries: entries}
 	t.OK(admin(ctx, t).CreateTopic(t.Topic, d, false), "create "+t.Topic)
+	t.Eventually(ctx, "partitions", func() any {
+		m, err := admin(ctx, t).DescribeTopics([]string{t.Topic})
+		t.OK(err, "describe")
+		return len(m[0].Partitions)
+	}, partitions)
 }
 
 func producer(ctx context.Context, t *scenario.T, address string, set func(*sarama.Config)) sarama.SyncProducer {

@@ -41,7 +41,7 @@ func topics(ctx context.Context, t *scenario.T) {
 		t.OK(err, "describe")
 		return m.Topics[0]
 	}
-	t.Want("partitions", len(describe().Partitions), 3)
+	t.Eventually(ctx, "partitions", func() any { return len(describe().Partitions) }, 3)
 	grow := func(n int32) int {
 		r, err := c.CreatePartitions(ctx, &kafka.CreatePartitionsRequest{Topics: []kafka.TopicPartitionsConfig{{Name: t.Topic, Count: n}}})
 		t.OK(err, "create partitions")
@@ -49,7 +49,7 @@ func topics(ctx context.Context, t *scenario.T) {
 	}
 	t.Want("add partitions", grow(5), 0)
 	t.Observe("fewer partitions", grow(2))
-	t.Want("partitions", len(describe().Partitions), 5)
+	t.Eventually(ctx, "partitions", func() any { return len(describe().Partitions) }, 5)
 	drop := func() int {
 		r, err := c.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: []string{t.Topic}})
 		t.OK(err, "delete")
@@ -57,7 +57,7 @@ func topics(ctx context.Context, t *scenario.T) {
 	}
 	t.Want("delete", drop(), 0)
 	t.Observe("delete again", drop())
-	t.Observe("describe after", code(describe().Error))
+	t.Eventually(ctx, "describe after", func() any { return code(describe().Error) }, 3)
 }
 
 func configs(ctx context.Context, t *scenario.T) {
@@ -88,11 +88,11 @@ func configs(ctx context.Context, t *scenario.T) {
 	}
 	t.Observe("default", describe("retention.ms"))
 	t.Want("set", alter(kafka.ConfigOperationSet, "retention.ms", "123456"), 0)
-	t.Want("after set", describe("retention.ms"), "123456 1")
+	t.Eventually(ctx, "after set", func() any { return describe("retention.ms") }, "123456 1")
 	t.Observe("wrong value", alter(kafka.ConfigOperationSet, "retention.ms", "soon"))
 	t.Observe("unknown key", alter(kafka.ConfigOperationSet, "no.such.key", "1"))
 	t.Want("append", alter(kafka.ConfigOperationAppend, "cleanup.policy", "compact"), 0)
-	t.Want("after append", describe("cleanup.policy"), "delete,compact 1")
+	t.Eventually(ctx, "after append", func() any { return describe("cleanup.policy") }, "delete,compact 1")
 	t.Want("delete", alter(kafka.ConfigOperationDelete, "retention.ms", ""), 0)
-	t.Observe("after delete", describe("retention.ms"))
+	t.Eventually(ctx, "after delete", func() any { return describe("retention.ms") }, "604800000 5")
 }

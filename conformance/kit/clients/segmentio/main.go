@@ -23,7 +23,7 @@ func main() {
 }
 
 func client(t *scenario.T) *kafka.Client {
-	return &kafka.Client{Addr: kafka.TCP(t.Bootstrap), Timeout: 20 * time.Second, Transport: &kafka.Transport{MetadataTTL: 100 * time.Millisecond}}
+	return &kafka.Client{Addr: kafka.TCP(t.Bootstrap), Timeout: 20 * time.Second, Transport: &kafka.Transport{MetadataTTL: 5 * time.Second}}
 }
 
 func code(err error) int {
@@ -52,6 +52,11 @@ func create(ctx context.Context, t *scenario.T, partitions int, configs map[stri
 	r, err := client(t).CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{tc}})
 	t.OK(err, "create")
 	t.OK(r.Errors[t.Topic], "create "+t.Topic)
+	t.Eventually(ctx, "partitions", func() any {
+		m, err := client(t).Metadata(ctx, &kafka.MetadataRequest{Topics: []string{t.Topic}})
+		t.OK(err, "describe")
+		return len(m.Topics[0].Partitions)
+	}, partitions)
 }
 
 func writer(ctx context.Context, t *scenario.T, set func(*kafka.Writer)) *kafka.Writer {
