@@ -39,6 +39,13 @@ func (b *Budget) Used() int64 {
 	return b.used
 }
 
+// contended reports whether somebody waits.
+func (b *Budget) contended() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.line) > 0
+}
+
 // hold is a share of a budget. The zero hold holds nothing.
 type hold struct {
 	b        *Budget

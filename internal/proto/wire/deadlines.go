@@ -2,7 +2,18 @@ package wire
 
 import "time"
 
-var errTooSlow = violation("the bytes of a frame come too slowly")
+var (
+	errTooSlow = violation("the bytes of a frame come too slowly")
+	errHolds   = violation("no byte of a frame for %v, and others wait for its memory", holdTimeout)
+)
+
+// While somebody waits for memory, a large frame may pause no longer than holdTimeout
+// and must come at slowestHolding bytes a second: a few hundred that only dribble would
+// else keep everybody out.
+const (
+	holdTimeout    = 2 * time.Second
+	slowestHolding = 64 * kib
+)
 
 // The connection's read deadline is a reminder, not a verdict: setting it costs more
 // than a small request, so it is set seldom, early rather than late, and when it has
@@ -17,6 +28,9 @@ func (rd *reader) due(now time.Time) time.Time {
 	}
 	if !rd.frameAt.IsZero() {
 		d = earlier(d, now.Add(l.FrameTimeout))
+	}
+	if rd.holding {
+		d = earlier(d, now.Add(holdTimeout))
 	}
 	if !rd.c.authenticated.Load() {
 		d = earlier(d, rd.c.opened.Add(l.AuthTimeout))
@@ -54,6 +68,8 @@ func (rd *reader) remind(now time.Time) error {
 		return violation("not authenticated after %v", l.AuthTimeout)
 	case !rd.frameAt.IsZero() && now.Sub(rd.now) >= l.FrameTimeout:
 		return violation("no byte of a frame for %v", l.FrameTimeout)
+	case rd.holding && now.Sub(rd.now) >= holdTimeout && c.srv.Budget.contended():
+		return errHolds
 	case now.Sub(rd.now) >= l.MaxIdle && !c.busy.Load():
 		return errIdle
 	}
@@ -79,6 +95,9 @@ func (rd *reader) resume() {
 func (rd *reader) tooSlow(n int) bool {
 	l := &rd.c.srv.limits
 	took := rd.now.Sub(rd.frameAt)
+	if rd.holding && took > holdTimeout && float64(n) < slowestHolding*took.Seconds() && rd.c.srv.Budget.contended() {
+		return true
+	}
 	if rd.frameAt.IsZero() || took <= l.FrameTimeout {
 		return false
 	}

@@ -11,6 +11,7 @@ func (c *Conn) serve(r *Request, frame []byte) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			r.Release()
+			r.parked.release()
 			err = c.panicked(v)
 		}
 	}()
@@ -19,6 +20,10 @@ func (c *Conn) serve(r *Request, frame []byte) (err error) {
 		return err
 	}
 	if err := c.parse(r, frame); err != nil {
+		r.Release()
+		return err
+	}
+	if err := c.park(r); err != nil {
 		r.Release()
 		return err
 	}
@@ -52,11 +57,26 @@ func (c *Conn) parse(r *Request, frame []byte) (err error) {
 		}
 		return violation("%w: key %d version %d", ErrUnsupported, r.Key, r.Version)
 	}
-	if err := CheckRequest(r.Key, r.Version, r.Body); err != nil {
+	if r.cost, err = measure(r.Key, r.Version, r.Body); err != nil {
 		return violation("%w", err)
 	}
 	return nil
 }
+
+// park admits what a request takes once it is decoded, until it was answered. A frame's
+// own bytes are given back long before that, and requests that wait behind one that
+// takes its time would else add up without bound. What is small is bounded by MaxPending.
+func (c *Conn) park(r *Request) error {
+	if r.cost <= smallRequest || c.srv.waiting.try(&r.parked, r.cost) {
+		return nil
+	}
+	if err := c.flushIfIdle(); err != nil {
+		return err
+	}
+	return c.srv.waiting.admit(c.ctx, &r.parked, r.cost)
+}
+
+const smallRequest = 4 * kib
 
 // waitMuted sleeps while the connection is muted.
 func (c *Conn) waitMuted() error {
@@ -76,10 +96,11 @@ func (c *Conn) waitMuted() error {
 	return nil
 }
 
-// admit takes n bytes of the budget. Before it waits it flushes: the client may need
-// its answers to go on.
-func (c *Conn) admit(h *hold, n int) error {
-	if c.srv.Budget.try(h, n) {
+// admit takes n bytes of the budget for a frame. Before it waits it flushes: the client
+// may need its answers to go on. A small frame, which is here already, need not wait for
+// large ones that may be long in coming: there is a reserve for it.
+func (c *Conn) admit(h *hold, n int, small bool) error {
+	if c.srv.Budget.try(h, n) || small && c.srv.reserve.try(h, n) {
 		return nil
 	}
 	if err := c.flushIfIdle(); err != nil {
@@ -175,6 +196,7 @@ func (c *Conn) finishOne(e entry) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			r.Release()
+			r.parked.release()
 			err = c.panicked(v)
 		}
 	}()
@@ -225,6 +247,7 @@ func (c *Conn) answer(r *Request, reply Reply, err error) error {
 // done lets go of a request and tells the observer.
 func (c *Conn) done(r *Request, n int, err error) {
 	r.Release()
+	r.parked.release()
 	if c.srv.Observer == nil {
 		return
 	}

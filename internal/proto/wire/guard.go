@@ -22,9 +22,16 @@ func budgetFor(n int) int { return 8*n + 1<<20 }
 // 8 len(body) + 1 MiB of memory. Strings need not be UTF-8.
 // It returns an error that matches ErrUnsupported, ErrMalformed or ErrTooCostly.
 func CheckRequest(key, version int16, body []byte) error {
+	_, err := measure(key, version, body)
+	return err
+}
+
+// measure is CheckRequest, and tells how much memory the decoded request takes beside
+// its records, which stay in the frame.
+func measure(key, version int16, body []byte) (cost int, err error) {
 	s, ok := Lookup(key)
 	if !ok || !s.Supports(version) {
-		return fmt.Errorf("%w: key %d version %d", ErrUnsupported, key, version)
+		return 0, fmt.Errorf("%w: key %d version %d", ErrUnsupported, key, version)
 	}
 	w := walker{
 		rest: body, budget: budgetFor(len(body)),
@@ -35,10 +42,26 @@ func CheckRequest(key, version int16, body []byte) error {
 		w.fail("bytes left over", "")
 	}
 	if w.err != nil {
-		return fmt.Errorf("%s v%d: %w", s.Name, version, w.err)
+		return 0, fmt.Errorf("%s v%d: %w", s.Name, version, w.err)
 	}
-	return nil
+	cost = budgetFor(len(body)) - w.budget
+	switch key {
+	case keyProduce:
+		cost -= w.bytes
+	case keyFetch:
+		cost *= fetchFactor
+	}
+	return cost, nil
 }
+
+const (
+	keyProduce int16 = 0
+	keyFetch   int16 = 1
+)
+
+// fetchFactor is what is kept of a Fetch that waits, beside the request itself: its
+// session and what was read of each partition.
+const fetchFactor = 6
 
 // walker steps over a body. After err is set, rest is empty and every step is idle.
 type walker struct {
@@ -47,6 +70,7 @@ type walker struct {
 	version  int16
 	least    int // index into structure.least
 	flexible bool
+	bytes    int // in fields of kind bytes
 	err      error
 }
 
@@ -122,6 +146,9 @@ func (w *walker) variable(k kind, nullable bool, where string) {
 	}
 	if nullable && !w.charge(16, where) || !w.charge(n, where) {
 		return
+	}
+	if k == kindBytes {
+		w.bytes += n
 	}
 	w.skip(n, where)
 }

@@ -30,6 +30,7 @@ type reader struct {
 	deadline time.Time // that the connection has, or zero
 	looked   time.Time // when the last deadline passed
 	frameAt  time.Time // when the unfinished frame began, or zero
+	holding  bool      // the unfinished frame holds memory that others may wait for
 }
 
 func (rd *reader) run() error {
@@ -141,7 +142,7 @@ func (rd *reader) enlarge() {
 // small serves a frame that lies whole in the chunk.
 func (rd *reader) small(size int) error {
 	r := &Request{Conn: rd.c, Received: rd.now, size: 4 + size}
-	if err := rd.c.admit(&r.hold, r.size); err != nil {
+	if err := rd.c.admit(&r.hold, r.size, true); err != nil {
 		return err
 	}
 	frame := rd.chunk.B[rd.r+4 : rd.r+4+size : rd.r+4+size]
@@ -172,7 +173,7 @@ func (rd *reader) large(size int) error {
 // body admits and reads the bytes of a large frame.
 func (rd *reader) body(r *Request, size int) (_ *pool.Buf, err error) {
 	step := min(size, max(largeChunk, rd.c.largest))
-	if err := rd.c.admit(&r.hold, step); err != nil {
+	if err := rd.c.admit(&r.hold, step, false); err != nil {
 		return nil, err
 	}
 	if rd.frameAt.IsZero() {
@@ -184,6 +185,8 @@ func (rd *reader) body(r *Request, size int) (_ *pool.Buf, err error) {
 			buf.Release()
 		}
 	}()
+	rd.holding = true
+	defer func() { rd.holding = false }()
 	n := rd.drain(buf.B[:step])
 	if err := rd.c.flushIfIdle(); err != nil {
 		return nil, err

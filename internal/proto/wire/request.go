@@ -36,6 +36,8 @@ type Request struct {
 
 	size     int // of the frame, with its length
 	hold     hold
+	cost     int  // of memory, once decoded
+	parked   hold // of cost, until it was answered
 	lease    lease
 	ready    Reply
 	throttle time.Duration

@@ -34,6 +34,8 @@ type Server struct {
 	once    sync.Once
 	limits  Limits
 	log     *limitedLog
+	reserve *Budget // for small frames while the Budget is held
+	waiting *Budget // decoded requests until they were answered
 	lastID  atomic.Uint64
 	panics  atomic.Int64
 	mu      sync.Mutex // guards the maps and total; held over nothing that waits
@@ -48,6 +50,8 @@ func (s *Server) init() {
 	if s.Budget == nil {
 		s.Budget = NewBudget(DefaultBudget)
 	}
+	s.reserve = NewBudget(s.Budget.limit / 8)
+	s.waiting = NewBudget(s.Budget.limit)
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
