@@ -107,6 +107,7 @@ func (c Config) broker() (broker.Config, error) {
 		NodeID: c.NodeID, LogDirs: []string{c.Dir}, FS: vfs.OS, Static: static,
 		Listeners: []broker.Listener{{Name: listenerName, Bind: c.Address}},
 		Listen:    c.Listen, Random: c.Random, Log: c.Log,
+		ClusterID: static["odradek.cluster.id"],
 	}
 	if b.NodeID == 0 {
 		b.NodeID = 1
@@ -142,6 +143,11 @@ func (c Config) static() (map[string]string, error) {
 	var unknown []error
 	for _, w := range report.Warnings {
 		unknown = append(unknown, w)
+	}
+	for _, key := range []string{"listeners", "advertised.listeners", "log.dirs", "log.dir", "node.id", "broker.id"} {
+		if _, set := c.Properties[key]; set {
+			unknown = append(unknown, fmt.Errorf("%s is not a property here: Config has a field for it", key))
+		}
 	}
 	if err := errors.Join(unknown...); err != nil {
 		return nil, err

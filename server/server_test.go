@@ -135,7 +135,7 @@ func TestRestart(t *testing.T) {
 
 // Properties are checked before anything starts.
 func TestBadProperties(t *testing.T) {
-	for _, p := range []map[string]string{{"num.partitions": "0"}, {"num.partitons": "3"}} {
+	for _, p := range []map[string]string{{"num.partitions": "0"}, {"num.partitons": "3"}, {"log.dirs": "/elsewhere"}} {
 		if s, err := server.Start(t.Context(), server.Config{Properties: p}); err == nil {
 			s.Close()
 			t.Errorf("started with %v", p)
