@@ -87,6 +87,7 @@ func (rd *reader) resume() {
 	now := time.Now()
 	if !rd.frameAt.IsZero() {
 		rd.frameAt = rd.frameAt.Add(now.Sub(rd.now))
+		rd.windowAt = rd.windowAt.Add(now.Sub(rd.now))
 	}
 	rd.now = now
 }
@@ -95,13 +96,25 @@ func (rd *reader) resume() {
 func (rd *reader) tooSlow(n int) bool {
 	l := &rd.c.srv.limits
 	took := rd.now.Sub(rd.frameAt)
-	if rd.holding && took > holdTimeout && float64(n) < slowestHolding*took.Seconds() && rd.c.srv.Budget.contended() {
+	if rd.holding && rd.drags(n) && rd.c.srv.Budget.contended() {
 		return true
 	}
 	if rd.frameAt.IsZero() || took <= l.FrameTimeout {
 		return false
 	}
 	return float64(n) < slowestFrame*(took-l.FrameTimeout).Seconds()
+}
+
+// drags reports whether too little has come of a large frame in the last window, which
+// is at least holdTimeout long.
+func (rd *reader) drags(n int) bool {
+	took := rd.now.Sub(rd.windowAt)
+	if took < holdTimeout {
+		return false
+	}
+	came := n - rd.windowN
+	rd.windowAt, rd.windowN = rd.now, n
+	return float64(came) < slowestHolding*took.Seconds()
 }
 
 // shrink goes back to a small chunk when none of the large one is in use. It reports

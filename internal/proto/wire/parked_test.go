@@ -106,7 +106,7 @@ func TestStalledFramesKeepNobodyOut(t *testing.T) {
 		if _, body, err := answer(c); err != nil || body != "large" {
 			t.Errorf("a large request: %q, %v", body, err)
 		}
-		// Twenty frames take turns; at slowestHolding each may stay 900/64 seconds.
+		// Twenty frames take turns, of holdTimeout and a second at most.
 		if took := time.Since(began); took > time.Minute {
 			t.Errorf("a large request waited %v for frames that stall", took)
 		}

@@ -31,6 +31,8 @@ type reader struct {
 	looked   time.Time // when the last deadline passed
 	frameAt  time.Time // when the unfinished frame began, or zero
 	holding  bool      // the unfinished frame holds memory that others may wait for
+	windowAt time.Time // of such a frame: since when its speed is measured,
+	windowN  int       // and how much had come by then
 }
 
 func (rd *reader) run() error {
@@ -188,6 +190,7 @@ func (rd *reader) body(r *Request, size int) (_ *pool.Buf, err error) {
 	rd.holding = true
 	defer func() { rd.holding = false }()
 	n := rd.drain(buf.B[:step])
+	rd.windowAt, rd.windowN = rd.now, n
 	if err := rd.c.flushIfIdle(); err != nil {
 		return nil, err
 	}
