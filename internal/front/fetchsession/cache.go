@@ -11,14 +11,21 @@ import (
 // staleAfter is how long a session must rest before another may take its slot.
 const staleAfter = 2 * time.Minute
 
+// partitionsPerSlot is how many partitions the sessions may have between them for each
+// slot. Slots alone bound no memory: a session of 100,000 partitions takes 20 MiB, and
+// outlives its connection. At the default of 1000 slots it is 200 MiB for all.
+const partitionsPerSlot = 1000
+
 // Cache has the sessions of a broker, at most a given number of them
-// (max.incremental.fetch.session.cache.slots). Safe for concurrent use.
+// (max.incremental.fetch.session.cache.slots), and of so many partitions between them.
+// Safe for concurrent use.
 type Cache struct {
 	slots  int
 	random func() uint32
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards all below, and the sizes of sessions
 	sessions map[int32]*Session
+	size     int // partitions of all sessions
 }
 
 // NewCache returns an empty cache. random draws session ids.
@@ -31,8 +38,14 @@ func NewCache(slots int, random func() uint32) *Cache {
 func (c *Cache) Add(s *Session, now time.Time) (id int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.sessions) >= c.slots && !c.evict(s, now) {
+	most := c.slots * partitionsPerSlot
+	if len(s.parts) > most || c.slots == 0 {
 		return 0
+	}
+	for len(c.sessions) >= c.slots || c.size+len(s.parts) > most {
+		if !c.evict(s, now) {
+			return 0
+		}
 	}
 	id = int32(c.random() & math.MaxInt32)
 	for id == 0 || c.sessions[id] != nil {
@@ -40,6 +53,7 @@ func (c *Cache) Add(s *Session, now time.Time) (id int32) {
 	}
 	s.id, s.epoch, s.made, s.used, s.size = id, nextEpoch(Initial), now, now, len(s.parts)
 	c.sessions[id] = s
+	c.size += s.size
 	return id
 }
 
@@ -65,9 +79,11 @@ func (c *Cache) Use(id, epoch int32, byID bool, now time.Time, wants []Partition
 	}
 	s.epoch = nextEpoch(epoch)
 	s.update(wants, forgotten)
+	c.size += len(s.parts) - s.size
 	s.used, s.size = now, len(s.parts)
-	if s.size == 0 {
-		delete(c.sessions, id)
+	// One that has grown too large goes, as an empty one does: the client begins anew.
+	if s.size == 0 || c.size > c.slots*partitionsPerSlot {
+		c.drop(s)
 	}
 	return s, s.ordered(), nil
 }
@@ -76,7 +92,15 @@ func (c *Cache) Use(id, epoch int32, byID bool, now time.Time, wants []Partition
 func (c *Cache) Remove(id int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.sessions, id)
+	if s := c.sessions[id]; s != nil {
+		c.drop(s)
+	}
+}
+
+// drop forgets a session. The cache is locked.
+func (c *Cache) drop(s *Session) {
+	delete(c.sessions, s.id)
+	c.size -= s.size
 }
 
 // Len is the number of sessions.
@@ -101,9 +125,9 @@ func (c *Cache) evict(newcomer *Session, now time.Time) bool {
 	}
 	switch {
 	case oldest != nil && now.Sub(oldest.used) > staleAfter:
-		delete(c.sessions, oldest.id)
+		c.drop(oldest)
 	case weakest != nil:
-		delete(c.sessions, weakest.id)
+		c.drop(weakest)
 	default:
 		return false
 	}
