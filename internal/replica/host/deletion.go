@@ -165,7 +165,7 @@ func (f *folder) moveAside(tp model.TopicPartition, suffix string) (string, erro
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.known, tp)
-	f.stale = true
+	f.stale, f.gone[tp] = true, true
 	return aside, nil
 }
 

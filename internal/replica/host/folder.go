@@ -58,8 +58,13 @@ type folder struct {
 
 	mu      sync.Mutex // guards what follows, for moments only
 	failed  error
+	spoiled bool // a log is not trusted any more: the folder will not be marked as clean
 	known   map[model.TopicPartition]resting
 	stale   bool // known has changed since the checkpoints were written
+	// gone are partitions that the checkpoints on disk still have, though their folders
+	// are not here any more. Before a name is used again its lines must go: a log would
+	// be cut to where another one began.
+	gone    map[model.TopicPartition]bool
 	open    map[model.TopicPartition]*partition.Partition
 	ready   map[model.IDPartition]replayed
 	leaving map[model.TopicPartition][]*partition.Partition // the longest first
@@ -90,6 +95,7 @@ func openFolder(h *Host, d Dir) *folder {
 		Dir: d, host: h, endedEpoch: -1, moving: gate.New(), checkpointing: gate.New(),
 		written: make(map[string]checksum),
 		known:   make(map[model.TopicPartition]resting),
+		gone:    make(map[model.TopicPartition]bool),
 		open:    make(map[model.TopicPartition]*partition.Partition),
 		ready:   make(map[model.IDPartition]replayed),
 		leaving: make(map[model.TopicPartition][]*partition.Partition),
@@ -129,7 +135,13 @@ func (f *folder) start() (err error) {
 	if err != nil {
 		return err
 	}
-	return f.replay(entries, cfg.Feed.Image())
+	if err = f.replay(entries, cfg.Feed.Image()); err != nil || len(f.gone) == 0 {
+		return err
+	}
+	if err = f.writeCheckpoints(); partition.Passing(err) {
+		return nil // whoever needs a name that is gone tries again
+	}
+	return err
 }
 
 // release gives up what a folder holds that does not work.
@@ -235,5 +247,5 @@ func (f *folder) isClean() bool {
 			return false
 		}
 	}
-	return len(f.open) == 0
+	return len(f.open) == 0 && !f.spoiled
 }

@@ -19,6 +19,9 @@ func (f *folder) Open(p *partition.Partition) (log *commitlog.Log, durable bool,
 	if err := f.makeWay(p); err != nil {
 		return nil, false, err
 	}
+	if err := f.forget(tp); err != nil {
+		return nil, false, err
+	}
 	f.mu.Lock()
 	log = f.ready[id].log
 	delete(f.ready, id)
@@ -46,6 +49,9 @@ func (f *folder) openLog(tp model.TopicPartition, id model.IDPartition, c commit
 	log, err = commitlog.Open(f.options(tp, id, c, r))
 	if errors.Is(err, commitlog.ErrTopicID) {
 		if err := f.setAside(tp); err != nil {
+			return nil, false, err
+		}
+		if err := f.forget(tp); err != nil {
 			return nil, false, err
 		}
 		r, existed = resting{}, false

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -54,8 +55,26 @@ func (f *folder) readCheckpoints() error {
 			clean: clean && ok,
 		}
 	}
+	for _, c := range read {
+		for tp := range c {
+			if _, here := f.known[tp]; !here {
+				f.gone[tp] = true
+			}
+		}
+	}
 	f.stale = true
 	return nil
+}
+
+// forget makes sure that the checkpoints on disk do not know a name that is used anew.
+func (f *folder) forget(tp model.TopicPartition) error {
+	f.mu.Lock()
+	gone := f.gone[tp]
+	f.mu.Unlock()
+	if !gone {
+		return nil
+	}
+	return f.writeCheckpoints()
 }
 
 func (f *folder) takeCleanMark() (clean bool, err error) {
@@ -124,15 +143,19 @@ func (f *folder) writeCheckpoints() error {
 		return nil
 	}
 	f.stale = false
-	all := f.gather()
+	all, gone := f.gather(), slices.Collect(maps.Keys(f.gone))
 	f.mu.Unlock()
 	err := f.write(all)
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if err != nil {
-		f.mu.Lock()
 		f.stale = true
-		f.mu.Unlock()
+		return err
 	}
-	return err
+	for _, tp := range gone {
+		delete(f.gone, tp)
+	}
+	return nil
 }
 
 // gather collects the checkpoints. mu is held.

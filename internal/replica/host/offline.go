@@ -14,6 +14,9 @@ import (
 // the node, an error of the disk takes the folder offline, anything else is the
 // partition's own.
 func (f *folder) Broken(p *partition.Partition, err error) {
+	f.mu.Lock()
+	f.spoiled = true
+	f.mu.Unlock()
 	switch {
 	case errors.Is(err, commitlog.ErrInvariant):
 		f.host.cfg.Log.Error("an invariant is broken: the node stops", "partition", p.TP(), "err", err)
