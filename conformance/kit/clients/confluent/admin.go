@@ -74,13 +74,13 @@ func configs(ctx context.Context, t *scenario.T) {
 	}
 	t.Observe("default", describe("retention.ms"))
 	t.Want("set", alter(kafka.AlterConfigOpTypeSet, "retention.ms", "123456"), 0)
-	t.Eventually(ctx, "after set", func() any { return describe("retention.ms") }, "123456 DynamicTopic")
+	t.Eventually(ctx, "after set", func() any { return describe("retention.ms") }, "123456 DYNAMIC_TOPIC_CONFIG")
 	t.Observe("wrong value", alter(kafka.AlterConfigOpTypeSet, "retention.ms", "soon"))
 	t.Observe("unknown key", alter(kafka.AlterConfigOpTypeSet, "no.such.key", "1"))
 	t.Want("append", alter(kafka.AlterConfigOpTypeAppend, "cleanup.policy", "compact"), 0)
-	t.Eventually(ctx, "after append", func() any { return describe("cleanup.policy") }, "delete,compact DynamicTopic")
+	t.Eventually(ctx, "after append", func() any { return describe("cleanup.policy") }, "delete,compact DYNAMIC_TOPIC_CONFIG")
 	t.Want("delete", alter(kafka.AlterConfigOpTypeDelete, "retention.ms", ""), 0)
-	t.Eventually(ctx, "after delete", func() any { return describe("retention.ms") }, "604800000 Default")
+	t.Eventually(ctx, "after delete", func() any { return describe("retention.ms") }, "604800000 DEFAULT_CONFIG")
 }
 
 func trim(ctx context.Context, t *scenario.T) {

@@ -1,0 +1,389 @@
+"""Runs the scenarios with confluent-kafka for Python, which is librdkafka."""
+
+import argparse
+import json
+import sys
+import threading
+import time
+
+from confluent_kafka import (
+    OFFSET_BEGINNING, OFFSET_END, Consumer, ConsumerGroupState, ConsumerGroupTopicPartitions,
+    KafkaError, KafkaException, Producer, TopicCollection, TopicPartition,
+)
+from confluent_kafka.admin import (
+    AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourceType,
+)
+
+CLIENT = "confluent-kafka-python"
+EPOCH = 1_700_000_000_000  # the timestamp of the first record of positions
+
+
+class Skip(Exception):
+    """Ends a scenario that this client cannot do."""
+
+
+class Scenario:
+    """What a scenario is given, and where it says what it saw."""
+
+    def __init__(self, bootstrap, flaky, name):
+        self.bootstrap, self.flaky, self.topic, self.observed = bootstrap, flaky, f"{CLIENT}.{name}", {}
+        self.admin = AdminClient(self.config())
+
+    def observe(self, key, value):
+        self.observed[key] = value
+
+    def config(self, **more):
+        base = {"bootstrap.servers": self.bootstrap, "client.id": CLIENT, "log_level": 0}
+        return base | {k.replace("_", "."): v for k, v in more.items()}
+
+    def create(self, partitions, **configs):
+        topic = NewTopic(self.topic, partitions, 1, config={k.replace("_", "."): v for k, v in configs.items()})
+        want("create", code(self.admin.create_topics([topic])[self.topic]), 0)
+        eventually("partitions", lambda: len(self.admin.list_topics(self.topic, timeout=10).topics[self.topic].partitions), partitions)
+
+    def send(self, messages, **more):
+        """Produces (key, value, headers, timestamp) and raises the first error."""
+        errors = []
+        producer = Producer(self.config(**more))
+        for key, value, headers, timestamp in messages:
+            producer.produce(self.topic, partition=0, key=key, value=value, headers=headers, timestamp=timestamp,
+                             on_delivery=lambda err, _: errors.append(err) if err else None)
+        want("left in the queue", producer.flush(30), 0)
+        if errors:
+            raise KafkaException(errors[0])
+
+    def consumer(self, **more):
+        return Consumer(self.config(group_id=self.topic, auto_offset_reset="earliest", enable_auto_commit=False,
+                                    fetch_wait_max_ms=100) | {k.replace("_", "."): v for k, v in more.items()})
+
+    def read(self, n, start=OFFSET_BEGINNING):
+        consumer = self.consumer()
+        consumer.assign([TopicPartition(self.topic, 0, start)])
+        try:
+            return poll(consumer, n)
+        finally:
+            consumer.close()
+
+
+def poll(consumer, n):
+    got, end = [], time.monotonic() + 30
+    while len(got) < n:
+        if time.monotonic() > end:
+            raise AssertionError(f"read {len(got)} records of {n}")
+        message = consumer.poll(0.2)
+        if message is None:
+            continue
+        if message.error():
+            raise KafkaException(message.error())
+        got.append(message)
+    return got
+
+
+def numbered(n, text=""):
+    return [(None, f"{text}{i}", None, 0) for i in range(n)]
+
+
+def code(future):
+    """The number of the error that a call ends with, 0 for none."""
+    try:
+        future.result(30)
+        return 0
+    except KafkaException as e:
+        return e.args[0].code()
+
+
+def only(futures):
+    """The one future of a call about one thing."""
+    return next(iter(futures.values()))
+
+
+def want(what, got, wanted):
+    if got != wanted:
+        raise AssertionError(f"{what}: got {got!r}, want {wanted!r}")
+
+
+def eventually(what, get, wanted):
+    end = time.monotonic() + 10
+    while (got := get()) != wanted and time.monotonic() < end:
+        time.sleep(0.02)
+    want(what, got, wanted)
+
+
+def cluster(s):
+    d = s.admin.describe_cluster(include_authorized_operations=True).result(20)
+    s.observe("brokers", len(d.nodes))
+    s.observe("controller", d.controller.id)
+    s.observe("authorized operations", sorted(str(o) for o in d.authorized_operations or []))
+
+
+def topics(s):
+    def make(name, partitions, copies):
+        return code(s.admin.create_topics([NewTopic(name, partitions, copies, config={"retention.ms": "60000"})])[name])
+
+    want("create", make(s.topic, 3, 1), 0)
+    s.observe("again", make(s.topic, 3, 1))
+    s.observe("three copies", make(s.topic + ".x", 1, 3))
+    s.observe("bad name", make("not a name!", 1, 1))
+
+    def count():
+        f = s.admin.describe_topics(TopicCollection([s.topic]))[s.topic]
+        return -code(f) or len(f.result().partitions)
+
+    eventually("partitions", count, 3)
+    grow = lambda n: code(s.admin.create_partitions([NewPartitions(s.topic, n)])[s.topic])
+    want("add partitions", grow(5), 0)
+    s.observe("fewer partitions", grow(2))
+    eventually("partitions", count, 5)
+    drop = lambda: code(s.admin.delete_topics([s.topic])[s.topic])
+    want("delete", drop(), 0)
+    s.observe("delete again", drop())
+    eventually("describe after", count, -KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+
+def configs(s):
+    s.create(1, cleanup_policy="delete")
+    describe = lambda key: only(s.admin.describe_configs([ConfigResource(ResourceType.TOPIC, s.topic)])).result(20)[key]
+    text = lambda key: f"{describe(key).value} {describe(key).source}"
+
+    def alter(op, key, value):
+        resource = ConfigResource(ResourceType.TOPIC, s.topic, incremental_configs=[ConfigEntry(key, value, incremental_operation=op)])
+        return code(only(s.admin.incremental_alter_configs([resource])))
+
+    s.observe("default", text("retention.ms"))
+    want("set", alter(AlterConfigOpType.SET, "retention.ms", "123456"), 0)
+    eventually("after set", lambda: text("retention.ms"), "123456 1")
+    s.observe("wrong value", alter(AlterConfigOpType.SET, "retention.ms", "soon"))
+    s.observe("unknown key", alter(AlterConfigOpType.SET, "no.such.key", "1"))
+    want("append", alter(AlterConfigOpType.APPEND, "cleanup.policy", "compact"), 0)
+    eventually("after append", lambda: text("cleanup.policy"), "delete,compact 1")
+    want("delete", alter(AlterConfigOpType.DELETE, "retention.ms", None), 0)
+    eventually("after delete", lambda: text("retention.ms"), "604800000 5")
+
+
+def acks(s):
+    s.create(1)
+    for a in ("0", "1", "all"):
+        s.send(numbered(30), acks=a)
+    for i, m in enumerate(s.read(90)):
+        want("record", (m.offset(), m.value()), (i, str(i % 30).encode()))
+
+
+def codecs(s):
+    s.create(1)
+    text, names = "the spool of thread " * 20, ["none", "gzip", "snappy", "lz4", "zstd"]
+    for name in names:
+        s.send(numbered(50, text), compression_type=name)
+    for i, m in enumerate(s.read(250)):
+        want("value", m.value().decode(), f"{text}{i % 50}")
+    s.observe("read back", names)
+
+
+def headers(s):
+    s.create(1)
+    sent = [("a", b"1"), ("a", b"2"), ("empty", b""), ("null", None), ("é", b"\x00\xff")]
+    s.send([(None, "v", sent, 0)])
+    got = s.read(1)[0].headers()
+    want("headers", got, sent)
+    s.observe("headers", repr(got))
+
+
+def nulls(s):
+    s.create(1)
+    pairs = [(None, None), (b"k", None), (None, b"v"), (b"", b""), (b"k", b"v")]
+    s.send([(k, v, None, 0) for k, v in pairs])
+    got = [(m.key(), m.value()) for m in s.read(len(pairs))]
+    want("records", got, pairs)
+    s.observe("records", repr(got))
+
+
+def big(s):
+    s.create(1)
+    text = bytes(i * 7 % 256 for i in range(1_000_000))
+    s.send([(None, text, None, 0)], message_max_bytes=8_000_000)
+    try:
+        s.send([(None, bytes(2 << 20), None, 0)], message_max_bytes=8_000_000)
+        raise AssertionError("2 MiB were taken")
+    except KafkaException as e:
+        want("code of 2 MiB", e.args[0].code(), KafkaError.MSG_SIZE_TOO_LARGE)
+    want("same bytes", s.read(1)[0].value() == text, True)
+
+
+def idempotent(s):
+    s.create(1)
+    s.send(numbered(1000), bootstrap_servers=s.flaky, enable_idempotence=True, batch_num_messages=20,
+           retry_backoff_ms=20, reconnect_backoff_ms=10, reconnect_backoff_max_ms=50)
+    for i, m in enumerate(s.read(1000)):
+        want("record", (m.offset(), m.value()), (i, str(i).encode()))
+
+
+def positions(s):
+    s.create(1, retention_ms="-1")
+    s.send([(None, str(i), None, EPOCH + i * 1000) for i in range(100)], batch_num_messages=10)
+    want("from start", s.read(1)[0].offset(), 0)
+    want("from offset", s.read(1, 40)[0].offset(), 40)
+    consumer = s.consumer()
+    at = lambda ms: consumer.offsets_for_times([TopicPartition(s.topic, 0, ms)], timeout=10)[0].offset
+    want("from timestamp", s.read(1, at(EPOCH + 60_500))[0].offset(), 61)
+    s.observe("after the last", at(EPOCH + 1_000_000))
+    s.observe("watermarks", consumer.get_watermark_offsets(TopicPartition(s.topic, 0), timeout=10))
+    listed = only(s.admin.list_offsets({TopicPartition(s.topic, 0): OffsetSpec.max_timestamp()})).result(20)
+    s.observe("of max timestamp", [listed.offset, listed.timestamp])
+    consumer.assign([TopicPartition(s.topic, 0, OFFSET_END)])
+    message, end = None, time.monotonic() + 20
+    while message is None and time.monotonic() < end:
+        s.send(numbered(1))
+        message = consumer.poll(0.5)
+    want("from end, at least 100", message is not None and message.offset() >= 100, True)
+    consumer.close()
+
+
+class Member(threading.Thread):
+    """A consumer of the scenario's group that polls until it leaves."""
+
+    def __init__(self, s, **more):
+        super().__init__(daemon=True)
+        self.consumer = s.consumer(**({"heartbeat_interval_ms": 200, "session_timeout_ms": 6000, "partition_assignment_strategy": "range"} | more))
+        self.consumer.subscribe([s.topic])
+        self.stopping = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.stopping.is_set():
+            self.consumer.poll(0.1)
+        self.consumer.close()
+
+    def leave(self):
+        self.stopping.set()
+        self.join()
+
+
+def await_group(s, counts):
+    end, last = time.monotonic() + 30, None
+    while time.monotonic() < end:
+        try:
+            last = s.admin.describe_consumer_groups([s.topic])[s.topic].result(10)
+            have = sorted(len(m.assignment.topic_partitions) for m in last.members)
+            if last.state == ConsumerGroupState.STABLE and have == counts:
+                return last
+        except KafkaException as e:
+            last = e
+        time.sleep(0.05)
+    raise AssertionError(f"want members with {counts}, have {last}")
+
+
+def group(s):
+    s.create(4)
+    one, two = Member(s), Member(s)
+    s.observe("assignor", await_group(s, [2, 2]).partition_assignor)
+    two.leave()
+    await_group(s, [4])
+    two = Member(s)
+    await_group(s, [2, 2])
+    one.leave()
+    two.leave()
+    s.observe("state at the end", str(s.admin.describe_consumer_groups([s.topic])[s.topic].result(10).state))
+
+
+def static(s):
+    s.create(4)
+    one, two = Member(s, group_instance_id="one"), Member(s, group_instance_id="two")
+    find = lambda g: next((m.member_id, sorted(p.partition for p in m.assignment.topic_partitions)) for m in g.members if m.group_instance_id == "two")
+    before = find(await_group(s, [2, 2]))
+    two.leave()  # a static member does not tell the group
+    await_group(s, [2, 2])
+    two = Member(s, group_instance_id="two")
+    after, end = before, time.monotonic() + 20
+    while after[0] == before[0] and time.monotonic() < end:
+        after = find(await_group(s, [2, 2]))
+    want("the member id is new", after[0] != before[0], True)
+    want("same partitions", after[1], before[1])
+    one.leave()
+    two.leave()
+
+
+def commit(s):
+    s.create(1)
+    s.send(numbered(50))
+    consumer = s.consumer()
+    consumer.subscribe([s.topic])
+    want("first", poll(consumer, 10)[0].offset(), 0)
+    consumer.commit(offsets=[TopicPartition(s.topic, 0, 10, "a note")], asynchronous=False)
+    consumer.close()
+    consumer = s.consumer()
+    consumer.subscribe([s.topic])
+    want("after commit", poll(consumer, 1)[0].offset(), 10)
+    consumer.seek(TopicPartition(s.topic, 0, 5))
+    want("after seek", poll(consumer, 1)[0].offset(), 5)
+    kept = consumer.committed([TopicPartition(s.topic, 0)], timeout=10)[0]
+    s.observe("committed", [kept.offset, kept.metadata])
+    consumer.close()
+    ask = [ConsumerGroupTopicPartitions(s.topic, [TopicPartition(s.topic, 0, 3)])]
+    want("alter offsets", code(s.admin.alter_consumer_group_offsets(ask)[s.topic]), 0)
+    want("delete", code(s.admin.delete_consumer_groups([s.topic])[s.topic]), 0)
+    s.observe("delete again", code(s.admin.delete_consumer_groups([s.topic])[s.topic]))
+
+
+def trim(s):
+    s.create(1)
+    s.send(numbered(100))
+    cut = lambda before: only(s.admin.delete_records([TopicPartition(s.topic, 0, before)]))
+    want("low watermark", cut(30).result(20).low_watermark, 30)
+    want("first record", s.read(1)[0].offset(), 30)
+    s.observe("beyond the end", code(cut(1000)))
+    want("all", cut(-1).result(20).low_watermark, 100)
+
+
+def compact(s):
+    s.create(1, cleanup_policy="compact", segment_ms="100", min_cleanable_dirty_ratio="0.01", delete_retention_ms="100")
+    s.send([(f"k{i % 4}", str(i), None, 0) for i in range(40)] + [("k3", None, None, 0)])
+    end = 41
+    while True:
+        time.sleep(0.3)  # the next record rolls the segment: by then its time has passed
+        s.send([("tick", "x", None, 0)])
+        kept, n, following = {}, 0, 0
+        consumer = s.consumer()
+        consumer.assign([TopicPartition(s.topic, 0, OFFSET_BEGINNING)])
+        while following <= end:
+            m = poll(consumer, 1)[0]
+            want("offsets grow", m.offset() >= following, True)
+            kept[m.key()], following, n = m.value(), m.offset() + 1, n + 1
+        consumer.close()
+        end += 1
+        want("kept", [kept.get(k) for k in (b"k0", b"k1", b"k2")], [b"36", b"37", b"38"])
+        if n < 10 and b"k3" not in kept:
+            s.observe("the tombstone went", True)
+            return
+
+
+SCENARIOS = {f.__name__: f for f in (cluster, topics, configs, acks, codecs, headers, nulls, big, idempotent,
+                                     positions, group, static, commit, trim, compact)}
+
+
+def run(bootstrap, flaky, name):
+    line, began = {"client": CLIENT, "scenario": name, "status": "ok"}, time.monotonic()
+    try:
+        s = Scenario(bootstrap, flaky, name)
+        line["observed"] = s.observed
+        if name not in SCENARIOS:
+            raise Skip("the client has no call for it")
+        SCENARIOS[name](s)
+    except Skip as e:
+        line |= {"status": "skip", "reason": str(e)}
+    except Exception as e:  # whatever it is, it is the scenario's result
+        line |= {"status": "fail", "reason": f"{type(e).__name__}: {e}"}
+    line["millis"] = int((time.monotonic() - began) * 1000)
+    print(json.dumps(line), flush=True)
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--bootstrap", required=True)
+    p.add_argument("--flaky", required=True)
+    p.add_argument("scenarios", nargs="*")
+    a = p.parse_args()
+    for name in a.scenarios or SCENARIOS:
+        run(a.bootstrap, a.flaky, name)
+    sys.stdout.flush()
+
+
+main()
