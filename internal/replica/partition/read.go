@@ -47,7 +47,7 @@ type EpochEnd struct {
 
 // Read returns whole committed batches from the one that holds From.
 // It returns kerr.OffsetOutOfRange, with the Offsets filled in, if From is below the
-// log start or above the high watermark; kerr.NotLeaderForPartition,
+// log start or above the log end; kerr.NotLeaderForPartition,
 // kerr.FencedLeaderEpoch or kerr.UnknownLeaderEpoch by the role.
 func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 	log, err := p.led(a.CurrentEpoch)
@@ -60,10 +60,11 @@ func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 			return r, err
 		}
 	}
-	if a.From < r.Start || a.From > r.HW {
-		return r, fmt.Errorf("%w: %d is outside [%d, %d]", kerr.OffsetOutOfRange, a.From, r.Start, r.HW)
+	if a.From < r.Start || a.From > r.End {
+		return r, fmt.Errorf("%w: %d is outside [%d, %d]", kerr.OffsetOutOfRange, a.From, r.Start, r.End)
 	}
-	if a.From == r.HW || a.MaxBytes <= 0 && !a.MinOne {
+	// What the client has seen committed, a leader that is new may not know yet.
+	if a.From >= r.HW || a.MaxBytes <= 0 && !a.MinOne {
 		return r, nil
 	}
 	r.Slice, err = log.Read(a.From, r.HW, a.MaxBytes, a.MinOne)
