@@ -392,3 +392,18 @@ func TestBehaviour058OffsetOutOfRange(t *testing.T) {
 		}
 	})
 }
+
+// An offset that is written and not yet committed is nothing to read, and no error: the
+// client would look for another offset and read everything again.
+func TestBehaviour058WrittenIsInRange(t *testing.T) {
+	onNode(t, nil, func(n *node) {
+		c := n.dial()
+		c.create("t", 1)
+		for i := range int64(20) {
+			c.send(9, produceRequest(0, "t", [16]byte{}, newBatch("x").bytes()))
+			p := c.fetch("t", i+1) // at once, most times before the records are durable
+			expect(t, "offset at the end", p.ErrorCode, nil)
+			same(t, "records", len(p.RecordBatches), 0)
+		}
+	})
+}

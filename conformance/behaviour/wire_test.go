@@ -171,3 +171,15 @@ func TestBehaviour010GarbageEndsTheConnection(t *testing.T) {
 		})
 	}
 }
+
+func TestBehaviour017NoSASLOutsideItsPlace(t *testing.T) {
+	onNode(t, nil, func(n *node) {
+		c := n.dial()
+		hello := kmsg.NewPtrSASLHandshakeRequest()
+		hello.Mechanism = "PLAIN"
+		expect(t, "handshake", ask[*kmsg.SASLHandshakeResponse](c, 1, hello).ErrorCode, kerr.IllegalSaslState)
+		auth := ask[*kmsg.SASLAuthenticateResponse](c, 2, kmsg.NewPtrSASLAuthenticateRequest())
+		expect(t, "authenticate", auth.ErrorCode, kerr.IllegalSaslState)
+		expect(t, "the connection goes on", ask[*kmsg.ApiVersionsResponse](c, 4, apiVersions()).ErrorCode, nil)
+	})
+}
