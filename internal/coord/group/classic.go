@@ -52,6 +52,7 @@ type group struct {
 	byID      map[string]*member
 	static    map[string]*member // by instance id
 	supported map[string]int
+	bytes     int             // of the members' protocols
 	waiting   int             // members that wait for an answer to JoinGroup
 	pending   map[string]bool // ids that were given out and not yet used (KIP-394)
 	unsynced  map[string]bool // members of this generation that have not sent SyncGroup
@@ -158,8 +159,10 @@ func (g *group) add(m *member) {
 	delete(g.pending, m.id)
 }
 
-// count adds n to the support of what a member supports.
+// count adds n to the support of what a member supports: 1 when it comes, -1 when it
+// goes.
 func (g *group) count(m *member, n int) {
+	g.bytes += n * protocolBytes(m.protocols)
 	for name := range m.names() {
 		if g.supported[name] += n; g.supported[name] == 0 {
 			delete(g.supported, name)

@@ -83,6 +83,11 @@ func (st *state) join(t *runtime.Turn, c Caller, req *kmsg.JoinGroupRequest, d *
 		d.Give(t, joined{}, kerr.GroupMaxSizeReached)
 		return
 	}
+	if g.heavy(req, t.MaxBytes) {
+		st.turnAway(t, g, req.MemberID)
+		d.Give(t, joined{}, kerr.GroupMaxSizeReached)
+		return
+	}
 	if !g.supports(req.ProtocolType, req.Protocols) {
 		d.Give(t, joined{memberID: req.MemberID}, kerr.InconsistentGroupProtocol)
 		return
@@ -115,6 +120,27 @@ func (g *group) full(memberID string, maxSize int) bool {
 		return (m == nil || m.joining == nil) && g.waiting >= maxSize
 	}
 	return m == nil && len(g.members) >= maxSize
+}
+
+// spareProtocols is how many times over the metadata of a group may fill its record,
+// which has that of the chosen protocol: members bring one for each that they know.
+const spareProtocols = 8
+
+// heavy reports whether the group's metadata would be far beyond what its record can
+// hold, of at most maxBytes: it would be kept, and sent to the leader, for nothing.
+func (g *group) heavy(req *kmsg.JoinGroupRequest, maxBytes int) bool {
+	n := g.bytes + protocolBytes(req.Protocols)
+	if m := g.byID[req.MemberID]; m != nil {
+		n -= protocolBytes(m.protocols)
+	}
+	return n > spareProtocols*maxBytes
+}
+
+func protocolBytes(protocols []kmsg.JoinGroupRequestProtocol) (n int) {
+	for _, p := range protocols {
+		n += len(p.Name) + len(p.Metadata)
+	}
+	return n
 }
 
 // turnAway forgets a member, or a pending one, for which there is no room.

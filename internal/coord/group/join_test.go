@@ -1,6 +1,10 @@
 package group
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
 
 // pair is a group of two members, stable in generation 1.
 const pair = `
@@ -143,6 +147,38 @@ func TestMaxSize(t *testing.T) {
 		join b id=b-2 -> id=b-2 gen=2 leader=a-1 proto=range
 		a <- id=a-1 gen=2 leader=a-1 proto=range members=a-1,b-2
 	`)
+}
+
+// Metadata that the group's record could never hold is not kept either; a member that
+// joins again brings it in place of what it brought.
+func TestMetadataIsBounded(t *testing.T) {
+	const most = spareProtocols * 1000
+	join := func(id string, n int) *kmsg.JoinGroupRequest {
+		req := kmsg.NewPtrJoinGroupRequest()
+		req.MemberID = id
+		for range 2 {
+			p := kmsg.NewJoinGroupRequestProtocol()
+			p.Metadata = make([]byte, n/2)
+			req.Protocols = append(req.Protocols, p)
+		}
+		return req
+	}
+	g := newGroup("g")
+	a := &member{id: "a", protocols: join("a", most).Protocols}
+	if g.heavy(join("a", most), most/spareProtocols) || !g.heavy(join("a", most+2), most/spareProtocols) {
+		t.Error("the first member may bring all there is room for, and no more")
+	}
+	g.add(a)
+	if !g.heavy(join("b", 2), most/spareProtocols) {
+		t.Error("a second member came with more")
+	}
+	if g.heavy(join("a", most), most/spareProtocols) {
+		t.Error("a member may join again with what it has")
+	}
+	g.remove("a")
+	if g.bytes != 0 {
+		t.Errorf("%d bytes are counted of a group without members", g.bytes)
+	}
 }
 
 func TestNoInitialDelay(t *testing.T) {
