@@ -35,8 +35,9 @@ type Config struct {
 	// BrokerEpoch is the present registration of this broker, -1 if there is none: the
 	// mark of a clean shutdown names it. Nil is -1.
 	BrokerEpoch func() int64
-	Random      func() uint64
-	Log         *slog.Logger
+	// Random draws bits. Safe for concurrent use.
+	Random func() uint64
+	Log    *slog.Logger
 
 	RetentionInterval  time.Duration // log.retention.check.interval.ms; 5 min
 	CheckpointInterval time.Duration // how often changed checkpoints are written; 5 s

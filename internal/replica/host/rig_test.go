@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type rig struct {
 	rng   *rand.Rand
 	dirs  []Dir
 	epoch int64
+	drawn atomic.Uint64
 
 	// made is what Settings gives to a topic.
 	made map[string]*partition.Settings
@@ -73,12 +75,15 @@ func (r *rig) open() error {
 			return r.made[topic]
 		},
 		BrokerEpoch: func() int64 { return r.epoch },
-		Random:      r.rng.Uint64, JournalFileBytes: 64 << 10, JournalSmallBytes: 4 << 10,
+		Random:      r.random, JournalFileBytes: 64 << 10, JournalSmallBytes: 4 << 10,
 		Log: slog.New(slog.NewTextHandler(r.t.Output(), &slog.HandlerOptions{Level: slog.LevelError + 1})),
 	})
 	r.host = host
 	return err
 }
+
+// random is the host's own source: it asks from many goroutines.
+func (r *rig) random() uint64 { return r.drawn.Add(1) * 0x9e3779b97f4a7c15 }
 
 func (r *rig) start() {
 	r.t.Helper()
