@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/odradek/odradek/internal/cluster/metadata"
@@ -28,9 +29,10 @@ import (
 // committed. The batches pass through as they came: base offset and leader epoch are
 // stamped into the frame, and the frame goes to the log.
 func (s *Server) produce(c *wire.Conn, r *wire.Request) wire.Pending {
-	req := kmsg.NewPtrProduceRequest()
-	if err := s.read(req, r); err != nil {
-		return refuse(err)
+	req := produceRequests.Get().(*wire.ProduceRequest)
+	defer produceRequests.Put(req)
+	if err := req.Decode(r.Version, r.Body); err != nil {
+		return refuse(fmt.Errorf("Produce version %d: %w", r.Version, err))
 	}
 	p := producing{server: s, image: s.cfg.Feed.Image(), version: r.Version, acks: req.Acks,
 		timeout: time.Duration(req.TimeoutMillis) * time.Millisecond, listener: c.Listener(),
@@ -49,6 +51,10 @@ func (s *Server) produce(c *wire.Conn, r *wire.Request) wire.Pending {
 		return wire.Message(p.response()), nil
 	}
 }
+
+// produceRequests are read into again and again: what they hold of a frame is not looked
+// at once the request is appended.
+var produceRequests = sync.Pool{New: func() any { return new(wire.ProduceRequest) }}
 
 // adminClient is the client id by which Kafka's tools write into internal topics.
 const adminClient = "__admin_client"
@@ -89,15 +95,15 @@ type produced struct {
 	err error
 }
 
-func (p *producing) appendAll(req *kmsg.ProduceRequest) {
+func (p *producing) appendAll(req *wire.ProduceRequest) {
 	p.topics = make([]producedTopic, len(req.Topics))
 	for i := range req.Topics {
 		t := &req.Topics[i]
-		pt := producedTopic{name: t.Topic, id: t.TopicID, parts: make([]produced, len(t.Partitions))}
+		pt := producedTopic{name: t.Name, id: t.ID, parts: make([]produced, len(t.Partitions))}
 		known := p.name(&pt)
 		for j := range t.Partitions {
 			d := &pt.parts[j]
-			d.number = t.Partitions[j].Partition
+			d.number = t.Partitions[j].Index
 			if d.err = known; d.err == nil {
 				p.append(d, pt.name, req, t.Partitions[j].Records)
 			}
@@ -119,13 +125,13 @@ func (p *producing) name(t *producedTopic) error {
 	return nil
 }
 
-func (p *producing) append(d *produced, topic string, req *kmsg.ProduceRequest, records []byte) {
+func (p *producing) append(d *produced, topic string, req *wire.ProduceRequest, records []byte) {
 	switch {
 	case p.acks < -1 || p.acks > 1:
 		d.err = kerr.InvalidRequiredAcks
 	case model.Internal(topic) && !p.admin:
 		d.err = kerr.InvalidTopicException
-	case req.TransactionID != nil:
+	case req.TransactionalID != nil:
 		d.err = errNoTransactions
 	}
 	if d.err != nil {
