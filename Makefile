@@ -13,8 +13,8 @@ build: ## build ./odradek, one static binary
 test: ## the tests that need Go alone (this is what the README names)
 	$(GO) test ./...
 
-race: ## the same under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race ./...
+race: ## the same under the race detector, with fewer random histories (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -short ./...
 
 check: lint vuln cross ## everything that reads the code without running it
 
@@ -41,7 +41,7 @@ kafka-diff: ## the same scenarios against Apache Kafka, and how the answers diff
 crash: ## kill -9 under load, 100 times, and 10 power cuts (as root), with a fresh client's check each
 	$(GO) test -count=1 -run 'TestKillNine|TestPowerCut' ./conformance/crash -kills=100 -cuts=10 -timeout 30m -v
 
-fuzz: ## every fuzz target for a few seconds (FUZZTIME=10s)
+fuzz: ## every fuzz target for a few seconds (FUZZTIME=10s each, or FUZZTOTAL=600 seconds for all)
 	./scripts/fuzz
 
 bench: ## micro-benchmarks beside the code, and odradek bench against a node of its own

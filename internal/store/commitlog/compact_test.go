@@ -15,7 +15,7 @@ import (
 // each key is always there, nothing else is there that was not written at that offset,
 // and after a compaction each key is once below its end.
 func TestCompactHistories(t *testing.T) {
-	first, n := uint64(1), uint64(*histories)
+	first, n := uint64(1), manyHistories()
 	if *seed != 0 {
 		first, n = *seed, 1
 	}

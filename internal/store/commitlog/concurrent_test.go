@@ -93,7 +93,7 @@ func followLog(l *Log, next *int64, maxBytes int) error {
 // TestFullDiskHistories runs appends, syncs, rolls, retention and crashes on a disk that
 // is full now and then. What was refused is not there, what was synced is.
 func TestFullDiskHistories(t *testing.T) {
-	for s := range uint64(*histories) {
+	for s := range manyHistories() {
 		h := newHistory(t, s+1)
 		full := false
 		faulty := vfs.NewFaulty(h.mem, func(op vfs.Op, _ string) error {

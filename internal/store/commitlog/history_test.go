@@ -20,11 +20,19 @@ var (
 	seed      = flag.Uint64("seed", 0, "the one history to run, if not 0")
 )
 
+// manyHistories is how many are run; in -short a tenth, for the race detector.
+func manyHistories() uint64 {
+	if testing.Short() {
+		return uint64(*histories+9) / 10
+	}
+	return uint64(*histories)
+}
+
 // TestHistories runs random histories of appends, syncs, crashes, truncations and
 // deletions beside a model: what was synced is there, in order, without holes, and
 // nothing is there that was never written.
 func TestHistories(t *testing.T) {
-	first, n := uint64(1), uint64(*histories)
+	first, n := uint64(1), manyHistories()
 	if *seed != 0 {
 		first, n = *seed, 1
 	}
