@@ -60,8 +60,8 @@ var names = []string{"t0", "t1", "t2"}
 
 func (h *history) run() {
 	h.rig.start()
-	for range 6 {
-		for range 5 + h.rng.IntN(60) {
+	for range 8 {
+		for range h.rng.IntN(4) * h.rng.IntN(25) { // often none: what a start found must last
 			h.step(names[h.rng.IntN(len(names))])
 		}
 		switch h.rng.IntN(4) {
