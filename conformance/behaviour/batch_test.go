@@ -19,7 +19,6 @@ type batch struct {
 // attributes of a batch
 const (
 	logAppendTime = 1 << 3
-	transactional = 1 << 4
 	control       = 1 << 5
 )
 

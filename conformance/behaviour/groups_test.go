@@ -52,8 +52,6 @@ type member struct {
 	*conn
 	group, id, instance string
 	generation          int32
-	leader              bool
-	assignment          []byte
 }
 
 func (n *node) member(group, instance string) *member {
@@ -74,7 +72,7 @@ func (m *member) joined(id int32, req *kmsg.JoinGroupRequest) *kmsg.JoinGroupRes
 	m.t.Helper()
 	resp := m.receive(id, req).(*kmsg.JoinGroupResponse)
 	if resp.ErrorCode == 0 {
-		m.id, m.generation, m.leader = resp.MemberID, resp.Generation, resp.LeaderID == resp.MemberID
+		m.id, m.generation = resp.MemberID, resp.Generation
 	}
 	return resp
 }
