@@ -28,12 +28,13 @@ type entry struct {
 // difference is one answer that is not the same on both peers.
 type difference struct {
 	place          string // observed/CLIENT/SCENARIO/KEY or raw/REQUEST/FIELD
+	versions       string // of the request, if it is a raw one
 	kafka, odradek string
 	why            string
 }
 
 func (d difference) String() string {
-	return fmt.Sprintf("%s\n    kafka   %s\n    odradek %s", d.place, short(d.kafka), short(d.odradek))
+	return fmt.Sprintf("%s %s\n    kafka   %s\n    odradek %s", d.place, d.versions, short(d.kafka), short(d.odradek))
 }
 
 func short(s string) string {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/conformance/kit/peer"
+	"github.com/odradek/odradek/conformance/kit/raw"
 	"github.com/odradek/odradek/conformance/kit/scenario"
 )
 
@@ -25,7 +26,7 @@ type results map[string]map[string]scenario.Result
 // outcome is what was seen of one peer.
 type outcome struct {
 	results results
-	raw     []rawAnswer
+	raw     []raw.Answer
 }
 
 func (o options) scenarios() []string {
@@ -47,7 +48,7 @@ func runPeer(ctx context.Context, o options, name string, clients []client) (_ *
 		}
 	}()
 	out := &outcome{results: make(results)}
-	if out.raw, err = rawAnswers(ctx, o, p); err != nil {
+	if out.raw, err = raw.Run(p.Bootstrap); err != nil {
 		return nil, err
 	}
 	var mu sync.Mutex
