@@ -32,7 +32,7 @@ func (s *Server) produce(c *wire.Conn, r *wire.Request) wire.Pending {
 	req := produceRequests.Get().(*wire.ProduceRequest)
 	defer produceRequests.Put(req)
 	if err := req.Decode(r.Version, r.Body); err != nil {
-		return refuse(fmt.Errorf("Produce version %d: %w", r.Version, err))
+		return refuse(fmt.Errorf("produce version %d: %w", r.Version, err))
 	}
 	p := producing{server: s, image: s.cfg.Feed.Image(), version: r.Version, acks: req.Acks,
 		timeout: time.Duration(req.TimeoutMillis) * time.Millisecond, listener: c.Listener(),
