@@ -192,8 +192,8 @@ func (h *Host) deleteLoop(ctx context.Context) error {
 
 // failedTo takes a folder offline unless its disk is only full.
 func (h *Host) failedTo(what string, f *folder, err error) {
-	if errors.Is(err, vfs.ErrNoSpace) {
-		h.cfg.Log.Warn("the disk is full, it will be tried again", "to", what, "dir", f.Path, "err", err)
+	if partition.Passing(err) {
+		h.cfg.Log.Warn("the disk is full or descriptors are used up, it will be tried again", "to", what, "dir", f.Path, "err", err)
 		return
 	}
 	h.offline(f, fmt.Errorf("%s: %w", what, err))

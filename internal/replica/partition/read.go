@@ -105,9 +105,13 @@ func (p *Partition) ReadLog(from int64, maxBytes int) (batches []byte, next int6
 	return batches, slice.Next, p.storage(err)
 }
 
-// Offsets are the present marks.
+// Offsets are the present marks. To ask for them is no use of the log: one that rests
+// goes on resting.
 func (p *Partition) Offsets() (Offsets, error) {
-	log, err := p.Log()
+	if err := p.Err(); err != nil {
+		return Offsets{}, err
+	}
+	log, err := p.open()
 	if err != nil {
 		return Offsets{}, err
 	}

@@ -6,13 +6,15 @@ import (
 	"path/filepath"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
+	"github.com/odradek/odradek/internal/base/vfs"
 )
 
 var _ = failpoint.Register("commitlog.sync.before_data", "commitlog.sync.after_data", "commitlog.sync.after_dir")
 
 // Sync makes everything durable that was appended before the call, and returns the
 // offset below which all is. It runs beside appends and reads. After an error the log
-// takes no more writes: what the disk kept is not known.
+// takes no more writes: what the disk kept is not known. Only one that matches
+// vfs.ErrNoFiles changes nothing.
 func (l *Log) Sync() (int64, error) {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
@@ -46,7 +48,10 @@ func (l *Log) sync(kept error) (int64, error) {
 	if !work.any() {
 		return work.end, nil
 	}
-	if err := l.syncSegments(work); err != nil {
+	if err := l.syncSegments(work); errors.Is(err, vfs.ErrNoFiles) {
+		// A file could not be opened: no sync has failed, and all may be tried again.
+		return 0, storageError(err)
+	} else if err != nil {
 		return 0, l.fail("sync", err)
 	}
 	if work.epochsSaved.dirty() {

@@ -2,7 +2,11 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
+
+	"github.com/odradek/odradek/internal/base/vfs"
 )
 
 // queue is where a slot waits to be synced.
@@ -109,6 +113,12 @@ func pop(q *[]*slot) *slot {
 
 func (j *Journal) sync(job syncJob) error {
 	synced, err := job.target.Sync()
+	for errors.Is(err, vfs.ErrNoFiles) {
+		// It could not even open its files; others close theirs in time.
+		j.cfg.Log.Warn("sync waits for a file descriptor", "partition", job.slot.id, "err", err)
+		time.Sleep(retryInterval)
+		synced, err = job.target.Sync()
+	}
 	if err != nil {
 		return j.die(fmt.Errorf("sync the segments of %s: %w", job.slot.id, err))
 	}
