@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/coord/runtime"
-	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -37,8 +36,8 @@ func (s *Service) validateJoin(req *kmsg.JoinGroupRequest) error {
 			return kerr.InvalidRequest
 		}
 	}
-	if req.InstanceID != nil && model.ValidateTopicName(*req.InstanceID) != nil {
-		return kerr.InvalidRequest // instance ids are made as topic names are
+	if req.InstanceID != nil && len(*req.InstanceID) > maxString {
+		return kerr.InvalidRequest // what else an instance id may be is the client's affair
 	}
 	return nil
 }

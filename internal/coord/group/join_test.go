@@ -125,7 +125,11 @@ func TestJoin(t *testing.T) {
 			join a group= -> INVALID_GROUP_ID
 			join a session=5s -> INVALID_SESSION_TIMEOUT
 			join a session=31m -> INVALID_SESSION_TIMEOUT
-			join a inst=/ -> INVALID_REQUEST
+		`,
+		"an instance id may be what the client likes, as in Kafka": `
+			join a inst=/host:1/ -> waits
+			after 6s
+			a <- id=/host:1/-1 gen=1 leader=/host:1/-1 proto=range members=/host:1/-1
 		`,
 		"a new group is there before it has members": `
 			join a -> MEMBER_ID_REQUIRED id=a-1
