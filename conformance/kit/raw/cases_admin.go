@@ -107,5 +107,6 @@ func adminCases() []one {
 			r.TransactionalIDs = []string{"raw.tx"}
 			return r
 		}),
+		find("transaction", 1, "raw.tx"), // last: it may make a topic
 	}
 }

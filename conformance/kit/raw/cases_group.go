@@ -52,7 +52,9 @@ func groupCases() []one {
 		join("long session", func(s *session, v int16, r *kmsg.JoinGroupRequest) { r.SessionTimeoutMillis = 1 << 30 }),
 		join("no protocols", func(s *session, v int16, r *kmsg.JoinGroupRequest) { r.Protocols = nil }),
 		join("no protocol type", func(s *session, v int16, r *kmsg.JoinGroupRequest) { r.ProtocolType = "" }),
-		from(5, join("bad instance", func(s *session, v int16, r *kmsg.JoinGroupRequest) { r.InstanceID = ptr("not an id!") })),
+		from(5, join("bad instance", func(s *session, v int16, r *kmsg.JoinGroupRequest) {
+			r.Group, r.InstanceID = fmt.Sprintf("raw.instance.%d", v), ptr("not an id!")
+		})),
 		join("new member", func(s *session, v int16, r *kmsg.JoinGroupRequest) {}),
 		from(4, join("new member with its id", func(s *session, v int16, r *kmsg.JoinGroupRequest) { r.MemberID = s.member })),
 		// One member's life, each step once in every version.
@@ -80,7 +82,7 @@ func groupCases() []one {
 		leave("stranger", "raw.life", "stranger", nil), leave("unknown group", "raw.unknown", "stranger", nil),
 		from(3, leave("by instance", "raw.life", "", ptr("life"))), from(3, leave("by an unknown instance", "raw.life", "", ptr("nobody"))),
 		describe("life after", "raw.life"),
-		find("group", 0, "raw.group"), find("transaction", 1, "raw.tx"), find("no key", 0, ""), find("unknown kind", 9, "x"),
+		find("group", 0, "raw.group"), find("no key", 0, ""), find("unknown kind", 9, "x"),
 	}
 	return list
 }

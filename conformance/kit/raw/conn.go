@@ -15,7 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-const patience = 15 * time.Second
+const patience = 8 * time.Second
 
 // conn is a connection that sends one request at a time and redials after a failure.
 type conn struct {

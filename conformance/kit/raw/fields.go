@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Fields are the fields of an answer by their path, with what differs by nature taken
@@ -16,10 +18,9 @@ type Fields map[string]string
 // drawn are fields whose value is drawn or depends on the machine. What is compared is
 // whether they have one.
 var drawn = map[string]bool{
-	"TopicID": true, "ClusterID": true, "Port": true, "TotalBytes": true, "UsableBytes": true, "MemberID": true, "LeaderID": false,
-	"ProducerID": true, "SessionID": true, "ReplicaDirectoryID": true, "Directory": true, "DirectoryID": true,
-	"LastFetchTimestamp": true, "LastCaughtUpTimestamp": true, "HighWatermarkOfQuorum": true, "LogEndOffset": true,
-	"BrokerEpoch": true, "ClusterIDOfError": true,
+	"TopicID": true, "ClusterID": true, "Port": true, "Dir": true, "TotalBytes": true, "UsableBytes": true, "MemberID": true,
+	"ProducerID": true, "SessionID": true, "ReplicaDirectoryID": true, "LogEndOffset": true, "FinalizedFeaturesEpoch": true,
+	"LastFetchTimestamp": true, "LastCaughtUpTimestamp": true, "BrokerEpoch": true,
 }
 
 // fields takes an answer apart.
@@ -57,7 +58,8 @@ func (f Fields) add(path, name string, v reflect.Value) {
 }
 
 func (f Fields) tags(path string, v reflect.Value) {
-	if n := v.MethodByName("Len").Call(nil)[0].Int(); n > 0 {
+	tags := v.Interface().(kmsg.Tags)
+	if n := tags.Len(); n > 0 {
 		f[path+".unknown tags"] = fmt.Sprint(n)
 	}
 }

@@ -59,6 +59,14 @@ func (s *session) first() (int16, error) {
 	if code := r.(*kmsg.OffsetFetchResponse).ErrorCode; code != 0 {
 		return code, nil
 	}
+	id := kmsg.NewPtrInitProducerIDRequest()
+	id.TransactionTimeoutMillis = 60000
+	if r, err = s.ask(id, 4); err != nil {
+		return 0, err
+	}
+	if code := r.(*kmsg.InitProducerIDResponse).ErrorCode; code != 0 {
+		return code, nil
+	}
 	if r, err = s.ask(s.listOffsets(scratch, 0, -1, -1), 7); err != nil {
 		return 0, err
 	}

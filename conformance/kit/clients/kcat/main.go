@@ -105,6 +105,7 @@ func acks(ctx context.Context, t *scenario.T) {
 	create(ctx, t, 1, nil)
 	for _, acks := range []string{"0", "1", "all"} {
 		produce(ctx, t, numbered(30), "-X", "acks="+acks)
+		kcat(ctx, t, "", "-C", "-q", "-t", t.Topic, "-o", "beginning", "-c", "30") // what acks 0 sent may still be on its way
 	}
 	lines := consume(ctx, t, "beginning", "%o %s\n")
 	t.Want("records", len(lines), 90)
