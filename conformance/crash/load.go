@@ -68,6 +68,8 @@ func patient(addr string, opts ...kgo.Opt) []kgo.Opt {
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 		kgo.MetadataMinAge(20 * time.Millisecond),
 		kgo.FetchMaxWait(100 * time.Millisecond),
+		// A node that is killed before its first answer is no sign of TLS or SASL.
+		kgo.AlwaysRetryEOF(),
 	}, opts...)
 }
 

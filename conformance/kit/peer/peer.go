@@ -58,12 +58,8 @@ type ports struct{ plain, flaky, proxy, controller int }
 // plan makes the peer's folder, takes ports and writes server.properties.
 func plan(name, dir string) (*Peer, ports, error) {
 	var p ports
-	for _, at := range []*int{&p.plain, &p.flaky, &p.proxy, &p.controller} {
-		n, err := freePort()
-		if err != nil {
-			return nil, p, err
-		}
-		*at = n
+	if err := freePorts(&p.plain, &p.flaky, &p.proxy, &p.controller); err != nil {
+		return nil, p, err
 	}
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
 		return nil, p, err
@@ -204,11 +200,16 @@ func (p *Peer) Stop() error {
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-func freePort() (int, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// freePorts takes ports that are free and all different: each is held until the last one
+// is known.
+func freePorts(ports ...*int) error {
+	for _, port := range ports {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer ln.Close()
+		*port = ln.Addr().(*net.TCPAddr).Port
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port, nil
+	return nil
 }

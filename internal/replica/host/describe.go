@@ -23,6 +23,7 @@ type ReplicaInfo struct {
 
 // Describe lists the log folders, their disks and what they hold, sorted by partition.
 func (h *Host) Describe() []DirInfo {
+	h.catchUp()
 	infos := make([]DirInfo, len(h.dirs))
 	index := make(map[*folder]int, len(h.dirs))
 	for i, f := range h.dirs {

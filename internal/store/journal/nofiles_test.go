@@ -31,8 +31,11 @@ func TestSyncWaitsForDescriptor(t *testing.T) {
 		p := &poor{recorder: newRecorder(1), lacks: 3}
 		must(t, submitOf(j, p, 0, 2))
 		synctest.Wait()
-		if len(p.durable)+len(p.failed) != 0 {
-			t.Fatalf("durable %v, failed %v without a descriptor", p.durable, p.failed)
+		p.mu.Lock()
+		told := len(p.durable) + len(p.failed)
+		p.mu.Unlock()
+		if told != 0 {
+			t.Fatal("told of an append that has no descriptor yet")
 		}
 		must(t, stop())
 		must(t, j.Close())
