@@ -81,6 +81,8 @@ class Scenario {
     const admin = await this.admin()
     await admin.createTopics({ topics: [{ topic: this.topic, numPartitions, replicationFactor: 1, configEntries }] })
     await eventually('partitions', () => this.partitions(admin), numPartitions)
+    // Kafka tells of partitions a moment before it serves them, and kafkajs does not try again.
+    await eventually('offsets', () => admin.fetchTopicOffsets(this.topic).then((o) => o.length, () => 0), numPartitions)
   }
 
   async partitions(admin) {
