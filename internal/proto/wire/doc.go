@@ -6,4 +6,6 @@
 // Each connection has a reader goroutine for its life, and a finisher goroutine for
 // as long as answers that wait are pending; Server.Serve owns both and returns after
 // the last of them has ended.
+//
+// A Client is the other side, for brokers that ask brokers; it owns one goroutine.
 package wire
