@@ -27,8 +27,11 @@ func (s *Server) apiVersions(_ context.Context, r *Request, req *kmsg.ApiVersion
 		}
 		r.Conn.SetClient(wire.ClientSoftware{Name: req.ClientSoftwareName, Version: req.ClientSoftwareVersion})
 	}
+	scope := s.scope(r.Listener)
 	for _, a := range Table() {
-		resp.ApiKeys = append(resp.ApiKeys, versionRow(&a))
+		if a.on(scope) {
+			resp.ApiKeys = append(resp.ApiKeys, versionRow(&a))
+		}
 	}
 	for _, f := range s.cfg.Features {
 		// Clients that speak versions below 4 cannot read a least level of 0.

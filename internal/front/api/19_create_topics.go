@@ -37,7 +37,10 @@ func (s *Server) createTopics(ctx context.Context, r *Request, req *kmsg.CreateT
 		ctx, cancel := s.patience(ctx, req.TimeoutMillis)
 		defer cancel()
 		created, err := s.cfg.Controller.CreateTopics(ctx, topics, req.ValidateOnly)
-		resp.Topics = s.createResults(r.Image, topics, created, err)
+		if err != nil {
+			return nil, err
+		}
+		resp.Topics = s.createResults(r.Image, created)
 	}
 	resp.Topics = append(resp.Topics, refused...)
 	return resp, nil
@@ -60,14 +63,21 @@ func newTopic(t kmsg.CreateTopicsRequestTopic) controller.NewTopic {
 	return n
 }
 
-func (s *Server) createResults(m *metadata.Image, asked []controller.NewTopic, created []controller.CreatedTopic, err error) []kmsg.CreateTopicsResponseTopic {
-	var results []kmsg.CreateTopicsResponseTopic
-	if err != nil {
-		for _, t := range asked {
-			results = append(results, createError(t.Name, err))
+// failCreateTopics says err of each topic, once.
+func failCreateTopics(req *kmsg.CreateTopicsRequest, err error) kmsg.Response {
+	resp := kmsg.NewPtrCreateTopicsResponse()
+	told := make(map[string]bool)
+	for _, t := range req.Topics {
+		if !told[t.Topic] {
+			told[t.Topic] = true
+			resp.Topics = append(resp.Topics, createError(t.Topic, err))
 		}
-		return results
 	}
+	return resp
+}
+
+func (s *Server) createResults(m *metadata.Image, created []controller.CreatedTopic) []kmsg.CreateTopicsResponseTopic {
+	var results []kmsg.CreateTopicsResponseTopic
 	for _, t := range created {
 		r := createError(t.Name, t.Err)
 		if t.Err == nil {

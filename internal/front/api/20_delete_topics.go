@@ -38,15 +38,20 @@ func (s *Server) deleteTopics(ctx context.Context, r *Request, req *kmsg.DeleteT
 	defer cancel()
 	deleted, err := s.cfg.Controller.DeleteTopics(ctx, asked)
 	if err != nil {
-		for _, ref := range asked {
-			resp.Topics = append(resp.Topics, deleteResult(ref, err))
-		}
-		return resp, nil
+		return nil, err
 	}
 	for _, t := range deleted {
 		resp.Topics = append(resp.Topics, deleteResult(controller.TopicRef{Name: t.Name, ID: t.ID}, t.Err))
 	}
 	return resp, nil
+}
+
+func failDeleteTopics(req *kmsg.DeleteTopicsRequest, err error) kmsg.Response {
+	resp := kmsg.NewPtrDeleteTopicsResponse()
+	for _, ref := range deletedRefs(req) {
+		resp.Topics = append(resp.Topics, deleteResult(ref, err))
+	}
+	return resp
 }
 
 // deletedRefs are the topics as they are named: by name, by id, or (which is refused

@@ -30,15 +30,25 @@ func (s *Server) createPartitions(ctx context.Context, r *Request, req *kmsg.Cre
 	defer cancel()
 	results, err := s.cfg.Controller.CreatePartitions(ctx, topics, req.ValidateOnly)
 	if err != nil {
-		for _, t := range topics {
-			resp.Topics = append(resp.Topics, partitionsResult(t.Topic, err))
-		}
-		return resp, nil
+		return nil, err
 	}
 	for _, t := range results {
 		resp.Topics = append(resp.Topics, partitionsResult(t.Topic, t.Err))
 	}
 	return resp, nil
+}
+
+// failCreatePartitions says err of each topic, once.
+func failCreatePartitions(req *kmsg.CreatePartitionsRequest, err error) kmsg.Response {
+	resp := kmsg.NewPtrCreatePartitionsResponse()
+	told := make(map[string]bool)
+	for _, t := range req.Topics {
+		if !told[t.Topic] {
+			told[t.Topic] = true
+			resp.Topics = append(resp.Topics, partitionsResult(t.Topic, err))
+		}
+	}
+	return resp
 }
 
 // morePartitions keeps null assignments, which leave the placing to the controller,

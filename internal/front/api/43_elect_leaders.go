@@ -17,7 +17,7 @@ func (s *Server) electLeaders(ctx context.Context, r *Request, req *kmsg.ElectLe
 	kind := controller.ElectionType(req.ElectionType)
 	if kind != controller.PreferredElection && kind != controller.UncleanElection {
 		err := model.Explain(kerr.InvalidRequest, fmt.Sprintf("Unknown election type %d.", kind))
-		return electError(req, err), nil
+		return failElectLeaders(req, err), nil
 	}
 	var asked []controller.TopicPartitions
 	if req.Topics != nil {
@@ -30,7 +30,7 @@ func (s *Server) electLeaders(ctx context.Context, r *Request, req *kmsg.ElectLe
 	defer cancel()
 	results, err := s.cfg.Controller.ElectLeaders(ctx, kind, asked)
 	if err != nil {
-		return electError(req, err), nil
+		return nil, err
 	}
 	resp := kmsg.NewPtrElectLeadersResponse()
 	for _, group := range byTopic(results) {
@@ -50,8 +50,8 @@ func electResult(partition int32, err error) kmsg.ElectLeadersResponseTopicParti
 	return p
 }
 
-// electError says err of the request and of each partition that it names.
-func electError(req *kmsg.ElectLeadersRequest, err error) kmsg.Response {
+// failElectLeaders says err of the request and of each partition that it names.
+func failElectLeaders(req *kmsg.ElectLeadersRequest, err error) kmsg.Response {
 	resp := kmsg.NewPtrElectLeadersResponse()
 	resp.ErrorCode = model.ErrorCode(err)
 	for _, q := range req.Topics {

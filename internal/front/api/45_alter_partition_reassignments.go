@@ -24,8 +24,7 @@ func (s *Server) alterPartitionReassignments(ctx context.Context, r *Request, re
 	defer cancel()
 	results, err := s.cfg.Controller.AlterPartitionReassignments(ctx, ask)
 	if err != nil {
-		resp.ErrorCode, resp.ErrorMessage = model.ErrorCode(err), model.ErrorMessage(err)
-		return resp, nil
+		return nil, err
 	}
 	for _, group := range byTopic(results) {
 		t := kmsg.NewAlterPartitionAssignmentsResponseTopic()
@@ -38,4 +37,11 @@ func (s *Server) alterPartitionReassignments(ctx context.Context, r *Request, re
 		resp.Topics = append(resp.Topics, t)
 	}
 	return resp, nil
+}
+
+func failAlterPartitionReassignments(req *kmsg.AlterPartitionAssignmentsRequest, err error) kmsg.Response {
+	resp := kmsg.NewPtrAlterPartitionAssignmentsResponse()
+	resp.AllowReplicationFactorChange = req.AllowReplicationFactorChange
+	resp.ErrorCode, resp.ErrorMessage = model.ErrorCode(err), model.ErrorMessage(err)
+	return resp
 }

@@ -22,8 +22,7 @@ func (s *Server) listPartitionReassignments(ctx context.Context, _ *Request, req
 	defer cancel()
 	moving, err := s.cfg.Controller.ListPartitionReassignments(ctx, asked)
 	if err != nil {
-		resp.ErrorCode, resp.ErrorMessage = model.ErrorCode(err), model.ErrorMessage(err)
-		return resp, nil
+		return nil, err
 	}
 	place := make(map[string]int)
 	for _, m := range moving {
@@ -37,4 +36,10 @@ func (s *Server) listPartitionReassignments(ctx context.Context, _ *Request, req
 			Partition: m.Partition, Replicas: m.Replicas, AddingReplicas: m.Adding, RemovingReplicas: m.Removing})
 	}
 	return resp, nil
+}
+
+func failListPartitionReassignments(_ *kmsg.ListPartitionReassignmentsRequest, err error) kmsg.Response {
+	resp := kmsg.NewPtrListPartitionReassignmentsResponse()
+	resp.ErrorCode, resp.ErrorMessage = model.ErrorCode(err), model.ErrorMessage(err)
+	return resp
 }

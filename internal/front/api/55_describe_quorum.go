@@ -98,3 +98,9 @@ func quorumNodes(r *Request, status quorum.Status) []kmsg.DescribeQuorumResponse
 	}
 	return list
 }
+
+func failDescribeQuorum(_ *kmsg.DescribeQuorumRequest, err error) kmsg.Response {
+	resp := kmsg.NewPtrDescribeQuorumResponse()
+	resp.ErrorCode, resp.ErrorMessage = model.ErrorCode(err), model.ErrorMessage(err)
+	return resp
+}

@@ -22,6 +22,9 @@ func (s *Server) updateFeatures(ctx context.Context, r *Request, req *kmsg.Updat
 	ctx, cancel := s.patience(ctx, req.TimeoutMillis)
 	defer cancel()
 	results, err := s.cfg.Controller.UpdateFeatures(ctx, updates, req.ValidateOnly)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range results {
 		if err == nil && f.Err != nil && r.Version >= 2 {
 			err = f.Err
@@ -42,4 +45,10 @@ func upgradeType(version int16, u kmsg.UpdateFeaturesRequestFeatureUpdate) contr
 	default:
 		return controller.Upgrade
 	}
+}
+
+func failUpdateFeatures(_ *kmsg.UpdateFeaturesRequest, err error) kmsg.Response {
+	resp := kmsg.NewPtrUpdateFeaturesResponse()
+	resp.ErrorCode, resp.ErrorMessage = model.ErrorCode(err), model.ErrorMessage(err)
+	return resp
 }

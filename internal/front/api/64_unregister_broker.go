@@ -12,8 +12,14 @@ import (
 func (s *Server) unregisterBroker(ctx context.Context, _ *Request, req *kmsg.UnregisterBrokerRequest) (kmsg.Response, error) {
 	ctx, cancel := s.patience(ctx, 0)
 	defer cancel()
-	err := s.cfg.Controller.UnregisterBroker(ctx, req.BrokerID)
+	if err := s.cfg.Controller.UnregisterBroker(ctx, req.BrokerID); err != nil {
+		return nil, err
+	}
+	return kmsg.NewPtrUnregisterBrokerResponse(), nil
+}
+
+func failUnregisterBroker(_ *kmsg.UnregisterBrokerRequest, err error) kmsg.Response {
 	resp := kmsg.NewPtrUnregisterBrokerResponse()
 	resp.ErrorCode, resp.ErrorMessage = model.ErrorCode(err), model.ErrorMessage(err)
-	return resp, nil
+	return resp
 }

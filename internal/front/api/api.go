@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/odradek/odradek/internal/cluster/config"
@@ -22,6 +23,7 @@ import (
 	"github.com/odradek/odradek/internal/front/fetchsession"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Config is what the front desk is made of. What has no default must be given.
@@ -42,6 +44,20 @@ type Config struct {
 	// Producers lists what a partition remembers of its producers.
 	// It returns kerr.NotLeaderForPartition if this broker has no replica of it.
 	Producers func(model.TopicPartition) ([]Producer, error)
+	// What a node among several is given besides. A node that is alone needs none of it.
+	//
+	// Leading reports whether this node is the active controller. Nil: it is.
+	Leading func() bool
+	// Forward has the active controller answer a request and returns the body of the
+	// answer. It waits for a controller until the context ends. Nil: all is decided here.
+	Forward func(context.Context, Envelope) ([]byte, error)
+	// Ask is Forward for a request of this node's own, which it may send in any version.
+	// When it returns, what the controller decided stands in Feed. Nil: Controller is
+	// asked.
+	Ask func(context.Context, kmsg.Request) (kmsg.Response, error)
+	// ControllerListeners are the listeners of the quorum (controller.listener.names).
+	ControllerListeners []string
+
 	// Features are the levels that this build supports, sorted by name.
 	Features []metadata.FeatureRange
 
@@ -128,6 +144,8 @@ func (s *Server) Serve(c *wire.Conn, r *wire.Request) wire.Pending {
 	switch {
 	case a == nil:
 		return refuse(fmt.Errorf("request has unknown key %d", r.Key))
+	case !a.on(s.scope(c.Listener())):
+		return refuse(fmt.Errorf("%s is not for listener %s", a.Name(), c.Listener()))
 	case !a.accepts(r.Version) && r.Key == keyApiVersions:
 		return r.Ready(unknownApiVersions())
 	case !a.accepts(r.Version):
@@ -136,6 +154,14 @@ func (s *Server) Serve(c *wire.Conn, r *wire.Request) wire.Pending {
 		return a.serve(s, c, r)
 	}
 	return s.decode(a, c, r)
+}
+
+// scope is the kind of a listener.
+func (s *Server) scope(listener string) Scope {
+	if slices.Contains(s.cfg.ControllerListeners, listener) {
+		return OnControllers
+	}
+	return OnBrokers
 }
 
 // refuse ends the connection when the answer's turn comes.

@@ -47,6 +47,13 @@ var kafka42 = []struct {
 	{90, 0, 1, "share groups"}, {91, 0, 0, "share groups"}, {92, 0, 0, "share groups"},
 }
 
+// kafka42Controllers are the requests that Kafka 4.2 serves on controller listeners alone,
+// as far as they are served here: nodes speak of votes, fetches of the metadata and
+// envelopes in a protocol of their own.
+var kafka42Controllers = []struct{ key, min, max int16 }{
+	{56, 2, 3}, {62, 0, 4}, {63, 0, 1}, {67, 0, 0}, {70, 0, 0}, {73, 0, 0},
+}
+
 // Every request is served in all of Kafka's versions or not at all, is known to the
 // line's schemas, and stands in the table once.
 func TestTableCoversKafka(t *testing.T) {
@@ -54,13 +61,22 @@ func TestTableCoversKafka(t *testing.T) {
 	for i, k := range kafka42 {
 		want[k.key] = i
 	}
+	internal := map[int16]int{}
+	for i, k := range kafka42Controllers {
+		internal[k.key] = i
+	}
 	seen := map[int16]bool{}
 	last := int16(-1)
 	for _, a := range Table() {
 		i, ok := want[a.Key]
+		n, controllers := internal[a.Key]
 		switch {
 		case a.Key <= last:
 			t.Errorf("%s is out of order", a.Name())
+		case controllers:
+			if k := kafka42Controllers[n]; a.On != OnControllers || a.to != toController || a.Min != k.min || a.Max != k.max {
+				t.Errorf("%s is the controller's alone, in %d–%d", a.Name(), k.min, k.max)
+			}
 		case !ok:
 			t.Errorf("%s is not one of Kafka's", a.Name())
 		case kafka42[i].missing != "":
@@ -114,16 +130,24 @@ func requestTable() string {
 	for _, a := range Table() {
 		served[a.Key] = &a
 	}
+	row := func(key, min, max int16, here string) {
+		fmt.Fprintf(&b, "| %d | %s | %s | %s |\n", key, (&API{Key: key}).Name(), versions(min, max), here)
+	}
 	for _, k := range kafka42 {
 		a, ok := served[k.key]
-		name, here := (&API{Key: k.key}).Name(), "no: "+k.missing
+		here := "no: " + k.missing
 		if ok {
 			here = versions(a.Min, a.Max)
 			if a.Floor > a.Min {
 				here += fmt.Sprintf(" (below %d advertised, not answered, as in Kafka)", a.Floor)
 			}
 		}
-		fmt.Fprintf(&b, "| %d | %s | %s | %s |\n", k.key, name, versions(k.min, k.max), here)
+		row(k.key, k.min, k.max, here)
+	}
+	for _, k := range kafka42Controllers {
+		if a, ok := served[k.key]; ok {
+			row(k.key, k.min, k.max, versions(a.Min, a.Max)+" (controller listeners)")
+		}
 	}
 	return b.String()
 }

@@ -2,13 +2,13 @@ package api
 
 import (
 	"context"
-	"time"
 
 	"github.com/odradek/odradek/internal/cluster/controller"
 )
 
-// Controller takes what only the controller decides. On the node that leads the quorum
-// it is the controller's service; on any other it passes each call on.
+// Controller takes what only the controller decides: controller.Service. On a node that
+// does not lead the quorum each call returns kerr.NotController, and the request is passed
+// on.
 type Controller interface {
 	CreateTopics(ctx context.Context, topics []controller.NewTopic, validateOnly bool) ([]controller.CreatedTopic, error)
 	DeleteTopics(ctx context.Context, topics []controller.TopicRef) ([]controller.DeletedTopic, error)
@@ -21,14 +21,4 @@ type Controller interface {
 	AlterPartitionReassignments(ctx context.Context, r controller.Reassign) ([]controller.PartitionResult, error)
 	ListPartitionReassignments(ctx context.Context, partitions []controller.TopicPartitions) ([]controller.OngoingReassignment, error)
 	UpdateFeatures(ctx context.Context, updates []controller.FeatureUpdate, validateOnly bool) ([]controller.FeatureResult, error)
-}
-
-// patience bounds a call to the controller by the time that the client gives it, or by
-// this node's own if it gives none.
-func (s *Server) patience(ctx context.Context, millis int32) (context.Context, context.CancelFunc) {
-	d := s.cfg.ControlTimeout
-	if millis > 0 {
-		d = time.Duration(millis) * time.Millisecond
-	}
-	return context.WithTimeout(ctx, d)
 }

@@ -14,9 +14,14 @@ import (
 type Request struct {
 	Version  int16
 	ClientID string
-	Conn     *wire.Conn
-	Listener string          // endpoints are answered as this listener tells them
-	Image    *metadata.Image // the cluster when the handler began; look at no other
+	Conn     *wire.Conn // nil if another node has passed the request on
+	Listener string     // endpoints are answered as this listener tells them
+	// Principal is who asks.
+	Principal string
+	Image     *metadata.Image // the cluster when the handler began; look at no other
+	// PassedOn says that another node had the request first and has seen to what is a
+	// node's own business.
+	PassedOn bool
 }
 
 // A handler answers a request on its connection's writer, in the order of arrival,
@@ -31,23 +36,40 @@ func on[M kmsg.Request](f func(*Server, context.Context, *Request, M) (kmsg.Resp
 	}
 }
 
-// decode reads the message of a request, which the line has checked against its schema,
-// gives its frame back and leaves the rest for the writer.
-func (s *Server) decode(a *API, c *wire.Conn, r *wire.Request) wire.Pending {
-	body := r.Body
-	if a.keeps {
-		body = slices.Clone(body)
-	}
-	msg := kmsg.RequestForKey(r.Key)
-	msg.SetVersion(r.Version)
-	if err := msg.ReadFrom(body); err != nil {
-		return refuse(fmt.Errorf("%s version %d: %w", a.Name(), r.Version, err))
-	}
-	r.Release()
-	req := &Request{Version: r.Version, Conn: c, Listener: c.Listener()}
+// requestOf is a request as its handler sees it. It keeps nothing of the frame.
+func requestOf(c *wire.Conn, r *wire.Request) *Request {
+	req := &Request{Version: r.Version, Conn: c, Listener: c.Listener(), Principal: c.Principal()}
 	if r.ClientID != nil {
 		req.ClientID = *r.ClientID
 	}
+	return req
+}
+
+// read decodes a body that was checked against its schema.
+func (a *API) read(version int16, body []byte) (kmsg.Request, error) {
+	if a.keeps {
+		body = slices.Clone(body)
+	}
+	msg := kmsg.RequestForKey(a.Key)
+	msg.SetVersion(version)
+	if err := msg.ReadFrom(body); err != nil {
+		return nil, fmt.Errorf("%s version %d: %w", a.Name(), version, err)
+	}
+	return msg, nil
+}
+
+// decode reads the message of a request, gives its frame back and leaves the rest for the
+// writer.
+func (s *Server) decode(a *API, c *wire.Conn, r *wire.Request) wire.Pending {
+	msg, err := a.read(r.Version, r.Body)
+	if err != nil {
+		return refuse(err)
+	}
+	if a.to == toController {
+		return s.controlled(a, c, r, msg)
+	}
+	req := requestOf(c, r)
+	r.Release()
 	if a.quick {
 		reply, err := s.answer(context.Background(), a, req, msg)
 		if err != nil {
@@ -59,11 +81,9 @@ func (s *Server) decode(a *API, c *wire.Conn, r *wire.Request) wire.Pending {
 }
 
 func (s *Server) answer(ctx context.Context, a *API, r *Request, msg kmsg.Request) (wire.Reply, error) {
-	r.Image = s.cfg.Feed.Image()
-	resp, err := a.handle(s, ctx, r, msg)
+	resp, err := s.respond(ctx, a, r, msg)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", a.Name(), err)
+		return nil, err
 	}
-	resp.SetVersion(r.Version)
 	return wire.Message(resp), nil
 }

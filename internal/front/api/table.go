@@ -17,10 +17,43 @@ type API struct {
 	// advertised for the sake of old libraries, and end the connection.
 	Floor int16
 
+	// On says which listeners take it; zero: those of brokers.
+	On Scope
+
 	serve  func(*Server, *wire.Conn, *wire.Request) wire.Pending
 	handle handler
-	quick  bool // never waits and has a small answer: answered on the reader, at once
-	keeps  bool // the message has bytes, which need memory of their own to outlive the frame
+	to     destination
+	fail   failure // of what goes to the controller: the answer that says err of all it was asked
+	quick  bool    // never waits and has a small answer: answered on the reader, at once
+	keeps  bool    // the message has bytes, which need memory of their own to outlive the frame
+}
+
+// Scope is a kind of listener, or several.
+type Scope uint8
+
+const (
+	OnBrokers     Scope = 1 << iota // of clients, and of brokers among themselves
+	OnControllers                   // of the quorum: controller.listener.names
+	OnAll         = OnBrokers | OnControllers
+)
+
+// destination is who answers a request.
+type destination uint8
+
+const (
+	here destination = iota
+	// toController: the controller that is active. Any other node passes the request on as
+	// it came.
+	toController
+	// inPart: this node sees to its own part and asks the active controller for the rest.
+	inPart
+)
+
+func (a *API) on(s Scope) bool {
+	if a.On == 0 {
+		return s&OnBrokers != 0
+	}
+	return s&a.On != 0
 }
 
 // Name is Kafka's name of the request.
@@ -52,29 +85,29 @@ func Table() []API {
 		{Key: 14, Min: 0, Max: 5, handle: on((*Server).syncGroup), keeps: true},
 		{Key: 15, Min: 0, Max: 6, handle: on((*Server).describeGroups)},
 		{Key: 16, Min: 0, Max: 5, handle: on((*Server).listGroups)},
-		{Key: 17, Min: 0, Max: 1, handle: on((*Server).saslHandshake), quick: true},
-		{Key: keyApiVersions, Min: 0, Max: 4, handle: on((*Server).apiVersions), quick: true},
-		{Key: 19, Min: 2, Max: 7, handle: on((*Server).createTopics)},
-		{Key: 20, Min: 1, Max: 6, handle: on((*Server).deleteTopics)},
+		{Key: 17, Min: 0, Max: 1, handle: on((*Server).saslHandshake), quick: true, On: OnAll},
+		{Key: keyApiVersions, Min: 0, Max: 4, handle: on((*Server).apiVersions), quick: true, On: OnAll},
+		{Key: 19, Min: 2, Max: 7, handle: on((*Server).createTopics), On: OnAll, to: toController, fail: failing(failCreateTopics)},
+		{Key: 20, Min: 1, Max: 6, handle: on((*Server).deleteTopics), On: OnAll, to: toController, fail: failing(failDeleteTopics)},
 		{Key: 21, Min: 0, Max: 2, handle: on((*Server).deleteRecords)},
 		{Key: 22, Min: 0, Max: 5, handle: on((*Server).initProducerID)},
 		{Key: 23, Min: 2, Max: 4, handle: on((*Server).offsetForLeaderEpoch), quick: true},
-		{Key: 32, Min: 1, Max: 4, handle: on((*Server).describeConfigs)},
-		{Key: 33, Min: 0, Max: 2, handle: on((*Server).alterConfigs)},
+		{Key: 32, Min: 1, Max: 4, handle: on((*Server).describeConfigs), On: OnAll},
+		{Key: 33, Min: 0, Max: 2, handle: on((*Server).alterConfigs), On: OnAll, to: inPart},
 		{Key: 35, Min: 1, Max: 4, handle: on((*Server).describeLogDirs)},
-		{Key: 36, Min: 0, Max: 2, handle: on((*Server).saslAuthenticate), quick: true, keeps: true},
-		{Key: 37, Min: 0, Max: 3, handle: on((*Server).createPartitions)},
+		{Key: 36, Min: 0, Max: 2, handle: on((*Server).saslAuthenticate), quick: true, keeps: true, On: OnAll},
+		{Key: 37, Min: 0, Max: 3, handle: on((*Server).createPartitions), On: OnAll, to: toController, fail: failing(failCreatePartitions)},
 		{Key: 42, Min: 0, Max: 2, handle: on((*Server).deleteGroups)},
-		{Key: 43, Min: 0, Max: 2, handle: on((*Server).electLeaders)},
-		{Key: 44, Min: 0, Max: 1, handle: on((*Server).incrementalAlterConfigs)},
-		{Key: 45, Min: 0, Max: 1, handle: on((*Server).alterPartitionReassignments)},
-		{Key: 46, Min: 0, Max: 0, handle: on((*Server).listPartitionReassignments)},
+		{Key: 43, Min: 0, Max: 2, handle: on((*Server).electLeaders), On: OnAll, to: toController, fail: failing(failElectLeaders)},
+		{Key: 44, Min: 0, Max: 1, handle: on((*Server).incrementalAlterConfigs), On: OnAll, to: inPart},
+		{Key: 45, Min: 0, Max: 1, handle: on((*Server).alterPartitionReassignments), On: OnAll, to: toController, fail: failing(failAlterPartitionReassignments)},
+		{Key: 46, Min: 0, Max: 0, handle: on((*Server).listPartitionReassignments), On: OnAll, to: toController, fail: failing(failListPartitionReassignments)},
 		{Key: 47, Min: 0, Max: 0, handle: on((*Server).offsetDelete)},
-		{Key: 55, Min: 0, Max: 2, handle: on((*Server).describeQuorum)},
-		{Key: 57, Min: 0, Max: 2, handle: on((*Server).updateFeatures)},
-		{Key: 60, Min: 0, Max: 2, handle: on((*Server).describeCluster), quick: true},
+		{Key: 55, Min: 0, Max: 2, handle: on((*Server).describeQuorum), On: OnAll, to: toController, fail: failing(failDescribeQuorum)},
+		{Key: 57, Min: 0, Max: 2, handle: on((*Server).updateFeatures), On: OnAll, to: toController, fail: failing(failUpdateFeatures)},
+		{Key: 60, Min: 0, Max: 2, handle: on((*Server).describeCluster), quick: true, On: OnAll},
 		{Key: 61, Min: 0, Max: 0, handle: on((*Server).describeProducers)},
-		{Key: 64, Min: 0, Max: 0, handle: on((*Server).unregisterBroker)},
+		{Key: 64, Min: 0, Max: 0, handle: on((*Server).unregisterBroker), On: OnAll, to: toController, fail: failing(failUnregisterBroker)},
 		{Key: 74, Min: 0, Max: 1, handle: on((*Server).listConfigResources)},
 		{Key: 75, Min: 0, Max: 0, handle: on((*Server).describeTopicPartitions)},
 	}
