@@ -15,9 +15,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// Dialer connects to an address; net.Dialer's DialContext is one.
+type Dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
 // ClientConfig is what a Client is made of. Dial and Address are required.
 type ClientConfig struct {
-	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	Dial     Dialer
 	Address  string // host:port
 	ClientID string
 	// Software is what ApiVersions is told of the client (KIP-511).

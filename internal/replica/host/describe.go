@@ -67,6 +67,17 @@ func (h *Host) DirIDs() (ids []model.ID) {
 	return ids
 }
 
+// OfflineDirIDs are the ids of the folders that do not, as far as they are known: the
+// controller is told of them, and moves their leaders away.
+func (h *Host) OfflineDirIDs() (ids []model.ID) {
+	for _, f := range h.dirs {
+		if f.err() != nil && !f.ID.IsZero() {
+			ids = append(ids, f.ID)
+		}
+	}
+	return ids
+}
+
 // OfflineDirs is how many folders cannot be used.
 func (h *Host) OfflineDirs() (n int) {
 	for _, f := range h.dirs {

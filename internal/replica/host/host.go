@@ -19,8 +19,10 @@ import (
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/proto/wire"
 	"github.com/odradek/odradek/internal/replica/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Config is what a host is made of.
@@ -47,6 +49,32 @@ type Config struct {
 
 	JournalFileBytes  int64 // odradek.journal.file.bytes
 	JournalSmallBytes int   // odradek.journal.small.bytes
+
+	Replication
+}
+
+// Replication is what a host needs that has peers. All of it may be left out: such a host
+// leads what it is told to lead, and follows nobody.
+type Replication struct {
+	// Dial reaches other brokers, at their endpoint of the listener InterBroker
+	// (inter.broker.listener.name).
+	Dial        wire.Dialer
+	InterBroker string
+	// Ask puts a request to the active controller, and returns once this node's Feed has
+	// what the controller decided by it.
+	Ask func(ctx context.Context, req kmsg.Request) (kmsg.Response, error)
+	// Lease reports whether the controller has heard of this broker lately enough that
+	// it may acknowledge; nil is always.
+	Lease func() bool
+
+	LagMax           time.Duration // replica.lag.time.max.ms; 30 s
+	Fetchers         int           // num.replica.fetchers; 1
+	FetchWait        time.Duration // replica.fetch.wait.max.ms; 500 ms
+	FetchMinBytes    int           // replica.fetch.min.bytes; 1
+	FetchMaxBytes    int           // replica.fetch.max.bytes, of one partition; 1 MiB
+	FetchAnswerBytes int           // replica.fetch.response.max.bytes; 10 MiB
+	FetchBackoff     time.Duration // replica.fetch.backoff.ms; 1 s
+	FetchTimeout     time.Duration // replica.socket.timeout.ms; 30 s
 }
 
 func (c *Config) setDefaults() {
@@ -60,6 +88,19 @@ func (c *Config) setDefaults() {
 	def(&c.CleanerBackoff, 15*time.Second)
 	def(&c.SyncInterval, time.Second)
 	def(&c.DeleteDelay, time.Minute)
+	def(&c.LagMax, 30*time.Second)
+	def(&c.FetchWait, 500*time.Millisecond)
+	def(&c.FetchBackoff, time.Second)
+	def(&c.FetchTimeout, 30*time.Second)
+	count := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
+	}
+	count(&c.Fetchers, 1)
+	count(&c.FetchMinBytes, 1)
+	count(&c.FetchMaxBytes, 1<<20)
+	count(&c.FetchAnswerBytes, 10<<20)
 	if c.BrokerEpoch == nil {
 		c.BrokerEpoch = func() int64 { return -1 }
 	}
