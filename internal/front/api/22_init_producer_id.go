@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -93,10 +94,25 @@ func (s *Server) producerID(ctx context.Context, m *metadata.Image) (int64, erro
 	}
 	ctx, cancel := s.patience(ctx, 0)
 	defer cancel()
-	block, err := s.cfg.Controller.AllocateProducerIDs(ctx, self.ID, self.Epoch)
+	block, err := s.producerIDs(ctx, self)
 	if err != nil || block.Len <= 0 {
 		s.log.Warn("controller gave no producer ids", "err", err)
 		return 0, kerr.CoordinatorLoadInProgress
 	}
 	return p.begin(block.Start, block.Start+int64(block.Len)), nil
+}
+
+// producerIDs has the controller give this broker a block of ids.
+func (s *Server) producerIDs(ctx context.Context, self *metadata.Broker) (controller.ProducerIDBlock, error) {
+	if s.cfg.Ask == nil {
+		return s.cfg.Controller.AllocateProducerIDs(ctx, self.ID, self.Epoch)
+	}
+	req := kmsg.NewPtrAllocateProducerIDsRequest()
+	req.BrokerID, req.BrokerEpoch = self.ID, self.Epoch
+	answer, err := s.cfg.Ask(ctx, req)
+	if err != nil {
+		return controller.ProducerIDBlock{}, err
+	}
+	resp := answer.(*kmsg.AllocateProducerIDsResponse)
+	return controller.ProducerIDBlock{Start: resp.ProducerIDStart, Len: resp.ProducerIDLen}, told(resp.ErrorCode, nil)
 }

@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -13,7 +15,7 @@ import (
 // deletes configs one by one, and adds to and takes from those that are lists. The log
 // level of this broker is changed here and now, and forgotten with the process
 // (KIP-412).
-func (s *Server) incrementalAlterConfigs(ctx context.Context, _ *Request, req *kmsg.IncrementalAlterConfigsRequest) (kmsg.Response, error) {
+func (s *Server) incrementalAlterConfigs(ctx context.Context, r *Request, req *kmsg.IncrementalAlterConfigsRequest) (kmsg.Response, error) {
 	list := make([]altered, len(req.Resources))
 	for i, q := range req.Resources {
 		list[i].resource = resource(q.ResourceType, q.ResourceName)
@@ -22,7 +24,7 @@ func (s *Server) incrementalAlterConfigs(ctx context.Context, _ *Request, req *k
 				controller.ConfigChange{Key: c.Name, Op: controller.ConfigOp(c.Op), Value: c.Value})
 		}
 	}
-	errs := s.checkAltered(list)
+	errs := s.checkAltered(r, list)
 	var ask []controller.IncrementalAlter
 	var asked []int
 	for i, a := range list {
@@ -38,7 +40,10 @@ func (s *Server) incrementalAlterConfigs(ctx context.Context, _ *Request, req *k
 	if len(ask) > 0 {
 		ctx, cancel := s.patience(ctx, 0)
 		defer cancel()
-		results, err := s.cfg.Controller.IncrementalAlterConfigs(ctx, ask, req.ValidateOnly)
+		results, err := s.askIncremental(ctx, r, req, ask, asked)
+		if r.PassedOn && errors.Is(err, kerr.NotController) {
+			return nil, err
+		}
 		fill(errs, asked, results, err)
 	}
 	resp := kmsg.NewPtrIncrementalAlterConfigsResponse()
@@ -48,4 +53,24 @@ func (s *Server) incrementalAlterConfigs(ctx context.Context, _ *Request, req *k
 			ErrorCode: model.ErrorCode(errs[i]), ErrorMessage: model.ErrorMessage(errs[i])})
 	}
 	return resp, nil
+}
+
+// askIncremental has the controller decide on those resources of the request that are
+// asked.
+func (s *Server) askIncremental(ctx context.Context, r *Request, req *kmsg.IncrementalAlterConfigsRequest, ask []controller.IncrementalAlter, asked []int) ([]controller.ConfigResult, error) {
+	if r.PassedOn || s.cfg.Ask == nil {
+		return s.cfg.Controller.IncrementalAlterConfigs(ctx, ask, req.ValidateOnly)
+	}
+	part := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	part.ValidateOnly, part.Resources = req.ValidateOnly, pick(req.Resources, asked)
+	answer, err := s.cfg.Ask(ctx, part)
+	if err != nil {
+		return nil, unanswered(err)
+	}
+	var results []controller.ConfigResult
+	for _, t := range answer.(*kmsg.IncrementalAlterConfigsResponse).Resources {
+		results = append(results, controller.ConfigResult{
+			Resource: resource(t.ResourceType, t.ResourceName), Err: told(t.ErrorCode, t.ErrorMessage)})
+	}
+	return results, nil
 }

@@ -25,7 +25,7 @@ func invalid(format string, args ...any) error {
 
 // checkAltered finds what this broker refuses before the controller is asked; nil is
 // for what goes on. Loggers are this broker's own business and go nowhere.
-func (s *Server) checkAltered(list []altered) []error {
+func (s *Server) checkAltered(r *Request, list []altered) []error {
 	errs := make([]error, len(list))
 	count := counts(list, func(a altered) metadata.Resource { return a.resource })
 	for i, a := range list {
@@ -33,12 +33,12 @@ func (s *Server) checkAltered(list []altered) []error {
 			errs[i] = invalid("Each resource must appear at most once.")
 			continue
 		}
-		errs[i] = s.checkChanges(a)
+		errs[i] = s.checkChanges(r, a)
 	}
 	return errs
 }
 
-func (s *Server) checkChanges(a altered) error {
+func (s *Server) checkChanges(r *Request, a altered) error {
 	seen := make(map[string]bool)
 	var nulls []string
 	for _, c := range a.changes {
@@ -58,22 +58,24 @@ func (s *Server) checkChanges(a altered) error {
 			return invalid("Unknown operations type %d", c.Op)
 		}
 	}
-	return s.checkResource(a.resource)
+	return s.checkResource(r, a.resource)
 }
 
-func (s *Server) checkResource(r metadata.Resource) error {
-	switch r.Type {
+// checkResource refuses what is not this node's. The settings of other brokers come by way
+// of those brokers, which check them, or from those who talk to the controller itself.
+func (s *Server) checkResource(r *Request, res metadata.Resource) error {
+	switch res.Type {
 	case metadata.TopicResource, metadata.GroupResource, metadata.ClientMetricsResource:
 		return nil
 	case metadata.BrokerResource:
-		if r.Name == "" {
-			return nil // the default of all brokers
+		if res.Name == "" || r.PassedOn || s.scope(r.Listener) == OnControllers {
+			return nil
 		}
-		return s.checkNode(r.Name, "Unexpected broker id, expected %d, but received %s")
+		return s.checkNode(res.Name, "Unexpected broker id, expected %d, but received %s")
 	case metadata.BrokerLoggerResource:
-		return s.checkNode(r.Name, "Unexpected node id. Expected %d, but received %s")
+		return s.checkNode(res.Name, "Unexpected node id. Expected %d, but received %s")
 	}
-	return invalid("Unknown resource type %d", r.Type)
+	return invalid("Unknown resource type %d", res.Type)
 }
 
 // checkNode refuses a question about another node's own things, in the given words.
@@ -106,4 +108,13 @@ func fill(errs []error, asked []int, results []controller.ConfigResult, err erro
 			errs[i] = kerr.UnknownServerError
 		}
 	}
+}
+
+// pick is the items at the given places.
+func pick[T any](items []T, places []int) []T {
+	list := make([]T, len(places))
+	for i, n := range places {
+		list[i] = items[n]
+	}
+	return list
 }

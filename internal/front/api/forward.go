@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/wire"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -100,6 +101,20 @@ func (s *Server) ask(ctx context.Context, req kmsg.Request) (kmsg.Response, erro
 	a := s.apis[req.Key()]
 	req.SetVersion(a.Max)
 	return s.respond(ctx, a, &Request{Version: a.Max, PassedOn: true}, req)
+}
+
+// told is the error that an answer tells, in its words.
+func told(code int16, message *string) error {
+	err, known := errors.AsType[*kerr.Error](kerr.ErrorForCode(code))
+	switch {
+	case code == 0:
+		return nil
+	case !known:
+		return kerr.UnknownServerError
+	case message == nil:
+		return err
+	}
+	return model.Explain(err, *message)
 }
 
 // respond runs the handler and sets the version. What the whole request failed by becomes
