@@ -62,6 +62,14 @@ func (a *applier) apply(rec Record) error {
 			return fmt.Errorf("the cluster is %s, not %s", a.ClusterID, r.ID)
 		}
 		a.ClusterID = r.ID
+	case RegisterController:
+		c := r.Controller
+		a.controllers = a.controllers.put(c.ID, &c)
+	case UnregisterController:
+		if _, ok := a.controllers.get(r.ID); !ok {
+			return fmt.Errorf("no controller is registered as %d", r.ID)
+		}
+		a.controllers = a.controllers.remove(r.ID)
 	case SetController:
 		a.ControllerID, a.ControllerEpoch = r.Node, r.Epoch
 	default:

@@ -9,11 +9,12 @@ import (
 // Changes is how one image differs from an earlier one, however many records lie
 // between. Every list is sorted by the key of its tree: topics by name.
 type Changes struct {
-	Topics   []TopicChange
-	Configs  []Resource
-	Brokers  []BrokerChange
-	Features bool
-	Cluster  bool // the cluster's id, or its controller
+	Topics      []TopicChange
+	Configs     []Resource
+	Brokers     []BrokerChange
+	Controllers []ControllerChange
+	Features    bool
+	Cluster     bool // the cluster's id, or its controller
 }
 
 // TopicChange is a topic that was made (Was nil), removed (Is nil) or changed. A topic
@@ -46,9 +47,15 @@ type BrokerChange struct {
 	Was, Is *Broker
 }
 
+// ControllerChange is a node of the quorum that was registered (Was nil), unregistered
+// (Is nil) or changed.
+type ControllerChange struct {
+	Was, Is *Controller
+}
+
 // Empty reports whether nothing that a room could follow has changed.
 func (c Changes) Empty() bool {
-	return len(c.Topics)+len(c.Configs)+len(c.Brokers) == 0 && !c.Features && !c.Cluster
+	return len(c.Topics)+len(c.Configs)+len(c.Brokers)+len(c.Controllers) == 0 && !c.Features && !c.Cluster
 }
 
 // Diff is what changed from one image to another. Its cost grows with the changes.
@@ -69,6 +76,11 @@ func Diff(was, is *Image) Changes {
 	diff[byNumber](was.brokers.root, is.brokers.root, func(a, b *node[int32, *Broker]) {
 		if value(a) != value(b) {
 			c.Brokers = append(c.Brokers, BrokerChange{value(a), value(b)})
+		}
+	})
+	diff[byNumber](was.controllers.root, is.controllers.root, func(a, b *node[int32, *Controller]) {
+		if value(a) != value(b) {
+			c.Controllers = append(c.Controllers, ControllerChange{value(a), value(b)})
 		}
 	})
 	diff[byName](was.features.root, is.features.root, func(a, b *node[string, int16]) {

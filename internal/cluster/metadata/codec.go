@@ -22,6 +22,7 @@ var versionOf = map[kind]uint8{
 	kindAddTopic: 0, kindRemoveTopic: 0, kindAddPartition: 0, kindChangePartition: 0,
 	kindSetConfig: 0, kindRegisterBroker: 0, kindUnregisterBroker: 0, kindChangeBroker: 0,
 	kindProducerIDs: 0, kindSetFeature: 0, kindSetCluster: 0, kindSetController: 0,
+	kindRegisterController: 0, kindUnregisterController: 0,
 }
 
 // Encode appends the records of one decision to dst.
@@ -110,6 +111,10 @@ func encode(dst []byte, rec Record) []byte {
 	case SetController:
 		w.varint(int64(r.Node))
 		w.varint(int64(r.Epoch))
+	case RegisterController:
+		w.controller(&r.Controller)
+	case UnregisterController:
+		w.varint(int64(r.ID))
 	default:
 		panic(fmt.Sprintf("bug: record %T cannot be written", rec))
 	}
@@ -162,6 +167,10 @@ func decodeBody(r *reader, k kind) Record {
 		return SetCluster{ID: r.str()}
 	case kindSetController:
 		return SetController{Node: r.int32(), Epoch: r.int32()}
+	case kindRegisterController:
+		return RegisterController{r.controller()}
+	case kindUnregisterController:
+		return UnregisterController{ID: r.int32()}
 	default:
 		panic(fmt.Sprintf("bug: kind %d cannot be read", k))
 	}
@@ -198,19 +207,8 @@ func (w *writer) broker(b *Broker) {
 	w.varint(b.Epoch)
 	w.id(b.Incarnation)
 	w.optional(b.Rack)
-	w.uvarint(uint64(len(b.Endpoints)))
-	for _, e := range b.Endpoints {
-		w.str(e.Listener)
-		w.str(e.Host)
-		w.varint(int64(e.Port))
-		w.varint(int64(e.Protocol))
-	}
-	w.uvarint(uint64(len(b.Features)))
-	for _, f := range b.Features {
-		w.str(f.Name)
-		w.varint(int64(f.Min))
-		w.varint(int64(f.Max))
-	}
+	w.endpoints(b.Endpoints)
+	w.features(b.Features)
 	w.ids(b.LogDirs)
 	w.bool(b.Fenced)
 	w.bool(b.InControlledShutdown)
@@ -218,12 +216,54 @@ func (w *writer) broker(b *Broker) {
 
 func (r *reader) broker() (b Broker) {
 	b.ID, b.Epoch, b.Incarnation, b.Rack = r.int32(), r.varint(), r.id(), r.optional()
-	for range r.count(4) {
-		b.Endpoints = append(b.Endpoints, Endpoint{r.str(), r.str(), r.int32(), r.int16()})
-	}
-	for range r.count(3) {
-		b.Features = append(b.Features, FeatureRange{r.str(), r.int16(), r.int16()})
-	}
+	b.Endpoints, b.Features = r.endpoints(), r.features()
 	b.LogDirs, b.Fenced, b.InControlledShutdown = r.ids(), r.bool(), r.bool()
 	return b
+}
+
+func (w *writer) controller(c *Controller) {
+	w.varint(int64(c.ID))
+	w.id(c.Incarnation)
+	w.id(c.Directory)
+	w.endpoints(c.Endpoints)
+	w.features(c.Features)
+}
+
+func (r *reader) controller() (c Controller) {
+	c.ID, c.Incarnation, c.Directory = r.int32(), r.id(), r.id()
+	c.Endpoints, c.Features = r.endpoints(), r.features()
+	return c
+}
+
+func (w *writer) endpoints(list []Endpoint) {
+	w.uvarint(uint64(len(list)))
+	for _, e := range list {
+		w.str(e.Listener)
+		w.str(e.Host)
+		w.varint(int64(e.Port))
+		w.varint(int64(e.Protocol))
+	}
+}
+
+func (r *reader) endpoints() (list []Endpoint) {
+	for range r.count(4) {
+		list = append(list, Endpoint{r.str(), r.str(), r.int32(), r.int16()})
+	}
+	return list
+}
+
+func (w *writer) features(list []FeatureRange) {
+	w.uvarint(uint64(len(list)))
+	for _, f := range list {
+		w.str(f.Name)
+		w.varint(int64(f.Min))
+		w.varint(int64(f.Max))
+	}
+}
+
+func (r *reader) features() (list []FeatureRange) {
+	for range r.count(3) {
+		list = append(list, FeatureRange{r.str(), r.int16(), r.int16()})
+	}
+	return list
 }

@@ -20,13 +20,14 @@ type Image struct {
 	ControllerEpoch int32
 	NextProducerID  int64 // the first producer id that nobody has been given
 
-	topics     tree[byName, string, *Topic]
-	names      tree[byID, model.ID, string]
-	unified    tree[byName, string, string] // names with '.' or '_', by their unified form
-	brokers    tree[byNumber, int32, *Broker]
-	configs    tree[byResource, Resource, map[string]string]
-	features   tree[byName, string, int16]
-	partitions int
+	topics      tree[byName, string, *Topic]
+	names       tree[byID, model.ID, string]
+	unified     tree[byName, string, string] // names with '.' or '_', by their unified form
+	brokers     tree[byNumber, int32, *Broker]
+	controllers tree[byNumber, int32, *Controller]
+	configs     tree[byResource, Resource, map[string]string]
+	features    tree[byName, string, int16]
+	partitions  int
 }
 
 // Empty is the image before the first record.
@@ -83,6 +84,13 @@ func (m *Image) Brokers() iter.Seq[*Broker] { return values(m.brokers.all()) }
 
 // BrokerCount is the number of registered brokers.
 func (m *Image) BrokerCount() int { return m.brokers.len() }
+
+// Controller finds a registered node of the quorum.
+func (m *Image) Controller(id int32) (*Controller, bool) { return m.controllers.get(id) }
+
+// Controllers yields every registered node of the quorum, sorted by id. Whether it votes
+// is the quorum's to say.
+func (m *Image) Controllers() iter.Seq[*Controller] { return values(m.controllers.all()) }
 
 // Configs are the configs that were set on a resource, nil if none were. The map must
 // not be changed.

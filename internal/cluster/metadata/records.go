@@ -22,6 +22,9 @@ const (
 	kindSetFeature       kind = 10
 	kindSetCluster       kind = 11
 	kindSetController    kind = 12
+
+	kindRegisterController   kind = 13
+	kindUnregisterController kind = 14
 )
 
 // AddTopic makes a topic without partitions.
@@ -96,15 +99,24 @@ type SetController struct {
 	Epoch int32
 }
 
-func (AddTopic) kind() kind         { return kindAddTopic }
-func (RemoveTopic) kind() kind      { return kindRemoveTopic }
-func (AddPartition) kind() kind     { return kindAddPartition }
-func (ChangePartition) kind() kind  { return kindChangePartition }
-func (SetConfig) kind() kind        { return kindSetConfig }
-func (RegisterBroker) kind() kind   { return kindRegisterBroker }
-func (UnregisterBroker) kind() kind { return kindUnregisterBroker }
-func (ChangeBroker) kind() kind     { return kindChangeBroker }
-func (ProducerIDs) kind() kind      { return kindProducerIDs }
-func (SetFeature) kind() kind       { return kindSetFeature }
-func (SetCluster) kind() kind       { return kindSetCluster }
-func (SetController) kind() kind    { return kindSetController }
+// RegisterController adds a node that has a part in the quorum, or replaces what is
+// known of it.
+type RegisterController struct{ Controller Controller }
+
+// UnregisterController forgets a node of the quorum.
+type UnregisterController struct{ ID int32 }
+
+func (AddTopic) kind() kind             { return kindAddTopic }
+func (RemoveTopic) kind() kind          { return kindRemoveTopic }
+func (AddPartition) kind() kind         { return kindAddPartition }
+func (ChangePartition) kind() kind      { return kindChangePartition }
+func (SetConfig) kind() kind            { return kindSetConfig }
+func (RegisterBroker) kind() kind       { return kindRegisterBroker }
+func (UnregisterBroker) kind() kind     { return kindUnregisterBroker }
+func (ChangeBroker) kind() kind         { return kindChangeBroker }
+func (ProducerIDs) kind() kind          { return kindProducerIDs }
+func (SetFeature) kind() kind           { return kindSetFeature }
+func (SetCluster) kind() kind           { return kindSetCluster }
+func (SetController) kind() kind        { return kindSetController }
+func (RegisterController) kind() kind   { return kindRegisterController }
+func (UnregisterController) kind() kind { return kindUnregisterController }

@@ -69,7 +69,7 @@ func snapshotSum(b []byte) uint32 {
 
 // recordCount is how many records there are to add.
 func (m *Image) recordCount() int {
-	n := 1 + m.TopicCount() + m.PartitionCount() + m.BrokerCount() + m.features.len()
+	n := 1 + m.TopicCount() + m.PartitionCount() + m.BrokerCount() + m.features.len() + m.controllers.len()
 	if m.ClusterID != "" {
 		n++
 	}
@@ -94,6 +94,9 @@ func (m *Image) records(add func(Record)) {
 	}
 	for name, level := range m.Features() {
 		add(SetFeature{name, level})
+	}
+	for c := range m.Controllers() {
+		add(RegisterController{*c})
 	}
 	for b := range m.Brokers() {
 		add(RegisterBroker{*b})

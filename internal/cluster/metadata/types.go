@@ -84,6 +84,15 @@ func (b *Broker) Endpoint(listener string) (Endpoint, bool) {
 	return Endpoint{}, false
 }
 
+// Controller is a node that has a part in the quorum, or waits for one. Immutable.
+type Controller struct {
+	ID          int32
+	Incarnation model.ID // of its process
+	Directory   model.ID // of its metadata folder: another one is another voter
+	Endpoints   []Endpoint
+	Features    []FeatureRange // sorted by name
+}
+
 // Active reports whether the broker may lead and follow.
 func (b *Broker) Active() bool { return !b.Fenced && !b.InControlledShutdown }
 
