@@ -36,9 +36,7 @@ func (b *Broker) followCoordinators(ctx context.Context) error {
 			}
 		}
 		if len(deleted) > 0 {
-			if err := b.groups.TopicDeleted(ctx, deleted); err != nil && ctx.Err() == nil {
-				b.cfg.Log.Warn("drop the offsets of deleted topics", "topics", deleted, "err", err)
-			}
+			b.groups.TopicDeleted(deleted)
 		}
 	}
 }

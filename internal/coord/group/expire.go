@@ -2,8 +2,6 @@ package group
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -118,23 +116,14 @@ func (os *offsets) all(group string) []model.TopicPartition {
 }
 
 // TopicDeleted drops the offsets of topics that are gone, of all groups that are led
-// here. An error says that some may remain and that it is worth trying again.
-func (s *Service) TopicDeleted(ctx context.Context, names []string) error {
+// here. It does not wait: partitions that are being loaded, or whose log takes nothing for
+// now, do it when they can.
+func (s *Service) TopicDeleted(names []string) {
 	gone := make(map[string]bool, len(names))
 	for _, name := range names {
 		gone[name] = true
 	}
-	var errs []error
-	for _, p := range s.runtime.Led() {
-		_, err := runtime.Do(ctx, s.runtime, p, runtime.Alone, func(st *state, t *runtime.Turn) (struct{}, error) {
-			st.topicsDeleted(t, gone)
-			return struct{}{}, nil
-		})
-		if err != nil && !errors.Is(err, kerr.NotCoordinator) {
-			errs = append(errs, fmt.Errorf("drop offsets of deleted topics, partition %d: %w", p, err))
-		}
-	}
-	return errors.Join(errs...)
+	s.runtime.Tell(func(st *state, t *runtime.Turn) { st.topicsDeleted(t, gone) })
 }
 
 func (st *state) topicsDeleted(t *runtime.Turn, gone map[string]bool) {

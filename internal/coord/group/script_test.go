@@ -246,9 +246,7 @@ func (h *house) call(verb string, plain []string, args map[string]string) string
 		req.Version, req.Groups = 2, []string{group}
 		return errorName(h.service.DeleteGroups(ctx, caller, req).Groups[0].ErrorCode)
 	case "topicdeleted":
-		if err := h.service.TopicDeleted(ctx, plain); err != nil {
-			return err.Error()
-		}
+		h.service.TopicDeleted(plain)
 		return "ok"
 	}
 	return "what is " + verb + "?"

@@ -16,6 +16,8 @@ const (
 	// A load that failed is tried again after a while that doubles.
 	minBackoff = time.Second
 	maxBackoff = 30 * time.Second
+	// A log that is not ours yet will be soon: the partition learns of its role as we do.
+	roleBackoff = 10 * time.Millisecond
 )
 
 // load is a machine that waits to be loaded, not before at.
@@ -39,6 +41,9 @@ func (r *Runtime[M]) Run(ctx context.Context) error {
 	defer timer.Stop()
 	for {
 		next := r.fireDue()
+		if at := r.runTold(); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
 		if at := r.startLoads(ctx, idle, &group); !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at
 		}
@@ -140,16 +145,31 @@ func (r *Runtime[M]) load(ctx context.Context, l load[M]) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || r.shards[s.partition] != s || lost(err) {
+	if r.closed || r.shards[s.partition] != s {
 		return
 	}
-	wait := min(minBackoff<<min(l.attempt, 8), maxBackoff)
-	s.logger.Error("coordinator state cannot be loaded", "error", err, "retry", wait)
+	wait := s.backoff(err, l.attempt)
 	r.start(s.partition, s.epoch, s.log, time.Now().Add(wait), l.attempt+1)
 }
 
-// replayLog replays the log from its start to its end.
+// backoff is how long a load waits that has failed.
+func (s *shard[M]) backoff(err error, attempt int) time.Duration {
+	if lost(err) {
+		wait := min(roleBackoff<<min(attempt, 12), maxBackoff)
+		s.logger.Info("coordinator waits for its log", "reason", err, "retry", wait)
+		return wait
+	}
+	wait := min(minBackoff<<min(attempt, 8), maxBackoff)
+	s.logger.Error("coordinator state cannot be loaded", "error", err, "retry", wait)
+	return wait
+}
+
+// replayLog replays the log from its start to its end, once this replica leads it: while
+// it follows its end may grow, or be truncated.
 func (s *shard[M]) replayLog(ctx context.Context) (records int, err error) {
+	if err := s.log.Wait(ctx, 0, s.epoch); lost(err) {
+		return 0, fmt.Errorf("lead the log: %w", err)
+	}
 	at := int64(0)
 	s.bare = true
 	for {
@@ -223,4 +243,5 @@ func (s *shard[M]) open() {
 		s.noteDeadline()
 	}
 	s.drain()
+	s.kick() // to what it was told meanwhile
 }

@@ -37,6 +37,7 @@ type Runtime[M Machine] struct {
 	mu     sync.Mutex
 	shards map[int32]*shard[M]
 	loads  []load[M] // waiting for a loader
+	told   []*note[M]
 	closed bool
 }
 
@@ -99,6 +100,7 @@ func (r *Runtime[M]) Resign(partition int32) {
 	defer r.mu.Unlock()
 	if s := r.shards[partition]; s != nil {
 		delete(r.shards, partition)
+		r.untell(partition)
 		s.leave(kerr.NotCoordinator)
 	}
 }

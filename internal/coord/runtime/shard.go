@@ -289,6 +289,12 @@ func (s *shard[M]) leave(cause error) bool {
 	return true
 }
 
+func (s *shard[M]) isLoading() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status == loading
+}
+
 func (s *shard[M]) isGone() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
