@@ -61,6 +61,7 @@ type folder struct {
 	spoiled bool // a log is not trusted any more: the folder will not be marked as clean
 	known   map[model.TopicPartition]resting
 	stale   bool // known has changed since the checkpoints were written
+	owing   bool // the checkpoints could not be written: they may tell of more than known
 	// gone are partitions that the checkpoints on disk still have, though their folders
 	// are not here any more. Before a name is used again its lines must go: a log would
 	// be cut to where another one began.
@@ -221,7 +222,7 @@ func (f *folder) close(brokerEpoch int64) error {
 	}
 	var errs []error
 	for _, r := range f.ready {
-		errs = append(errs, f.rest(r.tp, r.log))
+		errs = append(errs, f.rest(r.tp, r.log, f.known[r.tp].hw))
 	}
 	errs = append(errs, f.writeCheckpoints())
 	if errors.Join(errs...) == nil && f.isClean() {

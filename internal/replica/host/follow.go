@@ -68,8 +68,8 @@ func (h *Host) place(t *metadata.Topic, n int32, s *partition.Settings) {
 		r = h.newReplica(model.TopicPartition{Topic: t.Name, Partition: n}, id, s)
 	}
 	r.Assign(partition.Role{
-		Leader: p.Leader, Leading: p.Leader == h.cfg.NodeID,
-		Epoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: p.ISR, Replicas: len(p.Replicas),
+		Self: h.cfg.NodeID, Leader: p.Leader, Leading: p.Leader == h.cfg.NodeID,
+		Epoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: p.ISR, Replicas: p.Replicas, Recovery: p.Recovery,
 	})
 }
 

@@ -12,34 +12,35 @@ import (
 
 // This file is what partitions see of their folder: partition.Home.
 
-// Open opens the log of a partition as what is known of it asks, and tells whether all
-// of it is known to be durable.
-func (f *folder) Open(p *partition.Partition) (log *commitlog.Log, durable bool, err error) {
+// Open opens the log of a partition as what is known of it asks.
+func (f *folder) Open(p *partition.Partition) (partition.Opened, error) {
 	tp, id := p.TP(), p.ID()
 	if err := f.makeWay(p); err != nil {
-		return nil, false, err
+		return partition.Opened{}, err
 	}
 	if err := f.forget(tp); err != nil {
-		return nil, false, err
+		return partition.Opened{}, err
 	}
 	f.mu.Lock()
-	log = f.ready[id].log
+	log, durable := f.ready[id].log, false
 	delete(f.ready, id)
 	f.mu.Unlock()
 	if log == nil {
+		var err error
 		if log, durable, err = f.openLog(tp, id, p.Settings().Log); err != nil {
-			return nil, false, err
+			return partition.Opened{}, err
 		}
 	}
 	log.SetConfig(p.Settings().Log)
 	f.mu.Lock()
+	hw := f.known[tp].hw
 	f.open[tp] = p
 	f.mu.Unlock()
 	if f.host.opens.Add(1)%relieveEvery == 0 {
 		f.host.relieve()
 	}
-	f.note(tp, log, log.End(), false)
-	return log, durable, nil
+	f.note(tp, log, hw, false)
+	return partition.Opened{Log: log, Durable: durable, HW: hw}, nil
 }
 
 func (f *folder) openLog(tp model.TopicPartition, id model.IDPartition, c commitlog.Config) (log *commitlog.Log, durable bool, err error) {
@@ -83,14 +84,14 @@ func (f *folder) Close(p *partition.Partition, log *commitlog.Log) error {
 	f.mu.Lock()
 	delete(f.open, p.TP())
 	f.mu.Unlock()
-	return f.rest(p.TP(), log)
+	return f.rest(p.TP(), log, p.HighWatermark())
 }
 
-func (f *folder) rest(tp model.TopicPartition, log *commitlog.Log) error {
+func (f *folder) rest(tp model.TopicPartition, log *commitlog.Log, hw int64) error {
 	if err := log.Close(); err != nil {
 		return fmt.Errorf("close the log of %s: %w", tp, err)
 	}
-	f.note(tp, log, log.End(), true)
+	f.note(tp, log, hw, true)
 	return nil
 }
 
@@ -103,6 +104,31 @@ func (f *folder) note(tp model.TopicPartition, log *commitlog.Log, hw int64, cle
 	f.stale = f.stale || !known || was.marks() != now.marks()
 	now.again, now.by, now.compact = was.again, was.by, was.compact
 	f.known[tp] = now
+}
+
+// Truncated tells the journal, and lowers what the checkpoints say: a recovery point or a
+// high watermark beyond the end would be believed once the log has grown again.
+func (f *folder) Truncated(p *partition.Partition, log *commitlog.Log, to int64) error {
+	if err := f.journal.Truncated(p.ID(), to); err != nil {
+		return err
+	}
+	return f.Keep(p, log)
+}
+
+// Keep writes the checkpoints if those on disk tell of more than a log has now. What is
+// known never falls but here, so it is at least what is on disk.
+func (f *folder) Keep(p *partition.Partition, log *commitlog.Log) error {
+	f.mu.Lock()
+	was, owing := f.known[p.TP()], f.owing
+	f.mu.Unlock()
+	f.note(p.TP(), log, p.HighWatermark(), false)
+	f.mu.Lock()
+	now := f.known[p.TP()]
+	f.mu.Unlock()
+	if !owing && was.recovery <= now.recovery && was.start <= now.start && was.hw <= now.hw {
+		return nil
+	}
+	return f.writeCheckpoints()
 }
 
 // Submit hands an append to the journal.

@@ -148,7 +148,7 @@ func (f *folder) writeCheckpoints() error {
 	err := f.write(all)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err != nil {
+	if f.owing = err != nil; err != nil {
 		f.stale = true
 		return err
 	}

@@ -70,7 +70,7 @@ func (f *folder) replayLog(tp model.TopicPartition, id model.IDPartition, entrie
 		}
 	}
 	f.ready[id] = replayed{tp, log}
-	f.note(tp, log, log.End(), false)
+	f.note(tp, log, f.known[tp].hw, false)
 	f.journal.Replayed(f.ready[id], id)
 	return nil
 }

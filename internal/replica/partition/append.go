@@ -33,6 +33,9 @@ func (p *Partition) Append(b record.Batch, produceVersion, acks int16) (Appended
 	if err != nil {
 		return Appended{}, err
 	}
+	if p.lease != nil && !p.lease() {
+		return Appended{}, errLease
+	}
 	s := p.settings.Load()
 	if acks == AllInSync && !p.Role().safe(s.MinISR) {
 		return Appended{}, kerr.NotEnoughReplicas
@@ -56,6 +59,9 @@ func (p *Partition) Append(b record.Batch, produceVersion, acks int16) (Appended
 func (p *Partition) AppendRecords(b record.Batch, epoch int32) (end int64, err error) {
 	if _, err := p.leading(epoch); err != nil {
 		return 0, err
+	}
+	if p.lease != nil && !p.lease() {
+		return 0, errLease
 	}
 	s := p.settings.Load()
 	if !p.Role().safe(s.MinISR) {
@@ -86,7 +92,8 @@ func (p *Partition) append(b record.Batch, epoch int32, s *Settings, origin comm
 	if a.Duplicate {
 		return Appended{Appended: a, Epoch: epoch}, nil
 	}
-	if err := p.commit(log, a, b, s); err != nil {
+	p.appended()
+	if err := p.commit(log, a.Base, a.End, b, s); err != nil {
 		p.Failed(err)
 		return Appended{}, p.Err()
 	}
@@ -94,17 +101,17 @@ func (p *Partition) append(b record.Batch, epoch int32, s *Settings, origin comm
 }
 
 // commit has an append made durable by the topic's policy. writing is held, so that
-// submissions come in log order.
-func (p *Partition) commit(log *commitlog.Log, a commitlog.Appended, b record.Batch, s *Settings) error {
+// submissions come in log order. base is where the log ended before.
+func (p *Partition) commit(log *commitlog.Log, base, end int64, b []byte, s *Settings) error {
 	if s.Durable {
-		return p.home.Submit(p, a.Base, a.End, b)
+		return p.home.Submit(p, base, end, b)
 	}
-	if a.End-log.RecoveryPoint() >= s.FlushMessages {
+	if end-log.RecoveryPoint() >= s.FlushMessages {
 		if _, err := log.Sync(); err != nil {
 			return err
 		}
 	}
-	p.Durable(a.End)
+	p.Durable(end)
 	return nil
 }
 

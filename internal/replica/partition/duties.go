@@ -8,10 +8,6 @@ import (
 	"github.com/odradek/odradek/internal/store/commitlog"
 )
 
-// HighWatermark is the offset below which everything is committed; 0 until the log is
-// open.
-func (p *Partition) HighWatermark() int64 { return p.hw.Load() }
-
 // Tended tells what a visit found.
 type Tended struct {
 	// Again is when retention by time may have work again if nobody appends; zero if it
@@ -41,7 +37,7 @@ func (p *Partition) Tend(now time.Time) (t Tended, err error) {
 	if err != nil {
 		return Tended{}, err
 	}
-	t, err = p.tend(log, log.End(), now)
+	t, err = p.tend(log, p.hw.Load(), now)
 	return t, p.storage(errors.Join(err, p.home.Close(p, log)))
 }
 

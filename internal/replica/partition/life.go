@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/store/commitlog"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -41,12 +42,11 @@ func (p *Partition) open() (*commitlog.Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	p.durable = log.End()
-	p.hw.Store(p.durable)
-	p.mu.Unlock()
 	p.log.Store(log)
 	log.SetConfig(p.settings.Load().Log) // they may have changed since the home took them
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.advance()
 	return log, nil
 }
 
@@ -55,21 +55,44 @@ func (p *Partition) openDurable() (*commitlog.Log, error) {
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
-	log, durable, err := p.home.Open(p)
+	o, err := p.home.Open(p)
 	if err != nil {
 		return nil, p.unopened(err)
 	}
-	if !durable {
+	spent := int32(model.NoEpoch)
+	if !o.Durable {
+		spent = o.Log.LatestEpoch()
 		// What a dead process left in the page cache is readable and yet not on disk.
-		_, err = log.Sync()
+		_, err = o.Log.Sync()
 	}
 	if err == nil {
-		err = p.begin(log, p.Role())
+		p.found(o, spent)
+		err = p.begin(o.Log, p.Role())
 	}
 	if err != nil {
-		return nil, p.unopened(errors.Join(err, p.home.Close(p, log)))
+		return nil, p.unopened(errors.Join(err, p.home.Close(p, o.Log)))
 	}
-	return log, nil
+	return o.Log, nil
+}
+
+// found takes over what is known of a log that was just opened. Of several replicas none
+// knows by its own log how much of it is committed: what was before the restart is.
+func (p *Partition) found(o Opened, spent int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.durable = o.Log.End()
+	hw := p.durable
+	if !p.role.sole() {
+		hw = min(max(o.HW, o.Log.Start()), p.durable)
+	}
+	p.hw.Store(max(hw, p.hw.Load()))
+	if p.spent = max(p.spent, spent); p.role.Leading && p.role.sole() {
+		p.spent = model.NoEpoch
+	}
+	if p.role.Leading && !p.leads() {
+		p.logger.Warn("leader epoch is not led on after a crash, the controller gives a new one",
+			"partition", p.tp, "epoch", p.role.Epoch)
+	}
 }
 
 // unopened tells why the log cannot be opened. What does not pass is for good.

@@ -6,6 +6,7 @@
 package partition
 
 import (
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,17 +20,32 @@ import (
 // call the partition back before it returns, but Broken may: it is called with no lock
 // held.
 type Home interface {
-	// Open opens the log when it is needed. durable tells whether everything in it is
-	// known to be on stable storage.
-	Open(p *Partition) (log *commitlog.Log, durable bool, err error)
+	// Open opens the log when it is needed.
+	Open(p *Partition) (Opened, error)
 	// Close closes what Open opened, in order.
 	Close(p *Partition, log *commitlog.Log) error
 	// Submit has an append made durable and then reported by Durable, or Failed. It does
-	// not wait.
+	// not wait. base is where the log ended before the append.
 	Submit(p *Partition, base, end int64, batches []byte) error
+	// Truncated makes it known for good that the log is about to end at to, the end of a
+	// batch or zero: what the journal has beyond is void, and no checkpoint tells of
+	// more. It waits until that is durable. Nothing is submitted meanwhile.
+	Truncated(p *Partition, log *commitlog.Log, to int64) error
+	// Keep makes the checkpoints of a log durable that has begun anew elsewhere.
+	Keep(p *Partition, log *commitlog.Log) error
 	// Broken is told, once, why the partition can be used no more, unless it was closed:
 	// an error of the disk, or one that matches commitlog.ErrInvariant.
 	Broken(p *Partition, err error)
+}
+
+// Opened is a log and what its home knows of it.
+type Opened struct {
+	Log *commitlog.Log
+	// Durable tells that everything in it is known to be on stable storage: it was closed
+	// in order, or is new.
+	Durable bool
+	// HW is the high watermark that the home last kept.
+	HW int64
 }
 
 // Config is what a partition is made of.
@@ -38,18 +54,30 @@ type Config struct {
 	ID       model.IDPartition
 	Settings *Settings
 	Home     Home
+	// Lease reports whether the controller has heard of this broker lately enough that it
+	// may take records: without, another may lead already. Nil is always.
+	Lease func() bool
+	// Eager is told that a follower could join the ISR: Propose may have something. It is
+	// called on the goroutine of the follower's fetch, with no lock held, and must not
+	// wait. Nil tells nobody.
+	Eager func(*Partition)
+	Log   *slog.Logger
 }
 
 // Partition is one replica of one partition. Its invariants:
 //
 //	log start ≤ high watermark ≤ durable end ≤ log end
 //	high watermark, durable end and leader epoch never fall while it leads
+//	what is below the high watermark is in the logs of all that are in the ISR, the same
 //
-// Safe for concurrent use.
+// docs/flows/replicate.md tells how they are kept. Safe for concurrent use.
 type Partition struct {
 	tp       model.TopicPartition
 	id       model.IDPartition
 	home     Home
+	lease    func() bool
+	eager    func(*Partition)
+	logger   *slog.Logger
 	settings atomic.Pointer[Settings]
 
 	// opening is held while the log is opened or closed, across the disk.
@@ -66,12 +94,20 @@ type Partition struct {
 	// hw is read without a lock; it is written under mu.
 	hw atomic.Int64
 
+	// copying is how many waiters want to hear of appends.
+	copying atomic.Int32
+
 	// mu guards what follows and is held for moments only.
 	mu      sync.Mutex
 	role    Role
 	durable int64
-	failed  error
-	waiters map[*Waiter]struct{}
+	// spent is the latest leader epoch in which this replica may have led before a crash.
+	// It has perhaps forgotten what it told others then, and leads in none up to it.
+	spent     int32
+	tracker   *tracker // while it leads
+	following following
+	failed    error
+	waiters   map[*Waiter]struct{}
 	// syncedAt is when SyncByAge last had reason to sync.
 	syncedAt time.Time
 }
@@ -79,8 +115,13 @@ type Partition struct {
 // New returns a partition whose log is opened when it is first used.
 func New(cfg Config) *Partition {
 	p := &Partition{
-		tp: cfg.TP, id: cfg.ID, home: cfg.Home, opening: gate.New(), writing: gate.New(),
-		role: Role{Leader: model.NoLeader, Epoch: model.NoEpoch},
+		tp: cfg.TP, id: cfg.ID, home: cfg.Home, lease: cfg.Lease, eager: cfg.Eager, logger: cfg.Log,
+		opening: gate.New(), writing: gate.New(),
+		role:  Role{Self: model.NoLeader, Leader: model.NoLeader, Epoch: model.NoEpoch},
+		spent: model.NoEpoch, following: newFollowing(),
+	}
+	if p.logger == nil {
+		p.logger = slog.New(slog.DiscardHandler)
 	}
 	p.settings.Store(cfg.Settings)
 	return p

@@ -25,11 +25,14 @@ type home struct {
 	opens  int
 }
 
-func (h *home) Open(p *Partition) (*commitlog.Log, bool, error) {
+func (h *home) Open(p *Partition) (Opened, error) {
 	h.opens++
 	log, err := commitlog.Open(commitlog.Options{FS: h.disk, Dir: "/d/" + p.TP().String(), ID: p.ID(), Config: p.Settings().Log})
-	return log, false, err
+	return Opened{Log: log}, err
 }
+
+func (h *home) Truncated(*Partition, *commitlog.Log, int64) error { return nil }
+func (h *home) Keep(*Partition, *commitlog.Log) error             { return nil }
 
 func (h *home) Close(_ *Partition, log *commitlog.Log) error { return log.Close() }
 
@@ -49,7 +52,7 @@ func settings() *Settings {
 	}
 }
 
-var leader = Role{Leader: 1, Leading: true, Epoch: 5, ISR: []int32{1}, Replicas: 1}
+var leader = Role{Leader: 1, Leading: true, Epoch: 5, ISR: []int32{1}, Replicas: []int32{1}}
 
 func newPartition(t *testing.T) (*Partition, *home) {
 	t.Helper()
@@ -195,9 +198,9 @@ func TestEpochs(t *testing.T) {
 // replaced.
 func TestRoleChangesUnderWaiters(t *testing.T) {
 	roles := map[string]Role{
-		"deposed":    {Leader: 2, Epoch: 6, ISR: []int32{1, 2}, Replicas: 2},
-		"leaderless": {Leader: model.NoLeader, Epoch: 6, ISR: []int32{1}, Replicas: 1},
-		"again":      {Leader: 1, Leading: true, Epoch: 6, ISR: []int32{1}, Replicas: 1},
+		"deposed":    {Leader: 2, Epoch: 6, ISR: []int32{1, 2}, Replicas: []int32{1, 2}},
+		"leaderless": {Leader: model.NoLeader, Epoch: 6, ISR: []int32{1}, Replicas: []int32{1}},
+		"again":      {Leader: 1, Leading: true, Epoch: 6, ISR: []int32{1}, Replicas: []int32{1}},
 	}
 	for name, role := range roles {
 		t.Run(name, func(t *testing.T) {
@@ -234,12 +237,12 @@ func TestMinISR(t *testing.T) {
 	p.Configure(s)
 	for _, c := range []struct {
 		isr      []int32
-		replicas int
+		replicas []int32
 		want     error
 	}{
-		{[]int32{1}, 3, kerr.NotEnoughReplicas},
-		{[]int32{1, 2}, 3, nil},
-		{[]int32{1}, 1, nil},
+		{[]int32{1}, []int32{1, 2, 3}, kerr.NotEnoughReplicas},
+		{[]int32{1, 2}, []int32{1, 2, 3}, nil},
+		{[]int32{1}, []int32{1}, nil},
 	} {
 		role := leader
 		role.ISR, role.Replicas = c.isr, c.replicas

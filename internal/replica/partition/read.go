@@ -19,6 +19,9 @@ type ReadArgs struct {
 	// LastFetchedEpoch is the epoch of the record before From, or model.NoEpoch: the
 	// leader compares it with its own history (KIP-595).
 	LastFetchedEpoch int32
+	// AllowFollower has a replica answer that does not lead (KIP-392): a consumer asks
+	// the closest one.
+	AllowFollower bool
 }
 
 // Offsets are the marks of a partition at one moment.
@@ -50,11 +53,41 @@ type EpochEnd struct {
 // log start or above the log end; kerr.NotLeaderForPartition,
 // kerr.FencedLeaderEpoch or kerr.UnknownLeaderEpoch by the role.
 func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
-	log, err := p.led(a.CurrentEpoch)
+	log, err := p.readable(a)
 	if err != nil {
 		return ReadResult{}, err
 	}
 	r := ReadResult{Offsets: p.offsets(log)}
+	if r, err = check(r, log, a); err != nil || r.Diverging != nil {
+		return r, err
+	}
+	// What the client has seen committed, a leader that is new may not know yet.
+	if a.From >= r.HW || a.MaxBytes <= 0 && !a.MinOne {
+		return r, nil
+	}
+	r.Slice, err = log.Read(a.From, r.HW, a.MaxBytes, a.MinOne)
+	return r, p.storage(err)
+}
+
+// readable returns the log if this replica may answer.
+func (p *Partition) readable(a ReadArgs) (*commitlog.Log, error) {
+	if !a.AllowFollower {
+		return p.led(a.CurrentEpoch)
+	}
+	p.mu.Lock()
+	r := p.role
+	p.mu.Unlock()
+	if err := r.checkEpoch(a.CurrentEpoch); err != nil {
+		return nil, err
+	}
+	if r.Epoch == model.NoEpoch {
+		return nil, kerr.NotLeaderForPartition
+	}
+	return p.Log()
+}
+
+// check compares the reader's place and history with the log.
+func check(r ReadResult, log *commitlog.Log, a ReadArgs) (_ ReadResult, err error) {
 	if a.LastFetchedEpoch != model.NoEpoch && a.From >= r.Start {
 		if r.Diverging, err = diverging(log, a); err != nil || r.Diverging != nil {
 			return r, err
@@ -63,12 +96,7 @@ func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 	if a.From < r.Start || a.From > r.End {
 		return r, fmt.Errorf("%w: %d is outside [%d, %d]", kerr.OffsetOutOfRange, a.From, r.Start, r.End)
 	}
-	// What the client has seen committed, a leader that is new may not know yet.
-	if a.From >= r.HW || a.MaxBytes <= 0 && !a.MinOne {
-		return r, nil
-	}
-	r.Slice, err = log.Read(a.From, r.HW, a.MaxBytes, a.MinOne)
-	return r, p.storage(err)
+	return r, nil
 }
 
 // diverging compares the client's last epoch with ours; nil if the client's history is
@@ -128,5 +156,11 @@ func (p *Partition) led(epoch int32) (*commitlog.Log, error) {
 	if _, err := p.leading(epoch); err != nil {
 		return nil, err
 	}
-	return p.Log()
+	log, err := p.Log()
+	if err != nil {
+		return nil, err
+	}
+	// When it opened it may have turned out that the epoch is spent.
+	_, err = p.leading(epoch)
+	return log, err
 }

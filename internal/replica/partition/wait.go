@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
-	"github.com/odradek/odradek/internal/store/commitlog"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -16,13 +16,23 @@ type Waiter struct {
 	// C receives at least once after each change; changes that come together may be
 	// told once.
 	C chan struct{}
+	// Notify, if it is set before Watch, is called at each change in place of filling C. A
+	// lock of the partition is held: it must be quick and may not call the partition.
+	Notify func()
+	// Ends, set before Watch, has the waiter woken by appends too: who copies the log reads
+	// up to its end, committed or not.
+	Ends bool
 }
 
 // NewWaiter returns a waiter that watches nothing yet.
 func NewWaiter() *Waiter { return &Waiter{C: make(chan struct{}, 1)} }
 
-// Wake makes C ready.
+// Wake makes C ready, or calls Notify.
 func (w *Waiter) Wake() {
+	if w.Notify != nil {
+		w.Notify()
+		return
+	}
 	select {
 	case w.C <- struct{}{}:
 	default:
@@ -36,6 +46,9 @@ func (p *Partition) Watch(w *Waiter) {
 	if p.waiters == nil {
 		p.waiters = make(map[*Waiter]struct{}, 1)
 	}
+	if _, known := p.waiters[w]; !known && w.Ends {
+		p.copying.Add(1)
+	}
 	p.waiters[w] = struct{}{}
 }
 
@@ -43,6 +56,9 @@ func (p *Partition) Watch(w *Waiter) {
 func (p *Partition) Unwatch(w *Waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if _, known := p.waiters[w]; known && w.Ends {
+		p.copying.Add(-1)
+	}
 	delete(p.waiters, w)
 	if len(p.waiters) == 0 {
 		p.waiters = nil
@@ -56,25 +72,88 @@ func (p *Partition) wake() {
 	}
 }
 
+// appended wakes those who copy the log. Without any it costs a load.
+func (p *Partition) appended() {
+	if p.copying.Load() == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for w := range p.waiters {
+		if w.Ends {
+			w.Wake()
+		}
+	}
+}
+
 // Wait blocks until the records below end, appended in the leader epoch given, are
-// committed (the high watermark has passed them) and so on stable storage.
-// It returns kerr.NotLeaderForPartition if leadership is lost first,
+// committed: the high watermark has passed them, so every replica in the ISR has them on
+// stable storage (acks=all).
+// It returns kerr.NotLeaderForPartition if leadership is lost first, though the records
+// may survive that, kerr.NotEnoughReplicasAfterAppend if the ISR has become too small,
 // kerr.RequestTimedOut if ctx ends by its deadline first, the cause of ctx if it ends
 // otherwise, and an error that wraps kerr.KafkaStorageError if the disk fails.
 func (p *Partition) Wait(ctx context.Context, end int64, epoch int32) error {
-	if done, err := p.waited(end, epoch); done || err != nil {
+	return p.await(ctx, func() (bool, error) {
+		switch {
+		case p.failed != nil && p.hw.Load() < end:
+			return false, p.failed
+		case p.role.Epoch != epoch || !p.role.Leading:
+			// What stood below end may have been truncated since, and replaced.
+			return false, kerr.NotLeaderForPartition
+		case p.hw.Load() >= end:
+			return true, nil
+		case !p.role.safe(p.settings.Load().MinISR):
+			return false, kerr.NotEnoughReplicasAfterAppend
+		}
+		return p.advance() && p.hw.Load() >= end, nil
+	})
+}
+
+// WaitLocal blocks until the records below end, appended in the leader epoch given, are
+// on stable storage here (acks=1).
+// It fails as Wait does, and with kerr.NotLeaderForPartition if this broker has lost its
+// lease: another may lead already.
+func (p *Partition) WaitLocal(ctx context.Context, end int64, epoch int32) error {
+	return p.await(ctx, func() (bool, error) {
+		switch {
+		case p.failed != nil && p.durable < end:
+			return false, p.failed
+		case p.role.Epoch != epoch || !p.role.Leading:
+			return false, kerr.NotLeaderForPartition
+		case p.durable >= end && p.lease != nil && !p.lease():
+			return false, errLease
+		}
+		return p.durable >= end, nil
+	})
+}
+
+// errLease tells a client to look for the leader: if there is none it will find this one
+// again, when it has its lease back.
+var errLease = fmt.Errorf("%w: the controller has not heard of this broker for too long", kerr.NotLeaderForPartition)
+
+// await blocks until done says so, with mu held, or ctx ends.
+func (p *Partition) await(ctx context.Context, done func() (bool, error)) error {
+	look := func() (bool, <-chan time.Time, error) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		ok, err := done()
+		return ok, p.again(), err
+	}
+	if ok, _, err := look(); ok || err != nil {
 		return err
 	}
 	w := NewWaiter()
 	p.Watch(w)
 	defer p.Unwatch(w)
 	for {
-		done, err := p.waited(end, epoch)
-		if done || err != nil {
+		ok, again, err := look()
+		if ok || err != nil {
 			return err
 		}
 		select {
 		case <-w.C:
+		case <-again:
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				return kerr.RequestTimedOut
@@ -84,40 +163,16 @@ func (p *Partition) Wait(ctx context.Context, end int64, epoch int32) error {
 	}
 }
 
-func (p *Partition) waited(end int64, epoch int32) (bool, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.failed != nil && p.hw.Load() < end:
-		return false, p.failed
-	case p.role.Epoch != epoch || !p.role.Leading:
-		// What stood below end may have been truncated since, and replaced.
-		return false, kerr.NotLeaderForPartition
+// again is ready when something may have changed by time alone: the high watermark waits
+// no longer for a follower that was about to join. mu is held.
+func (p *Partition) again() <-chan time.Time {
+	if p.tracker == nil {
+		return nil
 	}
-	return p.hw.Load() >= end, nil
-}
-
-// Durable reports that everything below end is on stable storage here. It is quick and
-// never blocks; the journal calls it, with its lock held.
-func (p *Partition) Durable(end int64) {
-	if log := p.log.Load(); log != nil && end > log.End() {
-		p.Failed(fmt.Errorf("%w: %s is reported durable up to %d and ends at %d", commitlog.ErrInvariant, p.tp, end, log.End()))
-		return
+	now := time.Now()
+	until, ok := p.tracker.awaited(now)
+	if !ok {
+		return nil
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.failed != nil || end <= p.durable {
-		return
-	}
-	p.durable = end
-	p.advance()
-}
-
-// advance moves the high watermark to what every in-sync replica has made durable.
-// With this replica alone in the ISR that is its own durable end. mu is held.
-func (p *Partition) advance() {
-	if p.durable > p.hw.Load() {
-		p.hw.Store(p.durable)
-		p.wake()
-	}
+	return time.After(until.Sub(now) + time.Millisecond)
 }

@@ -164,6 +164,18 @@ func (l *Log) EpochAt(offset int64) int32 {
 	return l.epochs.at(offset)
 }
 
+// EpochStart is where a leader epoch begins, -1 if it is not known here.
+func (l *Log) EpochStart(epoch int32) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.epochs {
+		if e.epoch == epoch {
+			return e.start
+		}
+	}
+	return -1
+}
+
 // AssignEpoch notes that a leader epoch begins at the log end, though nothing is yet
 // written in it: a new leader does so before it answers for the epoch.
 func (l *Log) AssignEpoch(epoch int32) error {

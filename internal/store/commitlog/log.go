@@ -51,6 +51,7 @@ type Log struct {
 	segs        []*segment // replaced, never changed
 	start, end  int64
 	recovery    int64
+	cutting     *int64 // the log is about to be cut there: the recovery point stays below
 	firstDirty  int64
 	epochs      epochs
 	epochsSaved mark

@@ -66,7 +66,11 @@ func (l *Log) sync(kept error) (int64, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.recovery = max(l.recovery, work.end)
+	reached := work.end
+	if l.cutting != nil {
+		reached = min(reached, *l.cutting)
+	}
+	l.recovery = max(l.recovery, reached)
 	l.epochsSaved.keep(work.epochsSaved)
 	return work.end, nil
 }

@@ -10,6 +10,59 @@ import (
 
 var _ = failpoint.Register("commitlog.truncate.before_cut", "commitlog.truncate.after_cut")
 
+// BeginCut tells where the log will end if it is truncated to offset. Until then, or
+// CancelCut, the recovery point does not pass that: who writes it down before the cut
+// makes sure that a crash after it checks what was appended since.
+func (l *Log) BeginCut(offset int64) (end int64, err error) {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if err := l.usable(); err != nil {
+		return 0, err
+	}
+	if end, err = l.cutEnd(offset); err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cutting, l.recovery = &end, min(l.recovery, end)
+	return end, nil
+}
+
+// CancelCut ends BeginCut: the log is not truncated.
+func (l *Log) CancelCut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cutting = nil
+}
+
+// cutEnd is where truncateTo leaves the end.
+func (l *Log) cutEnd(offset int64) (int64, error) {
+	if offset >= l.end || offset < l.segs[0].base {
+		return min(l.end, max(0, offset)), nil
+	}
+	s := l.segs[holding(l.segs, offset)]
+	if err := l.loadLocked(s); err != nil {
+		return 0, err
+	}
+	h, err := l.acquire(s)
+	if err != nil {
+		return 0, err
+	}
+	defer h.release()
+	start := int64(0)
+	i, e, err := s.off.search(l.ref(s.base, indexExt), byKey, offset-1-s.base)
+	if err == nil && i >= 0 && leadsTo(h, s.base, s.size, e) {
+		start = e.value
+	}
+	_, next, err := lastBefore(h, start, s.size, s.base, offset)
+	if err != nil {
+		return 0, l.readError(s, err)
+	}
+	return next, nil
+}
+
 // TruncateTo removes all batches that end at or above offset; see End for where the log
 // ends then: at offset, or before it if a batch held it. The cut is durable when
 // TruncateTo returns. The recovery point falls with the end: the host must write its
@@ -26,6 +79,7 @@ func (l *Log) TruncateTo(offset int64) error {
 }
 
 func (l *Log) truncateTo(offset int64) error {
+	defer l.CancelCut()
 	if offset >= l.end {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -119,6 +173,7 @@ func (l *Log) TruncateFullyAndStartAt(offset int64) error {
 	if err := l.usable(); err != nil {
 		return err
 	}
+	defer l.CancelCut()
 	return l.restartAt(offset)
 }
 

@@ -1,0 +1,134 @@
+package partition
+
+import (
+	"fmt"
+
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/store/commitlog"
+)
+
+// Truncate cuts off what is not in the leader's log, by the leader's word on where an
+// epoch ends (the diverging epoch of a Fetch, KIP-595; KIP-101, KIP-279). The next fetch
+// tells whether that was all. It waits for the disk.
+// It returns kerr.FencedLeaderEpoch wrapped if the replica does not follow in that epoch
+// any more, and an error that matches vfs.ErrNoSpace on a full disk, which may pass.
+func (p *Partition) Truncate(epoch int32, d EpochEnd) error {
+	log, err := p.Log()
+	if err != nil {
+		return err
+	}
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if err := p.followsIn(epoch); err != nil {
+		return err
+	}
+	return p.storage(p.cut(log, cutAt(log, d)))
+}
+
+// cutAt is where the logs may still be the same: the end of the greatest epoch that both
+// have, up to the shorter of them. Where the leader's epoch is not known here it is the
+// end of the greatest one below it, and the leader is asked again from there.
+func cutAt(log *commitlog.Log, d EpochEnd) int64 {
+	end := log.End()
+	known, theirs := log.EpochEnd(d.Epoch)
+	switch {
+	case d.End < 0:
+		return end
+	case known == d.Epoch && theirs >= 0:
+		return min(theirs, d.End, end)
+	case known != model.NoEpoch && theirs >= 0:
+		return min(theirs, end)
+	}
+	return min(d.End, end)
+}
+
+// cut truncates the log to offset, or to the end of the last batch before it. The journal
+// and the checkpoints come first: whenever a crash comes, what is cut off does not come
+// back behind something newer. writing is held.
+func (p *Partition) cut(log *commitlog.Log, offset int64) error {
+	if offset >= log.End() {
+		return nil
+	}
+	to, err := log.BeginCut(offset)
+	if err != nil {
+		return err
+	}
+	p.lower(log, to, to)
+	if err := p.home.Truncated(p, log, to); err != nil {
+		log.CancelCut()
+		return err
+	}
+	if err := log.TruncateTo(to); err != nil {
+		return err
+	}
+	if log.End() != to {
+		return fmt.Errorf("%w: %s was cut at %d and ends at %d", commitlog.ErrInvariant, p.tp, to, log.End())
+	}
+	p.mu.Lock()
+	p.durable = min(p.durable, to) // nothing beyond is reported any more
+	p.mu.Unlock()
+	return p.home.Keep(p, log)
+}
+
+// Restart empties the log, to begin anew at an offset: its leader has nothing of what is
+// here any more, or what is here cannot be trusted. It waits for the disk.
+// It fails as Truncate does.
+func (p *Partition) Restart(epoch int32, at int64) error {
+	log, err := p.Log()
+	if err != nil {
+		return err
+	}
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if err := p.followsIn(epoch); err != nil {
+		return err
+	}
+	return p.storage(p.restart(log, at))
+}
+
+func (p *Partition) restart(log *commitlog.Log, at int64) error {
+	if _, err := log.BeginCut(0); err != nil {
+		return err
+	}
+	p.lower(log, 0, at)
+	if err := p.home.Truncated(p, log, 0); err != nil {
+		log.CancelCut()
+		return err
+	}
+	if err := log.TruncateFullyAndStartAt(at); err != nil {
+		return err
+	}
+	// The new segment's name must outlive a crash before anything in it is acknowledged.
+	if _, err := log.Sync(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.durable = at
+	p.hw.Store(at)
+	p.following.same = at
+	p.mu.Unlock()
+	return p.home.Keep(p, log)
+}
+
+// lower takes back the marks before the log is cut to end at to and goes on at next. The
+// durable end falls when the cut is done: until then the journal may report more.
+//
+// Below the high watermark nothing is cut unless a leader was elected that did not have
+// what was committed (unclean.leader.election.enable), or the log cannot be read.
+func (p *Partition) lower(log *commitlog.Log, to, next int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	hw := p.hw.Load()
+	attrs := []any{"partition", p.tp, "epoch", p.role.Epoch, "leader", p.role.Leader, "end", log.End(), "hw", hw, "to", to, "next", next}
+	if next < hw {
+		p.logger.Error("log is truncated below its high watermark: records that were committed are given up here", attrs...)
+	} else {
+		p.logger.Info("log is truncated", attrs...)
+	}
+	p.following.same = min(p.following.same, to)
+	p.following.asked = unknown
+	if to < hw {
+		p.hw.Store(to)
+	}
+	p.wake()
+}

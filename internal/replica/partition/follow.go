@@ -1,0 +1,140 @@
+package partition
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/odradek/odradek/internal/store/commitlog"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// following is what a follower knows of its leader in one leader epoch.
+type following struct {
+	leaderHW int64
+	// same is the offset below which the log is known to be the leader's. After an
+	// election that is not known of anything but what is committed.
+	same int64
+	// asked is the offset of the first FetchFrom since the leader last answered: by
+	// answering, it says that the log is its own below. -1 if there was none.
+	asked int64
+}
+
+func newFollowing() following { return following{asked: unknown} }
+
+// FetchFrom tells from where to fetch: the durable end, which is what the leader counts,
+// the epoch of the record before it, model.NoEpoch if there is none, and the log start.
+func (p *Partition) FetchFrom() (offset int64, lastEpoch int32, start int64, err error) {
+	log, err := p.Log()
+	if err != nil {
+		return 0, model.NoEpoch, 0, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed != nil {
+		return 0, model.NoEpoch, 0, p.failed
+	}
+	offset = p.durable
+	if p.following.asked == unknown {
+		p.following.asked = offset
+	}
+	if offset > 0 {
+		lastEpoch = log.EpochAt(offset - 1)
+	} else {
+		lastEpoch = model.NoEpoch
+	}
+	return offset, lastEpoch, log.Start(), nil
+}
+
+// AppendFetched takes the answer to a fetch in a leader epoch: the leader's batches,
+// perhaps none, its high watermark and its log start. The answer to a fetch at offset
+// FetchFrom says that the logs are the same below; what is here beyond, of an earlier
+// leader, gives way if it is another. It returns the log end; see WaitDurable.
+// It returns kerr.FencedLeaderEpoch wrapped if the replica does not follow in that epoch
+// any more, kerr.CorruptMessage wrapped if bytes are damaged, and an error that wraps
+// commitlog.ErrUnexpectedOffset if offsets do not follow on the log.
+func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW, leaderStart int64) (end int64, err error) {
+	log, err := p.Log()
+	if err != nil {
+		return 0, err
+	}
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if err := p.followsIn(epoch); err != nil {
+		return log.End(), err
+	}
+	for rest := batches; len(rest) > 0; {
+		if rest, err = p.appendFetched(log, rest); err != nil {
+			return log.End(), p.storage(err)
+		}
+	}
+	p.heard(leaderHW, log.End(), len(batches) > 0)
+	if start := min(leaderStart, p.hw.Load()); start > log.Start() {
+		err = p.storage(log.AdvanceStart(start))
+	}
+	return log.End(), err
+}
+
+// appendFetched appends what lies at the log end, or deals with the first batch that does
+// not: it returns what is left to do. writing is held.
+func (p *Partition) appendFetched(log *commitlog.Log, batches []byte) (rest []byte, err error) {
+	first, rest, err := record.Split(batches)
+	if err == nil {
+		err = first.Verify()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fetched for %s: %w: %w", p.tp, kerr.CorruptMessage, err)
+	}
+	before := log.End()
+	switch {
+	case first.BaseOffset() >= before:
+		a, err := log.AppendFollower(batches)
+		if errors.Is(err, vfs.ErrNoSpace) {
+			return nil, fmt.Errorf("the disk of %s is full: %w", p.tp, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return nil, p.commit(log, before, a.End, batches, p.settings.Load())
+	case first.NextOffset() <= before && log.EpochAt(first.BaseOffset()) == first.LeaderEpoch() &&
+		log.EpochAt(first.LastOffset()) == first.LeaderEpoch():
+		return rest, nil // one leader an epoch: it is the same batch
+	case first.NextOffset() > before && before == log.Start():
+		// The log is empty, and the leader's begins within a batch (DeleteRecords).
+		return batches, p.restart(log, first.BaseOffset())
+	}
+	return batches, p.cut(log, first.BaseOffset())
+}
+
+// heard takes in what the leader says of itself. writing is held.
+func (p *Partition) heard(leaderHW, end int64, appended bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f := &p.following
+	f.leaderHW = max(f.leaderHW, leaderHW)
+	if f.same = max(f.same, f.asked); appended {
+		f.same = max(f.same, end)
+	}
+	f.asked = unknown
+	p.advance()
+}
+
+// WaitDurable blocks until everything below end is on stable storage here. It returns
+// kerr.FencedLeaderEpoch wrapped if the leader epoch changes first.
+func (p *Partition) WaitDurable(ctx context.Context, end int64) error {
+	epoch := p.Role().Epoch
+	return p.await(ctx, func() (bool, error) {
+		switch {
+		case p.failed != nil:
+			return false, p.failed
+		case p.durable >= end:
+			return true, nil
+		case p.role.Epoch != epoch:
+			return false, fmt.Errorf("%w: the epoch is %d, not %d", kerr.FencedLeaderEpoch, p.role.Epoch, epoch)
+		}
+		return false, nil
+	})
+}

@@ -1,0 +1,124 @@
+package partition
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// FollowerFetch is what one partition of a follower's Fetch asks. From is the follower's
+// durable end, LastFetchedEpoch the epoch of the record before it.
+type FollowerFetch struct {
+	Node        int32
+	BrokerEpoch int64 // of the follower's registration, -1 if it does not tell
+	ReadArgs
+	LogStart int64 // the follower's log start
+}
+
+// ReadAsFollower returns whole batches from the one that holds From up to the log end,
+// committed or not, and notes how far the follower is, which may commit records.
+// It returns kerr.UnknownLeaderEpoch or kerr.UnknownTopicOrPartition for a node that is
+// no replica as far as is known here, kerr.NotLeaderForPartition for one whose
+// registration is over, and what Read does.
+func (p *Partition) ReadAsFollower(f FollowerFetch) (ReadResult, error) {
+	log, err := p.led(f.CurrentEpoch)
+	if err != nil {
+		return ReadResult{}, err
+	}
+	if err := p.replicates(f); err != nil {
+		return ReadResult{}, err
+	}
+	r := ReadResult{Offsets: p.offsets(log)}
+	if r, err = check(r, log, f.ReadArgs); err != nil || r.Diverging != nil {
+		return r, err
+	}
+	if r.HW, err = p.progress(f, r.End); err != nil {
+		return ReadResult{}, err
+	}
+	r.Stable = r.HW
+	if f.From >= r.End || f.MaxBytes <= 0 && !f.MinOne {
+		return r, nil
+	}
+	r.Slice, err = log.Read(f.From, r.End, f.MaxBytes, f.MinOne)
+	return r, p.storage(err)
+}
+
+// replicates returns nil if a node is one of the replicas. If the follower knows the
+// epoch it may know more than is known here: it is to come again.
+func (p *Partition) replicates(f FollowerFetch) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.role.has(f.Node) && f.Node != p.role.Self:
+		return nil
+	case f.CurrentEpoch != model.NoEpoch:
+		return fmt.Errorf("%w: node %d is no replica of %s", kerr.UnknownLeaderEpoch, f.Node, p.tp)
+	}
+	return fmt.Errorf("%w: node %d is no replica of %s", kerr.UnknownTopicOrPartition, f.Node, p.tp)
+}
+
+// progress notes that a follower has everything below f.From, as the leader has it, and
+// returns the high watermark.
+func (p *Partition) progress(f FollowerFetch, end int64) (hw int64, err error) {
+	p.mu.Lock()
+	epoch, err := p.stillLeading(f.CurrentEpoch)
+	if err != nil {
+		p.mu.Unlock()
+		return 0, err
+	}
+	follower := p.tracker.follower(f.Node)
+	if follower == nil || !p.tracker.fetch(follower, f.From, f.LogStart, f.BrokerEpoch, end, time.Now()) {
+		p.mu.Unlock()
+		return 0, fmt.Errorf("%w: node %d fetches %s in epoch %d with a registration that is over", kerr.NotLeaderForPartition, f.Node, p.tp, epoch)
+	}
+	p.advance()
+	hw = p.hw.Load()
+	waiting := p.tracker.waiting(follower, hw)
+	p.mu.Unlock()
+	if waiting && p.eager != nil {
+		p.eager(p)
+	}
+	return hw, nil
+}
+
+// Follower is what a leader knows of one of its followers.
+type Follower struct {
+	Node       int32
+	InSync     bool
+	End, Start int64 // -1 until it has fetched from this leader
+	Fetched    time.Time
+	CaughtUp   time.Time // when it last had all
+}
+
+// Followers lists what the leader knows of its followers; nil if this replica does not
+// lead.
+func (p *Partition) Followers() []Follower {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.tracker == nil || !p.leads() {
+		return nil
+	}
+	list := make([]Follower, len(p.tracker.followers))
+	for i, f := range p.tracker.followers {
+		list[i] = Follower{Node: f.id, InSync: p.tracker.inSync(f.id), End: f.end, Start: f.start, Fetched: f.fetched, CaughtUp: f.caughtUp}
+	}
+	return list
+}
+
+// LowWatermark is the least log start of this replica and of those of its followers that
+// are alive: DeleteRecords is done when it has been reached.
+func (p *Partition) LowWatermark(alive func(node int32) bool) (int64, error) {
+	log, err := p.led(model.NoEpoch)
+	if err != nil {
+		return unknown, err
+	}
+	low := log.Start()
+	for _, f := range p.Followers() {
+		if alive(f.Node) {
+			low = min(low, f.Start)
+		}
+	}
+	return low, nil
+}
