@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"go.etcd.io/raft/v3"
@@ -15,24 +14,41 @@ import (
 
 // Quorum is this node's part in the agreement. The fields below mu belong to Run.
 type Quorum struct {
-	c      Config
-	status atomic.Pointer[Status]
-	term   atomic.Int64 // the term this node leads and has caught up in, -1 if none
-	wake   chan struct{}
-	done   chan struct{} // closed when Run has ended
+	c       Config
+	status  atomic.Pointer[Status]
+	view    atomic.Pointer[view]
+	latest  atomic.Pointer[state] // written by Run only
+	term    atomic.Int64          // the term this node leads and has caught up in, -1 if none
+	moved   bell                  // rung when entries are applied or another node leads
+	changed bell                  // rung when anything in Status may have changed
+	altered chan struct{}         // holds a token while nobody changes the voters
+	wake    chan struct{}
+	done    chan struct{} // closed when Run has ended
+	stall   stall
+	changes atomic.Uint64 // of the voters, asked for here: makes each unlike the others
 
-	mu      sync.Mutex // guards pending, inbox and stopped; held over no wait
+	mu      sync.Mutex // guards what follows, down to stopped; held over no wait
 	pending []*proposal
 	inbox   []*raftpb.Message
+	orders  []func()
 	stopped error
 
 	store    *store
 	node     *raft.RawNode
 	conf     *raftpb.ConfState
+	told     *raftpb.ConfState // the members, of whom this node is none any more; nil if it is
 	applied  uint64
 	proposed []*proposal          // given to Raft, index not known yet
 	waiting  map[uint64]*proposal // by index
 	led      uint64               // the term for which Lead was called, 0 if resigned
+	orphaned int                  // ticks since this node ceased to lead, while proposals wait
+	change   *change              // of the voters, under way
+	changing bool                 // while one is applied
+	clock    clock
+	hurry    hurry
+	tracks   map[uint64]*track    // of the others, while this node leads
+	resent   map[uint64]*snapping // who has been sent a snapshot
+	lost     []uint64             // room for resendSnapshots
 }
 
 // proposal is an entry on its way. done is closed when offset and err are set.
@@ -74,9 +90,16 @@ func Open(c Config) (*Quorum, error) {
 	}
 	q := &Quorum{
 		c: c, store: st, conf: st.conf, applied: st.snapshot, waiting: map[uint64]*proposal{},
-		wake: make(chan struct{}, 1), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), done: make(chan struct{}), altered: make(chan struct{}, 1),
+		tracks: map[uint64]*track{}, resent: map[uint64]*snapping{},
 	}
 	q.term.Store(-1)
+	q.altered <- struct{}{}
+	st.fresh = q.freshSnapshot
+	q.stall.init(c)
+	if err := c.Apply(int64(q.applied), nil); err != nil { // the snapshot stands there
+		return nil, errors.Join(fmt.Errorf("quorum: %w", err), st.wal.close())
+	}
 	if q.node, err = raft.NewRawNode(q.raftConfig()); err != nil {
 		return nil, errors.Join(fmt.Errorf("quorum: %w", err), st.wal.close())
 	}
@@ -141,9 +164,14 @@ func (q *Quorum) Propose(ctx context.Context, entry []byte) (int64, error) {
 	return q.Begin(term, entry)(ctx)
 }
 
-// Step takes a message from another member, without waiting.
+// Step takes a message from another member, without waiting. It is not changed.
 func (q *Quorum) Step(m *raftpb.Message) {
 	const most = 4096
+	if err := checkMessage(m, raftID(q.c.Node)); err != nil {
+		q.c.Log.Warn("quorum message refused", "from", nodeID(m.GetFrom()), "type", m.GetType(), "error", err)
+		return
+	}
+	q.stall.answer(m)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.stopped == nil && len(q.inbox) < most { // Raft repeats what is lost
@@ -152,118 +180,28 @@ func (q *Quorum) Step(m *raftpb.Message) {
 	}
 }
 
+// do has Run's goroutine call f, without waiting for it.
+func (q *Quorum) do(f func()) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stopped != nil {
+		return q.stopped
+	}
+	q.orders = append(q.orders, f)
+	q.rouse()
+	return nil
+}
+
+// cause is why the quorum has stopped.
+func (q *Quorum) cause() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.stopped
+}
+
 func (q *Quorum) rouse() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
-}
-
-// Run takes part in the quorum until ctx ends, which is no error, or the disk or the
-// state machine fails. It runs once.
-func (q *Quorum) Run(ctx context.Context) error {
-	err := q.run(ctx)
-	q.resign()
-	cause := fmt.Errorf("the quorum has stopped: %w", kerr.NotController)
-	if err != nil {
-		q.c.Log.Error("quorum stopped", "error", err)
-		cause = fmt.Errorf("the quorum has failed: %w", kerr.KafkaStorageError)
-	}
-	q.stop(cause)
-	return errors.Join(err, q.store.wal.close())
-}
-
-func (q *Quorum) run(ctx context.Context) error {
-	if q.alone() {
-		if err := q.node.Campaign(); err != nil {
-			return fmt.Errorf("campaign: %w", err)
-		}
-	}
-	timer := time.NewTimer(q.c.Tick + q.c.Phase)
-	defer timer.Stop()
-	for {
-		if err := q.work(ctx); err != nil {
-			if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-				return nil
-			}
-			return err
-		}
-		var tick <-chan time.Time
-		if !q.alone() { // who has nobody to hear from needs no clock
-			tick = timer.C
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick:
-			timer.Reset(q.c.Tick)
-			q.node.Tick()
-		case <-q.wake:
-			q.take()
-		}
-	}
-}
-
-// alone reports whether this node is the only member.
-func (q *Quorum) alone() bool {
-	c := q.conf
-	return len(c.GetVoters()) == 1 && c.GetVoters()[0] == raftID(q.c.Node) &&
-		len(c.GetLearners())+len(c.GetVotersOutgoing())+len(c.GetLearnersNext()) == 0
-}
-
-// take gives Raft what has come in: all of it, so that it becomes durable at once.
-func (q *Quorum) take() {
-	q.mu.Lock()
-	pending, inbox := q.pending, q.inbox
-	q.pending, q.inbox = nil, nil
-	q.mu.Unlock()
-	for _, m := range inbox {
-		if err := q.node.Step(m); err != nil {
-			q.c.Log.Debug("quorum message refused", "from", nodeID(m.GetFrom()), "type", m.GetType(), "error", err)
-		}
-	}
-	for _, p := range pending {
-		q.propose(p)
-	}
-}
-
-func (q *Quorum) propose(p *proposal) {
-	if q.led == 0 || uint64(p.term) != q.led {
-		p.settle(0, kerr.NotController)
-		return
-	}
-	if err := q.node.Propose(p.data); err != nil {
-		// What follows it in this term was decided on top of it.
-		q.c.Log.Info("quorum proposal dropped", "term", p.term, "error", err)
-		q.resign()
-		p.settle(0, kerr.NotController)
-		return
-	}
-	q.proposed = append(q.proposed, p)
-}
-
-func (q *Quorum) resign() {
-	if q.led != 0 {
-		q.led = 0
-		q.term.Store(-1)
-		q.c.Resign()
-	}
-}
-
-// stop ends every wait.
-func (q *Quorum) stop(cause error) {
-	q.mu.Lock()
-	q.stopped = cause
-	pending := append(q.proposed, q.pending...)
-	q.pending, q.inbox, q.proposed = nil, nil, nil
-	q.mu.Unlock()
-	for _, p := range pending {
-		p.settle(0, cause)
-	}
-	for i, p := range q.waiting {
-		delete(q.waiting, i)
-		p.settle(0, cause)
-	}
-	q.publish()
-	close(q.done)
 }

@@ -31,6 +31,9 @@ type machine struct {
 func newMachine() *machine { return &machine{leads: make(chan int64, 16)} }
 
 func (m *machine) apply(offset int64, entry []byte) error {
+	if len(entry) == 0 {
+		return nil
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.entries = append(m.entries, string(entry))

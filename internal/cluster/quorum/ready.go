@@ -14,12 +14,15 @@ import (
 // work does what Raft asks for until it asks for nothing: durable first, then told to
 // others, then applied.
 func (q *Quorum) work(ctx context.Context) error {
-	for q.node.HasReady() {
+	q.beginWork()
+	defer q.stall.end()
+	for q.ready() {
 		rd := q.node.Ready()
 		if err := q.persist(ctx, rd); err != nil {
 			return err
 		}
 		q.match(rd.Entries)
+		q.matchChange(rd.Entries)
 		if len(rd.Messages) > 0 {
 			q.c.Send(rd.Messages)
 		}
@@ -34,6 +37,20 @@ func (q *Quorum) work(ctx context.Context) error {
 	return q.maybeSnapshot()
 }
 
+// ready reports whether Raft asks for anything. Who is the only member leads at once.
+func (q *Quorum) ready() bool {
+	if q.node.HasReady() {
+		return true
+	}
+	if !q.alone() || q.node.BasicStatus().RaftState != raft.StateFollower {
+		return false
+	}
+	if err := q.node.Campaign(); err != nil {
+		panic(fmt.Sprintf("bug: the only voter cannot campaign: %v", err))
+	}
+	return q.node.HasReady()
+}
+
 func (q *Quorum) save(rd raft.Ready) error {
 	var hard *raftpb.HardState
 	if !raft.IsEmptyHardState(rd.HardState) {
@@ -44,13 +61,20 @@ func (q *Quorum) save(rd raft.Ready) error {
 			return err
 		}
 	}
-	if rd.MustSync {
+	if rd.MustSync || hard != nil && altersMembers(rd.CommittedEntries) {
 		return q.store.save(hard, rd.Entries)
 	}
 	if hard != nil { // only the commit index moved, which is found again after a crash
 		q.store.hard = hard
 	}
 	return nil
+}
+
+// altersMembers reports whether a change of the members is about to become true. That it
+// is committed must be durable: a node that did not know after a crash would ask for the
+// votes of nodes that have been taken away for good.
+func altersMembers(entries []*raftpb.Entry) bool {
+	return slices.ContainsFunc(entries, func(e *raftpb.Entry) bool { return e.GetType() != raftpb.EntryNormal })
 }
 
 func (q *Quorum) install(snap *raftpb.Snapshot, hard *raftpb.HardState) error {
@@ -61,7 +85,14 @@ func (q *Quorum) install(snap *raftpb.Snapshot, hard *raftpb.HardState) error {
 	if err := q.c.Restore(snap.GetData()); err != nil {
 		return fmt.Errorf("restore snapshot %d: %w", index, err)
 	}
-	q.applied, q.conf = index, snap.GetMetadata().GetConfState()
+	if err := q.c.Apply(int64(index), nil); err != nil {
+		return fmt.Errorf("restore snapshot %d: %w", index, err)
+	}
+	q.applied, q.conf, q.told = index, snap.GetMetadata().GetConfState(), nil
+	q.latest.Store(nil)
+	if q.change != nil && q.change.index <= index {
+		q.settleChange(kerr.NotController)
+	}
 	for i, p := range q.waiting {
 		if i <= index { // it may be in the snapshot or not: nobody here knows
 			delete(q.waiting, i)
@@ -119,19 +150,18 @@ func (q *Quorum) applyOne(e *raftpb.Entry) error {
 		if err := proto.Unmarshal(e.GetData(), &cc); err != nil {
 			return err
 		}
-		q.conf = q.node.ApplyConfChange(&cc)
+		q.alterMembers(e, &cc)
+		return q.c.Apply(int64(e.GetIndex()), nil)
 	case raftpb.EntryConfChangeV2:
 		var cc raftpb.ConfChangeV2
 		if err := proto.Unmarshal(e.GetData(), &cc); err != nil {
 			return err
 		}
-		q.conf = q.node.ApplyConfChange(&cc)
-	default:
-		if len(e.GetData()) > 0 { // a leader begins its term with an empty one
-			return q.c.Apply(int64(e.GetIndex()), e.GetData())
-		}
+		q.alterMembers(e, &cc)
+		return q.c.Apply(int64(e.GetIndex()), nil)
+	default: // a leader begins its term with an empty one
+		return q.c.Apply(int64(e.GetIndex()), e.GetData())
 	}
-	return nil
 }
 
 // follow tells the state machine when this node begins and ceases to lead. It leads a
@@ -169,35 +199,4 @@ func (q *Quorum) maybeSnapshot() error {
 	}
 	q.c.Log.Info("quorum snapshot", "offset", q.applied, "bytes", len(data))
 	return nil
-}
-
-// Status is the quorum as this node saw it last.
-func (q *Quorum) Status() Status { return *q.status.Load() }
-
-func (q *Quorum) publish() {
-	st := q.node.Status()
-	s := Status{
-		Node: q.c.Node, Leader: nodeID(st.Lead), Term: int64(st.GetTerm()),
-		Commit: int64(st.GetCommit()), Applied: int64(q.applied), Last: int64(q.store.last()),
-	}
-	voters := append(slices.Clone(q.conf.GetVoters()), q.conf.GetVotersOutgoing()...)
-	s.Voters = q.replicas(voters, st)
-	s.Learners = q.replicas(q.conf.GetLearners(), st)
-	q.status.Store(&s)
-}
-
-func (q *Quorum) replicas(ids []uint64, st raft.Status) []Replica {
-	slices.Sort(ids)
-	var list []Replica
-	for _, id := range slices.Compact(ids) {
-		r := Replica{Node: nodeID(id), Match: -1}
-		if pr, ok := st.Progress[id]; ok {
-			r.Match, r.Active = int64(pr.Match), pr.RecentActive
-		}
-		if id == raftID(q.c.Node) {
-			r.Match, r.Active = int64(q.store.last()), true
-		}
-		list = append(list, r)
-	}
-	return list
 }

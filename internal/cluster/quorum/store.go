@@ -29,13 +29,16 @@ type store struct {
 	snapBytes int64
 	base      position
 	entries   []*raftpb.Entry
+
+	fresh func() (*raftpb.Snapshot, error) // makes a snapshot for a member that is far behind
 }
 
 // position is a place in the log.
 type position struct{ index, term uint64 }
 
 // openStore reads what is durable, and returns the state of the newest snapshot. A
-// folder without a log begins with an empty snapshot at index 1 that names the voters.
+// folder without a log begins with an empty snapshot at index 1 that names the voters,
+// or, of a node that waits to be added, at index 0 with none.
 func openStore(c Config, voters []uint64) (*store, []byte, error) {
 	s := &store{fs: c.FS, dir: c.Dir, hard: &raftpb.HardState{}}
 	s.wal = wal{fs: c.FS, dir: c.Dir, max: c.SegmentBytes, rand: c.Rand, log: c.Log}
@@ -52,7 +55,31 @@ func openStore(c Config, voters []uint64) (*store, []byte, error) {
 	if err := s.settle(snap.GetMetadata()); err != nil {
 		return nil, nil, errors.Join(err, s.wal.close())
 	}
+	if s.blank() && len(voters) > 0 && s.hard.GetTerm() == 0 {
+		// It waited to be added, but was never heard of. Now it is told otherwise.
+		snap = firstSnapshot(voters)
+		if _, err = writeSnapshot(s.fs, s.dir, snap); err == nil {
+			err = s.settle(snap.GetMetadata())
+		}
+		if err != nil {
+			return nil, nil, errors.Join(err, s.wal.close())
+		}
+	}
 	return s, snap.GetData(), nil
+}
+
+// blank reports whether this node has never been given anything: it knows no member, not
+// even itself.
+func (s *store) blank() bool { return s.last() == 0 }
+
+func firstSnapshot(voters []uint64) *raftpb.Snapshot {
+	at := uint64(1)
+	if len(voters) == 0 {
+		at = 0
+	}
+	return &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
+		ConfState: &raftpb.ConfState{Voters: voters}, Index: &at, Term: new(at),
+	}}
 }
 
 func (s *store) openSnapshot(voters []uint64) (*raftpb.Snapshot, error) {
@@ -72,9 +99,7 @@ func (s *store) openSnapshot(voters []uint64) (*raftpb.Snapshot, error) {
 	if len(logs) > 0 {
 		return nil, fmt.Errorf("%w: %s has a log but no snapshot: put the files back from a copy", ErrCorrupt, s.dir)
 	}
-	snap := &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
-		ConfState: &raftpb.ConfState{Voters: voters}, Index: new(uint64(1)), Term: new(uint64(1)),
-	}}
+	snap := firstSnapshot(voters)
 	_, err = writeSnapshot(s.fs, s.dir, snap)
 	return snap, err
 }
@@ -247,6 +272,4 @@ func (s *store) Entries(lo, hi, maxSize uint64) ([]*raftpb.Entry, error) {
 	return append([]*raftpb.Entry(nil), list...), nil
 }
 
-func (s *store) Snapshot() (*raftpb.Snapshot, error) {
-	return readSnapshot(s.fs, s.dir, s.snapshot)
-}
+func (s *store) Snapshot() (*raftpb.Snapshot, error) { return s.fresh() }
