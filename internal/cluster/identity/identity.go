@@ -22,15 +22,24 @@ type Config struct {
 	// ClusterID is what the node was told; empty if nothing: then its folders say, or,
 	// if they are all new, an id is drawn.
 	ClusterID string
-	Rand      func([]byte) // fills its argument with random bytes
+	// Forming says that other nodes have or make the cluster that this one belongs to: it
+	// is one of several voters, or none. Then new folders are not given an id that was
+	// drawn here.
+	Forming bool
+	Rand    func([]byte) // fills its argument with random bytes
 }
 
 // Identity is who the node is.
 type Identity struct {
-	ClusterID string
+	ClusterID string // empty while Forming
+	// Forming says that the folders have ids, but do not know their cluster yet: call
+	// Format when the cluster has a name.
+	Forming   bool
 	Dirs      []model.ID // beside Config.Dirs; zero where the folder failed
 	Errs      []error    // beside Config.Dirs: why a folder cannot be used
 	Formatted []string   // folders that were new
+
+	config Config
 }
 
 // ErrForeign is matched by the refusal of a folder that belongs to another cluster or
@@ -45,7 +54,7 @@ var ErrForeign = errors.New("the folder does not belong to this node")
 // start: a new cluster in the place of one that cannot be read would be worse. Nor does
 // it start without its metadata folder.
 func Open(c Config) (*Identity, error) {
-	id := &Identity{ClusterID: c.ClusterID, Errs: make([]error, len(c.Dirs))}
+	id := &Identity{ClusterID: c.ClusterID, Errs: make([]error, len(c.Dirs)), config: c}
 	found := make([]Properties, len(c.Dirs))
 	known := make([]bool, len(c.Dirs))
 	foreign, old := []error{}, false
@@ -55,7 +64,7 @@ func Open(c Config) (*Identity, error) {
 			foreign = append(foreign, err)
 		}
 		id.Errs[i] = err
-		old = old || known[i]
+		old = old || known[i] && found[i].ClusterID != ""
 	}
 	if err := errors.Join(foreign...); err != nil {
 		return nil, err
@@ -67,15 +76,49 @@ func Open(c Config) (*Identity, error) {
 		return nil, err
 	}
 	id.format(c, found, known)
-	for i, dir := range c.Dirs {
-		if id.Errs[i] != nil && dir == c.Metadata {
-			return nil, fmt.Errorf("the metadata folder cannot be used: %w", id.Errs[i])
+	if err := id.usable(); err != nil {
+		return nil, err
+	}
+	return id, nil
+}
+
+// usable reports why the node cannot do with the folders that it has.
+func (id *Identity) usable() error {
+	for i, dir := range id.config.Dirs {
+		if id.Errs[i] != nil && dir == id.config.Metadata {
+			return fmt.Errorf("the metadata folder cannot be used: %w", id.Errs[i])
 		}
 	}
 	if !slices.Contains(id.Errs, nil) {
-		return nil, errors.Join(id.Errs...)
+		return errors.Join(id.Errs...)
 	}
-	return id, nil
+	return nil
+}
+
+// Format says which cluster this is, by what the cluster itself says. It completes the
+// folders of a node that was Forming, durably, and refuses any other than the one that
+// they know. A folder that cannot be written is told of in Errs, as by Open.
+func (id *Identity) Format(clusterID string) error {
+	c := id.config
+	switch {
+	case clusterID == "":
+		panic("bug: a cluster without an id has no folders")
+	case !id.Forming && clusterID == id.ClusterID:
+		return nil
+	case !id.Forming:
+		return fmt.Errorf("%w: %s is of cluster %s, but the voters are of cluster %s: correct controller.quorum.voters or "+
+			"controller.quorum.bootstrap.servers, or give the node other folders in log.dirs", ErrForeign, c.Dirs[0], id.ClusterID, clusterID)
+	}
+	for i, dir := range c.Dirs {
+		if id.Errs[i] == nil {
+			id.Errs[i] = Write(c.FS, dir, Properties{clusterID, c.NodeID, id.Dirs[i]})
+		}
+	}
+	if err := id.usable(); err != nil {
+		return err
+	}
+	id.ClusterID, id.Forming = clusterID, false
+	return nil
 }
 
 // look reads what a folder says, which it makes if it is missing.
@@ -101,10 +144,10 @@ func (id *Identity) agree(c Config, found []Properties, known []bool) error {
 			continue
 		}
 		dir := c.Dirs[i]
-		if id.ClusterID == "" {
+		if id.ClusterID == "" && p.ClusterID != "" {
 			id.ClusterID, says = p.ClusterID, filepath.Join(dir, FileName)+" says"
 		}
-		if p.ClusterID != id.ClusterID {
+		if p.ClusterID != id.ClusterID && p.ClusterID != "" {
 			errs = append(errs, fmt.Errorf("%w: %s is of cluster %s, but %s %s: set the cluster id to %s, or take %s out of log.dirs",
 				ErrForeign, dir, p.ClusterID, says, id.ClusterID, p.ClusterID, dir))
 		}
@@ -121,9 +164,15 @@ func (id *Identity) agree(c Config, found []Properties, known []bool) error {
 	return errors.Join(errs...)
 }
 
-// format writes the file of the folders that have none, or one from before they had ids.
+// format writes the file of the folders that have none, or one that lacks an id.
 func (id *Identity) format(c Config, found []Properties, known []bool) {
+	forming := func(i int) bool { return known[i] && found[i].ClusterID == "" }
 	if id.ClusterID == "" {
+		for i := range c.Dirs {
+			id.Forming = id.Forming || c.Forming || forming(i)
+		}
+	}
+	if id.ClusterID == "" && !id.Forming {
 		id.ClusterID = model.NewID(c.Rand).String()
 	}
 	id.Dirs = make([]model.ID, len(c.Dirs))
@@ -132,8 +181,11 @@ func (id *Identity) format(c Config, found []Properties, known []bool) {
 			continue
 		}
 		p := found[i]
-		if p.DirectoryID.IsZero() {
-			p = Properties{id.ClusterID, c.NodeID, model.NewID(c.Rand)}
+		if p.DirectoryID.IsZero() || p.ClusterID != id.ClusterID {
+			if p.DirectoryID.IsZero() {
+				p.DirectoryID = model.NewID(c.Rand)
+			}
+			p.ClusterID, p.NodeID = id.ClusterID, c.NodeID
 			if id.Errs[i] = Write(c.FS, dir, p); id.Errs[i] != nil {
 				continue
 			}

@@ -17,7 +17,7 @@ const FileName = "meta.properties"
 
 // Properties is what the file says of one folder.
 type Properties struct {
-	ClusterID   string
+	ClusterID   string // empty in the folder of a node that does not know its cluster yet
 	NodeID      int32
 	DirectoryID model.ID // zero in a folder from before Kafka 3.7
 }
@@ -49,7 +49,11 @@ func Write(fsys vfs.FS, dir string, p Properties) error {
 }
 
 func (p Properties) encode() []byte {
-	return fmt.Appendf(nil, "cluster.id=%s\ndirectory.id=%s\nnode.id=%d\nversion=1\n", p.ClusterID, p.DirectoryID, p.NodeID)
+	b := fmt.Appendf(nil, "directory.id=%s\nnode.id=%d\nversion=1\n", p.DirectoryID, p.NodeID)
+	if p.ClusterID != "" {
+		b = append(fmt.Appendf(nil, "cluster.id=%s\n", p.ClusterID), b...)
+	}
+	return b
 }
 
 // parse reads version 1, and version 0, in which a ZooKeeper broker wrote broker.id.
@@ -76,7 +80,8 @@ func parse(text string) (p Properties, err error) {
 	default:
 		return p, fmt.Errorf("version %s was written by a newer release: upgrade this node", v)
 	}
-	if p.ClusterID = values["cluster.id"]; p.ClusterID == "" {
+	forming := id == "node.id" && values["directory.id"] != ""
+	if p.ClusterID = values["cluster.id"]; p.ClusterID == "" && !forming {
 		return p, errors.New("it has no cluster.id: put the file back from a copy")
 	}
 	n, err := strconv.ParseInt(values[id], 10, 32)
