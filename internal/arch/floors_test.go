@@ -37,10 +37,13 @@ var outside = []string{"conformance", "bench", "sim", "internal/arch"}
 var sideways = map[[2]string]string{
 	{"internal/proto/record", "internal/proto/model"}:            "errors that a client may be told",
 	{"internal/proto/wire", "internal/proto/model"}:              "errors that a client may be told",
+	{"internal/proto/link", "internal/proto/model"}:              "errors that a client may be told, ids of nodes' folders",
 	{"internal/store/commitlog", "internal/store/producers"}:     "a log keeps its producers' state",
 	{"internal/store/commitlog", "internal/store/compaction"}:    "a log compacts itself; what to keep is decided purely",
 	{"internal/cluster/controller", "internal/cluster/metadata"}: "decisions are made on an image and become records",
 	{"internal/cluster/member", "internal/cluster/metadata"}:     "a broker sees in the image what the cluster thinks of it",
+	{"internal/cluster/peers", "internal/cluster/metadata"}:      "nodes without a vote apply what they follow",
+	{"internal/cluster/peers", "internal/cluster/quorum"}:        "what it says between nodes: status and tail",
 	{"internal/replica/host", "internal/replica/partition"}:      "the host keeps the partitions",
 	{"internal/front/api", "internal/front/fetchsession"}:        "Fetch remembers what a client fetches",
 	{"internal/coord/group", "internal/coord/runtime"}:           "a group machine runs on the runtime",

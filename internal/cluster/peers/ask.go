@@ -1,0 +1,239 @@
+package peers
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/odradek/odradek/internal/proto/link"
+)
+
+// Ask has the active controller decide a request of this node's own. It waits while there
+// is no controller, and when it returns, this node's metadata stands where the
+// controller's stood when it answered. Errors that the answer has are the caller's. It
+// returns kerr.RequestTimedOut if ctx ended first.
+func (p *Peers) Ask(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
+	for version := req.MaxVersion(); ; version-- {
+		req.SetVersion(version)
+		body, err := p.Forward(ctx, Envelope{Key: req.Key(), Version: version, Body: req.AppendTo(nil)})
+		if errors.Is(err, kerr.UnsupportedVersion) && version > 0 {
+			continue // the controller is of an older release
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", kmsg.NameForKey(req.Key()), err)
+		}
+		resp := req.ResponseKind()
+		if err := resp.ReadFrom(body); err != nil {
+			return nil, fmt.Errorf("answer to %s v%d: %w", kmsg.NameForKey(req.Key()), version, err)
+		}
+		return resp, nil
+	}
+}
+
+// Forward has the active controller decide a request, and returns the body of its answer.
+// What is true of Ask is true of it. If the controller was lost after it had got the
+// request, the request is repeated only if that does no harm; else the error matches
+// kerr.RequestTimedOut: nobody knows whether it was done.
+func (p *Peers) Forward(ctx context.Context, e Envelope) (body []byte, err error) {
+	var offset int64
+	again := harmless[e.Key]
+	err = p.toLeader(ctx, again, func(ctx context.Context, node int32) (bool, leader, error) {
+		answer, err := p.decideAt(ctx, node, e)
+		if err != nil {
+			return false, leader{}, err
+		}
+		rest, elsewhere, err := open(answer)
+		if err != nil || rest == nil {
+			return false, elsewhere, err
+		}
+		r := fields{b: rest}
+		offset, body = r.varint(), nil
+		if err := r.err(); err != nil {
+			return false, leader{}, err
+		}
+		body = r.b
+		if again && notController(e, body) {
+			return false, leader{node: -1}, nil
+		}
+		return true, leader{}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	// The decision stands, whether this node sees it in time or not.
+	_ = p.waitOffset(ctx, offset)
+	return body, nil
+}
+
+func (p *Peers) decideAt(ctx context.Context, node int32, e Envelope) ([]byte, error) {
+	if node == p.c.Node {
+		return p.decide(ctx, e)
+	}
+	return p.link.Call(ctx, node, kindDecide, e.append(nil))
+}
+
+// serveDecide answers an envelope.
+func (p *Peers) serveDecide(ctx context.Context, payload []byte) ([]byte, error) {
+	e, err := parseEnvelope(payload)
+	if err != nil {
+		return nil, err
+	}
+	return p.decide(ctx, e)
+}
+
+// decide decides, if this node is the active controller: saysDone, varint the offset at
+// which the metadata stands, the body of the answer.
+func (p *Peers) decide(ctx context.Context, e Envelope) ([]byte, error) {
+	answer := p.answer.Load()
+	if answer == nil || !p.decides() {
+		l := p.leads()
+		if l.node == p.c.Node {
+			l.node = -1 // not yet, or not any more
+		}
+		return other(l), nil
+	}
+	body, err := (*answer)(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return append(binary.AppendVarint([]byte{saysDone}, p.c.Feed.Image().Offset), body...), nil
+}
+
+func (p *Peers) decides() bool {
+	if p.c.Quorum == nil || p.c.Quorum.Status().Leader != p.c.Node {
+		return false
+	}
+	return p.c.Leading == nil || p.c.Leading()
+}
+
+// errNoLeader is why toLeader has not begun.
+var errNoLeader = errors.New("no node leads the quorum")
+
+// toLeader tries try on the node that leads until it is done, has failed or ctx ends. try
+// says that nothing was done by false and who leads instead, as far as that is known. A
+// line that is lost ends it unless again says that to try twice does no harm.
+func (p *Peers) toLeader(ctx context.Context, again bool, try func(context.Context, int32) (bool, leader, error)) error {
+	last, next := errNoLeader, 0
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		p.mu.Lock()
+		moved := p.moved
+		p.mu.Unlock()
+		node := p.leads().node
+		if node < 0 && !p.votes() {
+			node, next = p.anyone(next)
+		}
+		if node >= 0 {
+			done, elsewhere, err := try(ctx, node)
+			switch {
+			case done:
+				return nil
+			case ctx.Err() != nil:
+				return p.late(ctx, err, true)
+			case err == nil:
+				p.forget(node)
+				if elsewhere.node >= 0 && elsewhere.node != node {
+					p.learn(elsewhere.node, elsewhere.term)
+					pause = firstPause
+				}
+				last = fmt.Errorf("node %d does not lead: %w", node, kerr.NotController)
+			case errors.Is(err, link.ErrDown), again && errors.Is(err, link.ErrLost), again && errors.Is(err, kerr.NotController):
+				p.forget(node)
+				last = err
+			case errors.Is(err, link.ErrLost):
+				p.forget(node)
+				return fmt.Errorf("the controller was lost before it answered, and may have done it: %w: %w", kerr.RequestTimedOut, err)
+			default:
+				return err
+			}
+		}
+		select {
+		case <-moved:
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return p.late(ctx, last, false)
+		}
+	}
+}
+
+const (
+	firstPause = 5 * time.Millisecond
+	lastPause  = 100 * time.Millisecond
+)
+
+// votes reports whether this node's quorum knows best who leads.
+func (p *Peers) votes() bool { return p.c.Quorum != nil && p.c.Quorum.Status().Votes(p.c.Node) }
+
+// late words the end of ctx: a node that stops says so, everything else took too long.
+func (p *Peers) late(ctx context.Context, last error, sent bool) error {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return context.Cause(ctx)
+	}
+	if sent {
+		return fmt.Errorf("the controller did not answer in time: %w", kerr.RequestTimedOut)
+	}
+	return fmt.Errorf("no controller was reached in time (%v): %w", last, kerr.RequestTimedOut)
+}
+
+// harmless are the requests that may be done twice: the second time changes nothing, or
+// what the first did makes it fail in words that the asker understands.
+var harmless = map[int16]bool{
+	29: true, 30: true, // DescribeAcls, CreateAcls
+	32: true, 33: true, 44: true, // DescribeConfigs, AlterConfigs, IncrementalAlterConfigs
+	43: true,           // ElectLeaders
+	45: true, 46: true, // AlterPartitionReassignments, ListPartitionReassignments
+	48: true, 49: true, // DescribeClientQuotas, AlterClientQuotas
+	50: true, 51: true, // user SCRAM credentials
+	55: true, 56: true, // DescribeQuorum, AlterPartition
+	60: true,                     // DescribeCluster
+	62: true, 63: true, 67: true, // BrokerRegistration, BrokerHeartbeat, AllocateProducerIds
+	70: true, 73: true, // ControllerRegistration, AssignReplicasToDirs
+	75: true, // DescribeTopicPartitions
+}
+
+// notController reports whether an answer says as a whole that the node is not the
+// controller.
+func notController(e Envelope, body []byte) bool {
+	resp := kmsg.ResponseForKey(e.Key)
+	if resp == nil {
+		return false
+	}
+	resp.SetVersion(e.Version)
+	code := reflect.ValueOf(resp).Elem().FieldByName("ErrorCode")
+	if !code.IsValid() || code.Kind() != reflect.Int16 || resp.ReadFrom(body) != nil {
+		return false
+	}
+	return int16(code.Int()) == kerr.NotController.Code
+}
+
+// An envelope is: varint key, varint version, client id (uvarint 0 for none, else its
+// length plus one, and the bytes), string listener, string principal, and the body.
+func (e Envelope) append(dst []byte) []byte {
+	dst = binary.AppendVarint(binary.AppendVarint(dst, int64(e.Key)), int64(e.Version))
+	if e.ClientID == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(binary.AppendUvarint(dst, uint64(len(*e.ClientID))+1), *e.ClientID...)
+	}
+	dst = appendBytes(appendBytes(dst, e.Listener), e.Principal)
+	return append(dst, e.Body...)
+}
+
+func parseEnvelope(b []byte) (Envelope, error) {
+	r := fields{b: b}
+	e := Envelope{Key: r.int16(), Version: r.int16()}
+	if n, k := binary.Uvarint(r.b); k <= 0 || n > uint64(len(r.b)-k)+1 {
+		r.fail()
+	} else if r.b = r.b[k:]; n > 0 {
+		id := string(r.b[:n-1])
+		e.ClientID, r.b = &id, r.b[n-1:]
+	}
+	e.Listener, e.Principal = string(r.bytes()), string(r.bytes())
+	e.Body = r.b
+	return e, r.err()
+}

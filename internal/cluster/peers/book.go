@@ -1,0 +1,120 @@
+package peers
+
+import (
+	"context"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/odradek/odradek/internal/cluster/metadata"
+	"github.com/odradek/odradek/internal/proto/link"
+)
+
+// self is what this node says of itself.
+func (p *Peers) self() link.Hello {
+	l := p.leads()
+	h := link.Hello{
+		ClusterID: p.c.ClusterID(), Node: p.c.Node, Directory: p.c.Directory, Incarnation: p.c.Incarnation,
+		Release: p.c.Release, Leader: l.node, Term: l.term, Offset: p.c.Feed.Image().Offset,
+	}
+	book := p.addresses()
+	for _, node := range slices.Sorted(maps.Keys(book)) {
+		h.Voters = append(h.Voters, link.Peer{Node: node, Address: book[node]})
+	}
+	return h
+}
+
+// addresses are those of the quorum: as they were given, and as they are registered since.
+func (p *Peers) addresses() map[int32]string {
+	book := maps.Clone(p.c.Voters)
+	if book == nil {
+		book = map[int32]string{}
+	}
+	p.mu.Lock()
+	maps.Copy(book, p.found)
+	p.mu.Unlock()
+	for c := range p.c.Feed.Image().Controllers() {
+		if a, ok := p.endpoint(c); ok {
+			book[c.ID] = a
+		}
+	}
+	return book
+}
+
+func (p *Peers) endpoint(c *metadata.Controller) (string, bool) {
+	for _, e := range c.Endpoints {
+		if p.c.Listener == "" || e.Listener == p.c.Listener {
+			return net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))), true
+		}
+	}
+	return "", false
+}
+
+// keepBook tells the link of addresses that have changed, and has it look anew at who is
+// at the other ends.
+func (p *Peers) keepBook(ctx context.Context) error {
+	image := metadata.Empty()
+	for named := p.c.ClusterID(); ; {
+		next, changes, err := p.c.Feed.Next(ctx, image)
+		if err != nil {
+			return err
+		}
+		image = next
+		if len(changes.Controllers) > 0 {
+			p.link.SetPeers(p.addresses())
+		}
+		if is := p.c.ClusterID(); is != named || len(changes.Controllers) > 0 {
+			named = is
+			p.link.Greet()
+		}
+	}
+}
+
+// discover asks the bootstrap servers for the quorum until it is known, and again when
+// no line to it is up.
+func (p *Peers) discover(ctx context.Context) error {
+	for {
+		if len(p.link.Up()) == 0 {
+			for _, address := range p.c.Bootstrap {
+				p.askAt(ctx, address)
+			}
+		}
+		if err := sleep(ctx, 500*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *Peers) askAt(ctx context.Context, address string) {
+	h, err := p.link.Hello(ctx, address)
+	if err == nil {
+		err = p.check(h)
+	}
+	if err != nil {
+		p.c.Log.Debug("peers: a bootstrap server does not answer", "address", address, "error", err)
+		return
+	}
+	p.mu.Lock()
+	if p.found == nil {
+		p.found = map[int32]string{}
+	}
+	for _, v := range h.Voters {
+		p.found[v.Node] = v.Address
+	}
+	p.mu.Unlock()
+	p.learn(h.Leader, h.Term)
+	p.link.SetPeers(p.addresses())
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
