@@ -126,7 +126,7 @@ func (p *Partition) heard(leaderHW, end int64, appended bool) {
 // kerr.FencedLeaderEpoch wrapped if the leader epoch changes first.
 func (p *Partition) WaitDurable(ctx context.Context, end int64) error {
 	epoch := p.Role().Epoch
-	return p.await(ctx, func() (bool, error) {
+	return p.await(ctx, newLocalWaiter(), func() (bool, error) {
 		switch {
 		case p.failed != nil:
 			return false, p.failed

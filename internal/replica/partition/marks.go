@@ -32,8 +32,8 @@ func (p *Partition) Durable(end int64) {
 		return
 	}
 	p.durable = end
-	if !p.advance() && p.tracker == nil {
-		p.wake() // a fetcher waits for what is durable
+	if !p.advance() {
+		p.wakeLocal()
 	}
 }
 

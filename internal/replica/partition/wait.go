@@ -22,10 +22,18 @@ type Waiter struct {
 	// Ends, set before Watch, has the waiter woken by appends too: who copies the log reads
 	// up to its end, committed or not.
 	Ends bool
+	// local has it woken by what becomes durable here, too.
+	local bool
 }
 
 // NewWaiter returns a waiter that watches nothing yet.
 func NewWaiter() *Waiter { return &Waiter{C: make(chan struct{}, 1)} }
+
+func newLocalWaiter() *Waiter {
+	w := NewWaiter()
+	w.local = true
+	return w
+}
 
 // Wake makes C ready, or calls Notify.
 func (w *Waiter) Wake() {
@@ -72,6 +80,15 @@ func (p *Partition) wake() {
 	}
 }
 
+// wakeLocal tells those who wait for what is durable here. mu is held.
+func (p *Partition) wakeLocal() {
+	for w := range p.waiters {
+		if w.local {
+			w.Wake()
+		}
+	}
+}
+
 // appended wakes those who copy the log. Without any it costs a load.
 func (p *Partition) appended() {
 	if p.copying.Load() == 0 {
@@ -94,7 +111,7 @@ func (p *Partition) appended() {
 // kerr.RequestTimedOut if ctx ends by its deadline first, the cause of ctx if it ends
 // otherwise, and an error that wraps kerr.KafkaStorageError if the disk fails.
 func (p *Partition) Wait(ctx context.Context, end int64, epoch int32) error {
-	return p.await(ctx, func() (bool, error) {
+	return p.await(ctx, NewWaiter(), func() (bool, error) {
 		switch {
 		case p.failed != nil && p.hw.Load() < end:
 			return false, p.failed
@@ -115,7 +132,7 @@ func (p *Partition) Wait(ctx context.Context, end int64, epoch int32) error {
 // It fails as Wait does, and with kerr.NotLeaderForPartition if this broker has lost its
 // lease: another may lead already.
 func (p *Partition) WaitLocal(ctx context.Context, end int64, epoch int32) error {
-	return p.await(ctx, func() (bool, error) {
+	return p.await(ctx, newLocalWaiter(), func() (bool, error) {
 		switch {
 		case p.failed != nil && p.durable < end:
 			return false, p.failed
@@ -132,8 +149,8 @@ func (p *Partition) WaitLocal(ctx context.Context, end int64, epoch int32) error
 // again, when it has its lease back.
 var errLease = fmt.Errorf("%w: the controller has not heard of this broker for too long", kerr.NotLeaderForPartition)
 
-// await blocks until done says so, with mu held, or ctx ends.
-func (p *Partition) await(ctx context.Context, done func() (bool, error)) error {
+// await blocks until done says so, with mu held, or ctx ends. w is fresh.
+func (p *Partition) await(ctx context.Context, w *Waiter, done func() (bool, error)) error {
 	look := func() (bool, <-chan time.Time, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -143,7 +160,6 @@ func (p *Partition) await(ctx context.Context, done func() (bool, error)) error 
 	if ok, _, err := look(); ok || err != nil {
 		return err
 	}
-	w := NewWaiter()
 	p.Watch(w)
 	defer p.Unwatch(w)
 	for {
