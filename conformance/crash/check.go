@@ -12,8 +12,8 @@ import (
 
 // Check reads everything with clients made for the purpose and compares it with the
 // history. It returns an error if it cannot read; contradictions are in the history.
-func Check(ctx context.Context, addr string, h *History) error {
-	c, err := kgo.NewClient(patient(addr)...)
+func Check(ctx context.Context, addrs []string, h *History) error {
+	c, err := kgo.NewClient(patient(addrs)...)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func Check(ctx context.Context, addr string, h *History) error {
 	if err != nil {
 		return err
 	}
-	if err := readAll(ctx, addr, bounds); err != nil {
+	if err := readAll(ctx, addrs, bounds); err != nil {
 		return err
 	}
 	for p, s := range bounds {
@@ -112,7 +112,7 @@ func bounds(ctx context.Context, admin *kadm.Client) (map[Place]*Snapshot, error
 }
 
 // readAll reads each partition from its start to its end.
-func readAll(ctx context.Context, addr string, all map[Place]*Snapshot) error {
+func readAll(ctx context.Context, addrs []string, all map[Place]*Snapshot) error {
 	from, left := make(map[string]map[int32]kgo.Offset), 0
 	for p, s := range all {
 		if s.Start == s.End {
@@ -127,7 +127,7 @@ func readAll(ctx context.Context, addr string, all map[Place]*Snapshot) error {
 	if left == 0 {
 		return nil
 	}
-	c, err := kgo.NewClient(patient(addr, kgo.ConsumePartitions(from), kgo.ConsumeResetOffset(kgo.NoResetOffset()))...)
+	c, err := kgo.NewClient(patient(addrs, kgo.ConsumePartitions(from), kgo.ConsumeResetOffset(kgo.NoResetOffset()))...)
 	if err != nil {
 		return err
 	}

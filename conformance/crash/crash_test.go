@@ -67,7 +67,7 @@ func TestDamageIsSeen(t *testing.T) {
 	r.start()
 	ctx, cancel := r.context()
 	defer cancel()
-	r.try(Check(ctx, r.node.Addr, r.history))
+	r.try(Check(ctx, []string{r.node.Addr}, r.history))
 	// Producers that live on fill the holes with other records.
 	wrong := strings.Join(r.history.Wrong(), "\n")
 	if !strings.Contains(wrong, "stood {") && !strings.Contains(wrong, "lost {") {

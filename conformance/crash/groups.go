@@ -49,11 +49,11 @@ func (l *Load) readAndCommit(c *kgo.Client, records []*kgo.Record) {
 	for _, r := range records {
 		id, whole := identify(r.Key, r.Value)
 		p := Place{r.Topic, r.Partition}
-		l.history.Read(p, r.Offset, id, whole)
+		l.History.Read(p, r.Offset, id, whole)
 		next[p] = r.Offset + 1
 	}
 	for p, offset := range next {
-		l.history.Commit(readers, p, offset)
+		l.History.Commit(readers, p, offset)
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, 5*time.Second)
 	defer cancel()
@@ -61,7 +61,7 @@ func (l *Load) readAndCommit(c *kgo.Client, records []*kgo.Record) {
 		return // the next commit is of higher offsets, or another member's
 	}
 	for p, offset := range next {
-		l.history.Committed(readers, p, offset)
+		l.History.Committed(readers, p, offset)
 	}
 	select {
 	case l.committed <- struct{}{}:
@@ -71,7 +71,7 @@ func (l *Load) readAndCommit(c *kgo.Client, records []*kgo.Record) {
 
 // AwaitReaders waits until the group has read and committed all that the last check saw.
 func (l *Load) AwaitReaders(ctx context.Context) error {
-	for !l.history.CommittedAll(readers, "small") || !l.history.CommittedAll(readers, "large") {
+	for !l.History.CommittedAll(readers, "small") || !l.History.CommittedAll(readers, "large") {
 		select {
 		case <-l.committed:
 		case <-ctx.Done():
@@ -90,14 +90,14 @@ func (l *Load) counter() error {
 	admin, p := kadm.NewClient(c), Place{"small", 0}
 	l.workers.Go(func() {
 		for n := int64(1); l.wait(); n++ {
-			l.history.Commit(counters, p, n)
+			l.History.Commit(counters, p, n)
 			ctx, cancel := context.WithTimeout(l.ctx, 5*time.Second)
 			var offsets kadm.Offsets
 			offsets.Add(kadm.Offset{Topic: p.Topic, Partition: p.Partition, At: n, LeaderEpoch: -1})
 			responses, err := admin.CommitOffsets(ctx, counters, offsets)
 			cancel()
 			if err == nil && responses.Error() == nil {
-				l.history.Committed(counters, p, n)
+				l.History.Committed(counters, p, n)
 			}
 		}
 	})

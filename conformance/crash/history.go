@@ -25,6 +25,10 @@ func (p Place) String() string { return fmt.Sprintf("%s-%d", p.Topic, p.Partitio
 // Methods may be called from any goroutine. Contradictions among the tellings themselves
 // are kept and come out of the next check.
 type History struct {
+	// Replicated tells that a log has several copies. A log start that was seen, but that
+	// nobody was told of as an answer to a trim, may then go back with its leader.
+	Replicated bool
+
 	mu      sync.Mutex
 	repeats map[string]bool // topics whose producers are not idempotent
 	logs    map[Place]*logHistory
@@ -56,7 +60,7 @@ func NewHistory(repeats ...string) *History {
 func (h *History) log(p Place) *logHistory {
 	l := h.logs[p]
 	if l == nil {
-		l = &logHistory{once: !h.repeats[p.Topic], at: make(map[int64]ID), where: make(map[ID]int64), ends: make(map[uint16]uint64)}
+		l = &logHistory{replicated: h.Replicated, once: !h.repeats[p.Topic], at: make(map[int64]ID), where: make(map[ID]int64), ends: make(map[uint16]uint64)}
 		h.logs[p] = l
 	}
 	return l

@@ -168,6 +168,18 @@ func TestGoodHistories(t *testing.T) {
 		h.CheckLog(p, log(0, rec(1, 0), rec(1, 1), rec(2, 0), rec(1, 2)))
 		must(t, h, "lost {1 2} at 4")
 	})
+	t.Run("a start that was seen on a leader that is gone", func(t *testing.T) {
+		h := NewHistory()
+		h.Replicated = true
+		all := log(0, rec(1, 0), rec(1, 1), rec(1, 2))
+		h.Trim(p0, 2)
+		h.CheckLog(p0, log(2, rec(1, 2)))
+		h.CheckLog(p0, all)
+		must(t, h)
+		h.Trimmed(p0, 2)
+		h.CheckLog(p0, all)
+		must(t, h, "log start went back from 2 to 0")
+	})
 	t.Run("a power cut takes what acks=1 promised and nobody read", func(t *testing.T) {
 		h, p := told("loose"), Place{"loose", 0}
 		h.Read(p, 0, rec(1, 0), true)

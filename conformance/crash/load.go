@@ -23,9 +23,8 @@ const loose = "loose"
 // They retry for ever, so that an idempotent producer's batch that was written but not
 // acknowledged is sent again to the node's next life.
 type Load struct {
-	ctx     context.Context
-	history *History
-	addr    string
+	LoadConfig
+	ctx context.Context
 
 	mu    sync.Mutex
 	open  chan struct{} // closed while producers may send
@@ -39,19 +38,30 @@ type Load struct {
 	workers sync.WaitGroup
 }
 
+// LoadConfig says what load to make.
+type LoadConfig struct {
+	Addrs   []string // of the nodes
+	History *History // is told everything
+	Seed    uint64
+	Loose   bool          // also produce with acks=1
+	Pace    time.Duration // between two records of a producer; 0 sends as fast as they go
+}
+
 // NewLoad makes the clients and starts them; producers wait for Resume. They end with ctx.
-func NewLoad(ctx context.Context, addr string, history *History, seed uint64) (*Load, error) {
-	l := &Load{ctx: ctx, history: history, addr: addr, open: make(chan struct{}), committed: make(chan struct{}, 1)}
+func NewLoad(ctx context.Context, cfg LoadConfig) (*Load, error) {
+	l := &Load{LoadConfig: cfg, ctx: ctx, open: make(chan struct{}), committed: make(chan struct{}, 1)}
 	codecs := []kgo.CompressionCodec{kgo.NoCompression(), kgo.GzipCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(), kgo.ZstdCompression()}
 	for i, codec := range codecs {
 		// Every second one waits a little and sends larger batches.
 		linger := time.Duration(i%2) * 3 * time.Millisecond
-		if err := l.producer(seed, uint16(i), false, kgo.ProducerLinger(linger), kgo.ProducerBatchCompression(codec)); err != nil {
+		if err := l.producer(uint16(i), false, kgo.ProducerLinger(linger), kgo.ProducerBatchCompression(codec)); err != nil {
 			return nil, err
 		}
 	}
-	if err := l.producer(seed, uint16(len(codecs)), true, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite()); err != nil {
-		return nil, err
+	if cfg.Loose {
+		if err := l.producer(uint16(len(codecs)), true, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite()); err != nil {
+			return nil, err
+		}
 	}
 	for range 2 {
 		if err := l.reader(); err != nil {
@@ -62,19 +72,22 @@ func NewLoad(ctx context.Context, addr string, history *History, seed uint64) (*
 }
 
 // patient are the options of every client: it asks again soon, and for ever.
-func patient(addr string, opts ...kgo.Opt) []kgo.Opt {
+func patient(addrs []string, opts ...kgo.Opt) []kgo.Opt {
 	return append([]kgo.Opt{
-		kgo.SeedBrokers(addr),
+		kgo.SeedBrokers(addrs...),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 		kgo.MetadataMinAge(20 * time.Millisecond),
 		kgo.FetchMaxWait(100 * time.Millisecond),
 		// A node that is killed before its first answer is no sign of TLS or SASL.
 		kgo.AlwaysRetryEOF(),
+		// Of several nodes one may not have learnt of a topic yet.
+		kgo.UnknownTopicRetries(-1),
+		kgo.RequestRetries(1000),
 	}, opts...)
 }
 
 func (l *Load) client(opts ...kgo.Opt) (*kgo.Client, error) {
-	c, err := kgo.NewClient(patient(l.addr, opts...)...)
+	c, err := kgo.NewClient(patient(l.Addrs, opts...)...)
 	if err == nil {
 		l.clients = append(l.clients, c)
 	}
@@ -83,17 +96,18 @@ func (l *Load) client(opts ...kgo.Opt) (*kgo.Client, error) {
 
 // producer sends while the gate is open. An error that reaches a promise is a failure:
 // nothing may make a patient producer give up.
-func (l *Load) producer(seed uint64, number uint16, once bool, opts ...kgo.Opt) error {
+func (l *Load) producer(number uint16, once bool, opts ...kgo.Opt) error {
 	c, err := l.client(append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.MaxBufferedRecords(200), kgo.StopProducerOnDataLossDetected())...)
 	if err != nil {
 		return err
 	}
-	rng := rand.New(rand.NewPCG(seed, uint64(number)))
+	rng := rand.New(rand.NewPCG(l.Seed, uint64(number)))
 	l.workers.Go(func() {
 		for seq := uint64(0); l.wait(); seq++ {
 			r := record(rng, ID{number, seq}, once)
 			c.Produce(l.ctx, r, l.promise(ID{number, seq}))
+			l.rest()
 		}
 	})
 	return nil
@@ -116,7 +130,7 @@ func (l *Load) promise(id ID) func(*kgo.Record, error) {
 	return func(r *kgo.Record, err error) {
 		switch {
 		case err == nil:
-			l.history.Acked(Place{r.Topic, r.Partition}, r.Offset, id)
+			l.History.Acked(Place{r.Topic, r.Partition}, r.Offset, id)
 			l.count()
 		case l.ctx.Err() == nil:
 			l.fail(err)
@@ -159,6 +173,17 @@ func (l *Load) wait() bool {
 	case <-l.ctx.Done():
 	}
 	return l.ctx.Err() == nil
+}
+
+// rest keeps a producer to its pace.
+func (l *Load) rest() {
+	if l.Pace == 0 {
+		return
+	}
+	select {
+	case <-l.ctx.Done():
+	case <-time.After(l.Pace):
+	}
 }
 
 func (l *Load) fail(err error) {

@@ -18,6 +18,8 @@ type Snapshot struct {
 
 // logHistory is what was told of one partition.
 type logHistory struct {
+	replicated bool
+
 	once  bool         // producers are idempotent
 	at    map[int64]ID // what is known to stand at an offset
 	where map[ID]int64 // its inverse, if once
@@ -108,7 +110,9 @@ func (l *logHistory) check(s Snapshot) (wrong []string) {
 		say("records end at %d, the high watermark is %d", next, s.End)
 	}
 	wrong = append(wrong, l.lost(s)...)
-	l.start, l.hw = max(l.start, s.Start), max(l.hw, s.End)
+	if l.hw = max(l.hw, s.End); !l.replicated {
+		l.start = max(l.start, s.Start)
+	}
 	return wrong
 }
 

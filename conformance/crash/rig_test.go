@@ -12,9 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // rig is a node, its load, and what was told.
@@ -46,7 +43,7 @@ func newRig(t *testing.T, dir string) *rig {
 	r.start()
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	r.load, err = NewLoad(ctx, r.node.Addr, r.history, *seed)
+	r.load, err = NewLoad(ctx, LoadConfig{Addrs: []string{r.node.Addr}, History: r.history, Seed: *seed, Loose: true})
 	t.Cleanup(func() { stop(); r.load.Close() })
 	r.try(err)
 	return r
@@ -126,20 +123,7 @@ func (r *rig) killStart() {
 func (r *rig) populate() {
 	ctx, cancel := r.context()
 	defer cancel()
-	c, err := kgo.NewClient(patient(r.node.Addr)...)
-	r.try(err)
-	defer c.Close()
-	admin := kadm.NewClient(c)
-	segment := "1048576"
-	for topic, partitions := range topics {
-		var configs map[string]*string
-		if topic == "trimmed" {
-			configs = map[string]*string{"segment.bytes": &segment}
-		}
-		made, err := admin.CreateTopic(ctx, partitions, 1, configs, topic)
-		r.try(err)
-		r.history.Created(topic, made.ID)
-	}
+	r.try(Populate(ctx, []string{r.node.Addr}, 1, r.history))
 }
 
 // runUntil lets the load run until so many records were acknowledged, and a moment more;
@@ -172,26 +156,10 @@ func (r *rig) runUntil(acknowledged int, end func() error) {
 
 // chores trims a partition and creates a topic while the load runs.
 func (r *rig) chores(ctx context.Context, rng *rand.Rand) {
-	c, err := kgo.NewClient(patient(r.node.Addr)...)
-	if err != nil {
-		r.t.Error(err)
-		return
-	}
-	defer c.Close()
-	admin, p := kadm.NewClient(c), Place{"trimmed", rng.Int32N(topics["trimmed"])}
-	if start, hw := r.history.Bounds(p); hw > start {
-		to := start + rng.Int64N(hw-start)
-		r.history.Trim(p, to)
-		var offsets kadm.Offsets
-		offsets.Add(kadm.Offset{Topic: p.Topic, Partition: p.Partition, At: to})
-		if responses, err := admin.DeleteRecords(ctx, offsets); err == nil && responses.Error() == nil {
-			r.history.Trimmed(p, to)
-		}
-	}
 	name := fmt.Sprint("made-", r.madeTopics)
 	r.madeTopics++
-	if made, err := admin.CreateTopic(ctx, 1, 1, nil, name); err == nil {
-		r.history.Created(name, made.ID)
+	if err := Chores(ctx, []string{r.node.Addr}, 1, r.history, rng, name); err != nil {
+		r.t.Error(err)
 	}
 }
 
@@ -199,7 +167,7 @@ func (r *rig) check() {
 	r.t.Helper()
 	ctx, cancel := r.context()
 	defer cancel()
-	r.try(Check(ctx, r.node.Addr, r.history))
+	r.try(Check(ctx, []string{r.node.Addr}, r.history))
 	r.verdict()
 }
 
