@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -56,6 +57,7 @@ func TestScripts(t *testing.T) {
 				}
 			})
 			env.Setenv("BROKER", s.Addr())
+			env.Setenv("PORT", s.Addr()[strings.LastIndexByte(s.Addr(), ':')+1:])
 			env.Setenv("HOME", "/home/nobody")
 			env.Setenv("TZ", "UTC")
 			env.Setenv("ODRADEK_BOOTSTRAP_SERVERS", s.Addr())
