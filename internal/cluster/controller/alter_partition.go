@@ -50,7 +50,7 @@ func (s State) alterPartition(broker int32, r ISRChange) (metadata.Record, *meta
 		return nil, nil, err
 	}
 	c := s.change(t, r.Partition)
-	if s.Rules.Unclean(s.Image, t.Name) {
+	if s.uncleanAllowed(t) {
 		c.election = uncleanly
 	}
 	c.now.ISR, c.now.Recovery = idsOf(r.ISR), r.Recovery

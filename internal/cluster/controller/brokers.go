@@ -41,7 +41,7 @@ func (s State) checkRegistration(r Registration, was *metadata.Broker) error {
 		return explainf(kerr.InvalidRegistration, "Broker id %d is negative", r.ID)
 	case r.ClusterID != s.Image.ClusterID:
 		return explainf(kerr.InconsistentClusterID, "Expected cluster ID %s, but got cluster ID %s", s.Image.ClusterID, r.ClusterID)
-	case was != nil && was.Incarnation != r.Incarnation && s.Heard(r.ID, was.Epoch):
+	case was != nil && was.Incarnation != r.Incarnation && s.Heard(r.ID, was.Epoch) && !s.tookOver(r, was):
 		return explainf(kerr.DuplicateBrokerRegistration, "Another broker is registered with that broker id. If the "+
 			"broker was recently restarted this should self-resolve once the heartbeat manager expires the broker's session.")
 	case len(r.Endpoints) == 0:
@@ -51,6 +51,14 @@ func (s State) checkRegistration(r Registration, was *metadata.Broker) error {
 		return err
 	}
 	return s.checkFeatures(r.Features)
+}
+
+// tookOver reports whether the process of before is gone although its session lasts: its
+// connection has ended, and the new one holds the lock on a folder that it had held.
+func (s State) tookOver(r Registration, was *metadata.Broker) bool {
+	return s.LineLost(was.ID) && slices.ContainsFunc(r.LogDirs, func(id model.ID) bool {
+		return slices.Contains(was.LogDirs, id)
+	})
 }
 
 func (s State) checkDirs(r Registration) error {
@@ -114,8 +122,9 @@ type leaderUpdate struct {
 	remove   int32 // broker that leaves ISR and leadership, or model.NoLeader
 	add      int32 // broker that may lead from now on, if adding
 	adding   bool
-	unclean  bool // remove may have lost acknowledged records
-	keepSole bool // leave partitions alone that have no other replica
+	unclean  bool       // remove may have lost acknowledged records
+	keepSole bool       // leave partitions alone that have no other replica
+	dirs     []model.ID // only replicas of remove in these folders; nil: all
 }
 
 func (s State) updateLeaders(u leaderUpdate) []metadata.Record {
@@ -134,11 +143,11 @@ func (s State) updateLeaders(u leaderUpdate) []metadata.Record {
 }
 
 func (u leaderUpdate) apply(c *change) *change {
-	if c.s.Rules.Unclean(c.s.Image, c.topic.Name) {
+	if c.s.uncleanAllowed(c.topic) {
 		c.election = uncleanly
 	}
 	c.mayLead = func(id int32) bool {
-		return u.adding && id == u.add || c.s.active(id) && (u.adding || id != u.remove)
+		return (u.adding && id == u.add || c.s.active(id) && (u.adding || id != u.remove)) && c.s.online(c.was, id)
 	}
 	if u.adding {
 		return c
@@ -157,11 +166,18 @@ func (u leaderUpdate) concerns(p *metadata.Partition) bool {
 		return p.Leader == model.NoLeader
 	case u.keepSole && len(p.Replicas) == 1 && p.Leader == u.remove:
 		return false
+	case u.dirs != nil && !u.inDirs(p):
+		return false
 	case u.unclean && slices.Contains(p.ELR, u.remove):
 		return true
 	default:
 		return slices.Contains(p.ISR, u.remove)
 	}
+}
+
+func (u leaderUpdate) inDirs(p *metadata.Partition) bool {
+	at := slices.Index(p.Replicas, u.remove)
+	return at >= 0 && at < len(p.Dirs) && slices.Contains(u.dirs, p.Dirs[at])
 }
 
 // Heartbeat decides what becomes of a broker that speaks.
@@ -172,19 +188,38 @@ func (s State) Heartbeat(h Heartbeat) (HeartbeatResult, []metadata.Record, error
 	}
 	r := HeartbeatResult{CaughtUp: h.MetadataOffset >= b.Epoch, Fenced: b.Fenced}
 	switch {
-	case h.WantShutDown && (b.Fenced || h.WantFence || !s.leads(b.ID)):
+	case h.WantShutDown && (b.Fenced || h.WantFence || !s.leads(b.ID) && s.othersKnow(b)):
 		r.Fenced, r.ShouldShutDown = true, true
 		return r, s.fence(b), nil
+	case h.WantShutDown && b.InControlledShutdown && !s.leads(b.ID):
+		return r, nil, nil
 	case h.WantShutDown:
 		return r, s.beginShutdown(b), nil
 	case h.WantFence && !b.Fenced:
 		r.Fenced = true
 		return r, s.fence(b), nil
-	case !h.WantFence && b.Fenced && r.CaughtUp:
+	}
+	// Folders first: what is elected when the broker is unfenced must not be in them.
+	if recs := s.dirsOffline(b, h.OfflineDirs); len(recs) > 0 {
+		return r, recs, nil
+	}
+	if !h.WantFence && b.Fenced && r.CaughtUp {
 		r.Fenced = false
 		return r, s.unfence(b), nil
 	}
 	return r, nil, nil
+}
+
+// othersKnow reports whether every broker in service has learned who leads instead of a
+// broker that shuts down: until then it can still tell clients where to go.
+func (s State) othersKnow(b *metadata.Broker) bool {
+	from := s.Leaving(b.ID)
+	for o := range s.Image.Brokers() {
+		if o.ID != b.ID && o.Active() && s.Reached(o.ID) < from {
+			return false
+		}
+	}
+	return true
 }
 
 func (s State) leads(id int32) bool {

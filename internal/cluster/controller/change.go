@@ -23,6 +23,13 @@ type change struct {
 	mayLead  func(id int32) bool
 	election election
 	unclean  []int32 // brokers that may have lost acknowledged records
+	placed   placed  // where a broker says that its replica is
+}
+
+// placed is a replica's new folder.
+type placed struct {
+	broker int32
+	dir    model.ID // zero: nothing is new
 }
 
 // election is how far one goes to find a leader.
@@ -36,7 +43,9 @@ const (
 
 func (s State) change(t *metadata.Topic, number int32) *change {
 	was := t.Partitions[number]
-	return &change{s: s, topic: t, number: number, was: was, now: *was, mayLead: s.active}
+	c := &change{s: s, topic: t, number: number, was: was, now: *was}
+	c.mayLead = func(id int32) bool { return s.active(id) && s.online(was, id) }
+	return c
 }
 
 // elr reports whether eligible leader replicas are kept (KIP-966).
@@ -82,8 +91,7 @@ func (c *change) completeReassignment() {
 // keepEligible counts who is out of sync but has every committed record: while fewer
 // than min.insync.replicas are in sync nothing is committed without those who left.
 func (c *change) keepEligible() {
-	minISR := min(c.s.Rules.MinISR(c.s.Image, c.topic.Name), len(c.topic.Partitions[0].Replicas))
-	if len(c.now.ISR) >= minISR {
+	if len(c.now.ISR) >= c.s.rulesOf(c.topic).minISR {
 		c.now.ELR = nil
 		return
 	}
@@ -154,7 +162,9 @@ func (c *change) rememberLeader() {
 func (c *change) dirs() []model.ID {
 	dirs := make([]model.ID, len(c.now.Replicas))
 	for i, id := range c.now.Replicas {
-		if at := slices.Index(c.was.Replicas, id); at >= 0 && at < len(c.was.Dirs) {
+		if id == c.placed.broker && !c.placed.dir.IsZero() {
+			dirs[i] = c.placed.dir
+		} else if at := slices.Index(c.was.Replicas, id); at >= 0 && at < len(c.was.Dirs) {
 			dirs[i] = c.was.Dirs[at]
 		} else {
 			dirs[i] = c.s.directory(id)

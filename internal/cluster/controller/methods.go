@@ -53,18 +53,6 @@ func (s *Service) RegisterBroker(ctx context.Context, r Registration) (epoch int
 	})
 }
 
-// Heartbeat takes what a broker says of itself: it is unfenced when it has caught up,
-// fenced when it asks for it, and emptied of leaders before it shuts down.
-func (s *Service) Heartbeat(ctx context.Context, h Heartbeat) (HeartbeatResult, error) {
-	return decideOne(ctx, s, func(st State) (HeartbeatResult, []metadata.Record, error) {
-		r, recs, err := st.Heartbeat(h)
-		if err == nil { // under the lock: it is part of the decision
-			s.heard[h.ID] = contact{h.Epoch, st.Now}
-		}
-		return r, recs, err
-	})
-}
-
 // FenceBroker takes a broker out of service without its word, as when its heartbeats
 // have stopped.
 func (s *Service) FenceBroker(ctx context.Context, id int32) error {
@@ -121,6 +109,20 @@ func (s *Service) UpdateFeatures(ctx context.Context, updates []FeatureUpdate, v
 func (s *Service) AlterPartition(ctx context.Context, r AlterPartition) ([]ISRResult, error) {
 	return decideOne(ctx, s, func(st State) ([]ISRResult, []metadata.Record, error) {
 		return st.AlterPartition(r)
+	})
+}
+
+// AssignReplicasToDirs notes in which folders a broker keeps replicas.
+func (s *Service) AssignReplicasToDirs(ctx context.Context, a AssignDirs) ([]DirResult, error) {
+	return decideOne(ctx, s, func(st State) ([]DirResult, []metadata.Record, error) {
+		return st.AssignReplicasToDirs(a)
+	})
+}
+
+// RegisterController notes where a node of the quorum is and what it supports.
+func (s *Service) RegisterController(ctx context.Context, c metadata.Controller) error {
+	return decideNothing(ctx, s, func(st State) ([]metadata.Record, error) {
+		return st.RegisterController(c)
 	})
 }
 

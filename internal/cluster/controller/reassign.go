@@ -57,7 +57,7 @@ func (c *change) cancel(p *metadata.Partition) error {
 	if !p.Reassigning() {
 		return kerr.NoReassignmentInProgress
 	}
-	unclean := c.s.Rules.Unclean(c.s.Image, c.topic.Name)
+	unclean := c.s.uncleanAllowed(c.topic)
 	if unclean {
 		c.election = uncleanly
 	}

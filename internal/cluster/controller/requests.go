@@ -227,3 +227,23 @@ type TopicPartitions struct {
 	Topic      string
 	Partitions []int32
 }
+
+// AssignDirs is a broker's word on which of its folders hold replicas.
+type AssignDirs struct {
+	Broker      int32
+	BrokerEpoch int64
+	Replicas    []DirReplica
+}
+
+// DirReplica is one replica and its folder.
+type DirReplica struct {
+	Dir       model.ID
+	Topic     model.ID
+	Partition int32
+}
+
+// DirResult is the fate of one DirReplica.
+type DirResult struct {
+	DirReplica
+	Err error
+}

@@ -24,8 +24,21 @@ type Options struct {
 	// later one of that term fails too.
 	Begin func(term int64, entry []byte) Wait
 	Rules Rules
-	Rand  *rand.Rand   // places replicas and draws topic ids; used under the lock
-	Log   *slog.Logger // default: discards
+	Rand  *rand.Rand // places replicas and draws topic ids; used under the lock
+	// Probe connects to a broker's endpoint, host:port, and hangs up; Refused tells what
+	// an error means. Default: nobody is probed, and only silence is a sign of death.
+	Probe func(ctx context.Context, address string) error
+	// InterBroker is the listener whose endpoint is probed. Default: a broker's first.
+	InterBroker string
+	// Voters changes who votes. Default: kerr.UnsupportedVersion.
+	Voters Voters
+	Log    *slog.Logger // default: discards
+}
+
+// Voters are the members of the quorum. Both calls return when the change is agreed.
+type Voters interface {
+	AddVoter(ctx context.Context, id int32) error
+	RemoveVoter(ctx context.Context, id int32) error
 }
 
 // Wait waits for a proposal to be applied here and returns its offset. Many may wait.
@@ -44,14 +57,13 @@ type Service struct {
 	term    int64      // the term in which this node leads, -1 if it does not
 	image   *metadata.Image
 	last    Wait // for the newest proposal of the term
-	heard   map[int32]contact
+	live    *liveness
+	offsets map[int32]int64 // how far each broker has applied the metadata, as it said
+	leaving map[int32]int64 // where the controlled shutdown of each broker began
+	due     chores
 	leading chan struct{}
-}
 
-// contact is when a broker was heard of last in this term.
-type contact struct {
-	epoch int64
-	at    time.Time
+	kick chan struct{} // holds a token: the watch should look now
 }
 
 // New returns a service that refuses everything until Lead.
@@ -60,7 +72,10 @@ func New(o Options) *Service {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Rules.defaults()
-	return &Service{o: o, term: -1, leading: make(chan struct{})}
+	return &Service{
+		o: o, term: -1, leading: make(chan struct{}), kick: make(chan struct{}, 1),
+		live: newLiveness(o.Rules.SessionTimeout, o.Rules.HeartbeatInterval*3/2),
+	}
 }
 
 // Lead begins a term: this node leads the quorum and has applied every entry of the
@@ -69,8 +84,12 @@ func (s *Service) Lead(term int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.term, s.image, s.last = term, s.o.Feed.Image(), nil
-	s.heard = map[int32]contact{}
+	s.offsets, s.leaving, s.due = map[int32]int64{}, map[int32]int64{}, chores{}
+	now := time.Now()
+	s.live.follow(brokersOf(s.image), now)
+	s.live.lead(now)
 	close(s.leading)
+	s.hurry()
 	s.o.Log.Info("controller leads", "node", s.o.Node, "term", term)
 }
 
@@ -83,7 +102,15 @@ func (s *Service) Resign() {
 	}
 	s.o.Log.Info("controller resigned", "node", s.o.Node, "term", s.term)
 	s.term, s.image, s.last = -1, nil, nil
+	s.live.resign()
 	s.leading = make(chan struct{})
+}
+
+// Leading reports whether this node decides now.
+func (s *Service) Leading() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.term >= 0
 }
 
 // WaitLead waits until this node decides.
@@ -117,25 +144,42 @@ func decide[T any](ctx context.Context, s *Service, decision func(State) (T, []m
 func order[T any](s *Service, decision func(State) (T, []metadata.Record)) (answer T, wait Wait, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return decideLocked(s, decision)
+}
+
+// decideLocked is order for who holds the lock.
+func decideLocked[T any](s *Service, decision func(State) (T, []metadata.Record)) (answer T, wait Wait, err error) {
 	if s.term < 0 {
 		return answer, nil, kerr.NotController
 	}
-	st := State{Image: s.image, Rules: s.o.Rules, Rand: s.o.Rand, Now: time.Now()}
-	st.Heard = func(id int32, epoch int64) bool {
-		c, ok := s.heard[id]
-		return ok && c.epoch == epoch && st.Now.Sub(c.at) < s.o.Rules.SessionTimeout
+	answer, recs := decision(s.state())
+	for _, entry := range entries(recs) {
+		next, err := s.image.Apply(entry, s.image.Offset+1)
+		if err != nil {
+			panic(fmt.Sprintf("bug: a decision does not apply: %v", err))
+		}
+		s.image = next
+		s.last = s.o.Begin(s.term, metadata.Encode(nil, entry))
 	}
-	answer, recs := decision(st)
-	if len(recs) == 0 {
-		return answer, s.last, nil
-	}
-	next, err := s.image.Apply(recs, s.image.Offset+1)
-	if err != nil {
-		panic(fmt.Sprintf("bug: a decision does not apply: %v", err))
-	}
-	s.image = next
-	s.last = s.o.Begin(s.term, metadata.Encode(nil, recs))
 	return answer, s.last, nil
+}
+
+// state is what a decision is made on now. The lock is held.
+func (s *Service) state() State {
+	now := time.Now()
+	st := State{Image: s.image, Rules: s.o.Rules, Rand: s.o.Rand, Now: now, memo: &memo{}}
+	st.Heard = func(id int32, epoch int64) bool { return s.live.alive(id, epoch, now) }
+	st.LineLost = s.live.hasLost
+	st.Reached = func(id int32) int64 { return valueOr(s.offsets, id, -1) }
+	st.Leaving = func(id int32) int64 { return valueOr(s.leaving, id, -1) }
+	return st
+}
+
+func valueOr(m map[int32]int64, id int32, none int64) int64 {
+	if v, ok := m[id]; ok {
+		return v
+	}
+	return none
 }
 
 // explain turns the failure of a proposal into what the client is told.

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -23,6 +24,13 @@ type State struct {
 	// Heard reports whether the broker has been heard of lately in that epoch. Default:
 	// it has not.
 	Heard func(id int32, epoch int64) bool
+	// LineLost reports whether a connection of the broker has ended since it was heard.
+	LineLost func(id int32) bool
+	// Reached is the metadata offset that the broker says it has applied, -1 if it said
+	// nothing; Leaving the one at which its controlled shutdown began, -1 if none did.
+	Reached, Leaving func(id int32) int64
+
+	memo *memo
 }
 
 // Rules are the node's settings that decisions depend on. Zero means Kafka's default.
@@ -31,8 +39,18 @@ type Rules struct {
 	ReplicationFactor int16 // default.replication.factor; default 1
 	MaxPartitions     int   // new partitions of one request; default 10,000
 	// SessionTimeout is how long a broker is taken for alive after a heartbeat; default
-	// 9 s (broker.session.timeout.ms).
+	// 3 s (broker.session.timeout.ms).
 	SessionTimeout time.Duration
+	// HeartbeatInterval is how often brokers are expected to speak; default 250 ms
+	// (broker.heartbeat.interval.ms).
+	HeartbeatInterval time.Duration
+	// BalanceInterval is how often leaders are given back to preferred replicas; default
+	// 300 s (leader.imbalance.check.interval.seconds), negative: never
+	// (auto.leader.rebalance.enable=false).
+	BalanceInterval time.Duration
+	// UncleanInterval is how often leaders are looked for where none is in sync, if the
+	// topic allows it; default 300 s (unclean.leader.election.interval.ms).
+	UncleanInterval time.Duration
 	// Features are the levels that this release supports. Default: Features.
 	Features []metadata.FeatureRange
 	// ValidateConfigs says what is wrong with the configs of a resource as they would
@@ -45,6 +63,8 @@ type Rules struct {
 	MinISR func(m *metadata.Image, topic string) int
 	// Unclean is unclean.leader.election.enable as it applies to a topic. Default: false.
 	Unclean func(m *metadata.Image, topic string) bool
+	// Cordoned reports whether a broker is to get no new replicas. Default: none is.
+	Cordoned func(m *metadata.Image, broker int32) bool
 }
 
 func (r *Rules) defaults() {
@@ -58,8 +78,11 @@ func (r *Rules) defaults() {
 		r.MaxPartitions = 10_000
 	}
 	if r.SessionTimeout == 0 {
-		r.SessionTimeout = 9 * time.Second
+		r.SessionTimeout = 3 * time.Second
 	}
+	r.HeartbeatInterval = cmp.Or(r.HeartbeatInterval, 250*time.Millisecond)
+	r.BalanceInterval = cmp.Or(r.BalanceInterval, 300*time.Second)
+	r.UncleanInterval = cmp.Or(r.UncleanInterval, 300*time.Second)
 	if r.Features == nil {
 		r.Features = Features
 	}
@@ -75,13 +98,42 @@ func (r *Rules) defaults() {
 	if r.Unclean == nil {
 		r.Unclean = func(*metadata.Image, string) bool { return false }
 	}
+	if r.Cordoned == nil {
+		r.Cordoned = func(*metadata.Image, int32) bool { return false }
+	}
 }
 
 // NewState returns a state with the defaults filled in.
 func NewState(m *metadata.Image, r Rules, rng *rand.Rand, now time.Time) State {
 	r.defaults()
-	return State{Image: m, Rules: r, Rand: rng, Now: now, Heard: func(int32, int64) bool { return false }}
+	none := func(int32) int64 { return -1 }
+	return State{
+		Image: m, Rules: r, Rand: rng, Now: now, Reached: none, Leaving: none, memo: &memo{},
+		Heard:    func(int32, int64) bool { return false },
+		LineLost: func(int32) bool { return false },
+	}
 }
+
+// memo keeps what the settings say of a topic for the time of one decision, which may
+// ask for each of its partitions.
+type memo struct {
+	topic   *metadata.Topic
+	minISR  int
+	unclean bool
+}
+
+func (s State) rulesOf(t *metadata.Topic) memo {
+	if s.memo.topic != t {
+		*s.memo = memo{
+			topic: t, unclean: s.Rules.Unclean(s.Image, t.Name),
+			minISR: min(s.Rules.MinISR(s.Image, t.Name), len(t.Partitions[0].Replicas)),
+		}
+	}
+	return *s.memo
+}
+
+// uncleanAllowed reports whether a topic would rather lose records than have no leader.
+func (s State) uncleanAllowed(t *metadata.Topic) bool { return s.rulesOf(t).unclean }
 
 func (s State) newID() model.ID {
 	return model.NewID(func(b []byte) {

@@ -1,0 +1,65 @@
+package controller
+
+import (
+	"context"
+
+	"github.com/odradek/odradek/internal/cluster/metadata"
+)
+
+// Heartbeat takes what a broker says of itself: it is unfenced when it has caught up,
+// fenced when it asks for it, and emptied of leaders before it shuts down.
+//
+// An answer that repeats what is agreed already does not wait for decisions under way:
+// a slow disk here must not cost brokers their lease.
+func (s *Service) Heartbeat(ctx context.Context, h Heartbeat) (HeartbeatResult, error) {
+	r, wait, refusal := s.heartbeat(h)
+	if wait == nil {
+		return r, refusal
+	}
+	if _, err := wait(ctx); err != nil {
+		return HeartbeatResult{}, explain(err)
+	}
+	return r, refusal
+}
+
+func (s *Service) heartbeat(h Heartbeat) (HeartbeatResult, Wait, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var told bool // by the image: nothing is to be waited for
+	r, wait, err := decideLocked(s, func(st State) (result[HeartbeatResult], []metadata.Record) {
+		r, recs, err := st.Heartbeat(h)
+		if err != nil {
+			return result[HeartbeatResult]{err: err}, nil
+		}
+		s.live.heartbeat(h.ID, h.Epoch, st.Now)
+		s.offsets[h.ID] = h.MetadataOffset
+		s.noteShutdown(st, h, r, len(recs) > 0)
+		told = len(recs) == 0 && s.agreed(st, h)
+		return result[HeartbeatResult]{answer: r}, recs
+	})
+	switch {
+	case err != nil:
+		return r.answer, nil, err
+	case told:
+		wait = nil
+	}
+	return r.answer, wait, r.err
+}
+
+// noteShutdown remembers where a controlled shutdown began.
+func (s *Service) noteShutdown(st State, h Heartbeat, r HeartbeatResult, changes bool) {
+	switch {
+	case !h.WantShutDown || r.ShouldShutDown:
+		delete(s.leaving, h.ID)
+	case changes:
+		s.leaving[h.ID] = st.Image.Offset + 1
+	}
+}
+
+// agreed reports whether the broker stands in this node's image as decisions take it.
+func (s *Service) agreed(st State, h Heartbeat) bool {
+	decided, _ := st.Image.Broker(h.ID)
+	is, ok := s.o.Feed.Image().Broker(h.ID)
+	return ok && !h.WantShutDown && is.Epoch == decided.Epoch &&
+		is.Fenced == decided.Fenced && is.InControlledShutdown == decided.InControlledShutdown
+}
