@@ -163,7 +163,7 @@ func (p *Peers) toLeader(ctx context.Context, again bool, try func(context.Conte
 
 const (
 	firstPause = 5 * time.Millisecond
-	lastPause  = 100 * time.Millisecond
+	lastPause  = 50 * time.Millisecond
 )
 
 // votes reports whether this node's quorum knows best who leads.

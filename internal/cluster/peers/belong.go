@@ -24,8 +24,9 @@ func (p *Peers) check(remote link.Hello) error {
 	}
 	image := p.c.Feed.Image()
 	c, known := image.Controller(remote.Node)
+	voter := known && p.c.Quorum != nil && p.c.Quorum.Status().Votes(remote.Node)
 	// Who has seen more of the metadata than this node may know of a later registration.
-	if known && !c.Directory.IsZero() && c.Directory != remote.Directory && remote.Offset <= image.Offset {
+	if voter && !c.Directory.IsZero() && c.Directory != remote.Directory && remote.Offset <= image.Offset {
 		return model.Explain(kerr.InvalidVoterKey, fmt.Sprintf(
 			"node %d's metadata folder is new, but node %d voted before with another (directory.id %s): if the old folder is lost, run `odradek cluster voters replace %d`; if not, put it back",
 			remote.Node, remote.Node, c.Directory, remote.Node))

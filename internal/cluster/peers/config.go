@@ -58,11 +58,9 @@ type Config struct {
 	Leading func() bool
 	// Answer decides a request as the active controller. See SetAnswer.
 	Answer func(context.Context, Envelope) ([]byte, error)
-	// LeaderGone is told that the process that leads the quorum has died. It must not wait.
+	// LeaderGone is told that the process of a node has died, whether it led or not:
+	// quorum.LeaderGone. It must not wait.
 	LeaderGone func(node int32)
-	// SnapshotSent is told whether a member has got the snapshot that Raft had sent it. It
-	// must not wait.
-	SnapshotSent func(node int32, ok bool)
 	// LineLost is told that the line of a node to this one has ended, which is a hint that
 	// its process may have died. It must not wait.
 	LineLost func(node int32)
@@ -90,9 +88,6 @@ func (c *Config) validate() error {
 	}
 	if c.LeaderGone == nil {
 		c.LeaderGone = func(int32) {}
-	}
-	if c.SnapshotSent == nil {
-		c.SnapshotSent = func(int32, bool) {}
 	}
 	if c.LineLost == nil {
 		c.LineLost = func(int32) {}

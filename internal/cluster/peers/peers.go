@@ -39,7 +39,7 @@ func New(c Config) (*Peers, error) {
 	}
 	p := &Peers{c: c, leader: leader{node: -1}, moved: make(chan struct{})}
 	p.tails.flights = map[ask]*flight{}
-	p.snaps.offers = make(chan *offer, 16)
+	p.snaps.offers, p.snaps.flying = make(chan *offer, 16), map[int32]bool{}
 	p.SetAnswer(c.Answer)
 	l, err := link.New(link.Config{
 		Self: p.self, Dial: c.Dial, Check: p.check, Receive: p.receive, Handle: p.handle,
@@ -133,9 +133,7 @@ func (p *Peers) gone(node int32) {
 	l := p.leads()
 	p.c.Log.Info("peers: the process of a node is gone", "node", node, "led", l.node == node)
 	p.forget(node)
-	if l.node == node {
-		p.c.LeaderGone(node)
-	}
+	p.c.LeaderGone(node)
 }
 
 func (p *Peers) lost(remote link.Hello) { p.c.LineLost(remote.Node) }

@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -15,12 +16,12 @@ import (
 func raftID(node int32) uint64 { return uint64(node) + 1 }
 func nodeID(id uint64) int32   { return int32(int64(id) - 1) }
 
-// Send hands messages of Raft to other members, without waiting. Raft repeats what is
-// lost; a snapshot, which is large, it repeats only when it is told that it was.
+// Send hands messages of Raft to other members, without waiting. The quorum repeats what
+// is lost.
 func (p *Peers) Send(messages []*raftpb.Message) {
 	for _, m := range messages {
 		node := nodeID(m.GetTo())
-		if m.GetType() == raftpb.MsgSnap {
+		if m.GetType() == raftpb.MsgSnap && len(m.GetSnapshot().GetData()) > 0 {
 			p.offer(node, m)
 			continue
 		}
@@ -64,8 +65,13 @@ func (p *Peers) step(from link.Hello, payload []byte) error {
 	return nil
 }
 
-// snaps are the snapshots that Raft wants sent.
-type snaps struct{ offers chan *offer }
+// snaps are the snapshots that Raft wants sent. They go as calls, so that it is known when
+// one has come: a member that takes long over one is not sent the next meanwhile.
+type snaps struct {
+	offers chan *offer
+	mu     sync.Mutex // guards flying
+	flying map[int32]bool
+}
 
 type offer struct {
 	node    int32
@@ -73,32 +79,54 @@ type offer struct {
 }
 
 func (p *Peers) offer(node int32, m *raftpb.Message) {
+	if !p.snaps.begin(node) {
+		return
+	}
 	select {
 	case p.snaps.offers <- &offer{node, m}:
 	default:
-		p.c.SnapshotSent(node, false)
+		p.snaps.end(node)
 	}
 }
 
-// sendSnapshots sends each on a goroutine of its own: Raft has one under way for each
-// member at most.
+func (s *snaps) begin(node int32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flying[node] {
+		return false
+	}
+	s.flying[node] = true
+	return true
+}
+
+func (s *snaps) end(node int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.flying, node)
+}
+
+// sendSnapshots sends each on a goroutine of its own.
 func (p *Peers) sendSnapshots(ctx context.Context, g *run.Group) error {
 	for {
 		select {
 		case o := <-p.snaps.offers:
 			g.Go(fmt.Sprintf("snapshot for %d", o.node), func(ctx context.Context) error {
-				b, err := proto.Marshal(o.message)
-				if err != nil {
-					panic(fmt.Sprintf("bug: a snapshot cannot be written: %v", err))
-				}
-				if _, err = p.link.Call(ctx, o.node, kindSnapshot, b); err != nil {
-					p.c.Log.Info("peers: a snapshot was not delivered", "node", o.node, "bytes", len(b), "error", err)
-				}
-				p.c.SnapshotSent(o.node, err == nil)
+				defer p.snaps.end(o.node)
+				p.sendSnapshot(ctx, o)
 				return nil
 			})
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+	}
+}
+
+func (p *Peers) sendSnapshot(ctx context.Context, o *offer) {
+	b, err := proto.Marshal(o.message)
+	if err != nil {
+		panic(fmt.Sprintf("bug: a snapshot cannot be written: %v", err))
+	}
+	if _, err = p.link.Call(ctx, o.node, kindSnapshot, b); err != nil {
+		p.c.Log.Info("peers: a snapshot was not delivered", "node", o.node, "bytes", len(b), "error", err)
 	}
 }

@@ -2,12 +2,13 @@ package link
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/odradek/odradek/internal/base/run"
-	"github.com/odradek/odradek/internal/proto/model"
 )
 
 // mostCalls is how many calls of one line may be under way at once.
@@ -18,48 +19,57 @@ type handlers struct {
 	n *line
 	g *run.Group
 
-	mu      sync.Mutex // guards cancels
+	mu      sync.Mutex // guards what follows
 	cancels map[uint64]context.CancelFunc
+	running int
 }
 
-// begin answers a call on a goroutine of its own.
-func (hs *handlers) begin(kind uint8, id uint64, payload []byte) {
+// begin answers a call on a goroutine of its own. An error ends the line: nodes have no
+// more calls under way than they may, and give each an id of its own.
+func (hs *handlers) begin(kind uint8, id uint64, payload []byte) error {
 	hs.mu.Lock()
-	_, twice := hs.cancels[id]
-	full := len(hs.cancels)+hs.n.out.unanswered() >= 2*mostCalls
-	if twice || full {
-		hs.mu.Unlock()
-		err := model.Explain(kerr.ThrottlingQuotaExceeded, "too many calls are under way on one line")
-		if !full {
-			hs.n.out.answer(frameFailure, id, encodeError(err))
-		} else {
-			hs.n.nc.Close()
-		}
-		return
+	defer hs.mu.Unlock()
+	if _, twice := hs.cancels[id]; twice {
+		return fmt.Errorf("call %d begins twice", id)
+	}
+	// Calls that were cancelled may need a moment to end.
+	if hs.running+hs.n.out.unanswered() >= 2*mostCalls {
+		return errors.New("too many calls are under way")
 	}
 	// Reserved before the goroutine begins, so that a cancel that follows finds it.
 	hs.cancels[id] = func() {}
-	hs.mu.Unlock()
+	hs.running++
 	hs.g.Go("call", func(ctx context.Context) error {
+		defer hs.ended()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		if !hs.begun(id, cancel) {
-			return nil
-		}
-		from := *hs.n.remote.Load()
-		answer, err := hs.n.l.c.Handle(ctx, from, kind, payload)
-		if !hs.end(id) {
-			return nil // nobody waits for it
-		}
-		if err != nil {
-			hs.n.out.answer(frameFailure, id, encodeError(err))
-		} else if len(answer) > hs.n.l.c.MaxPayload {
-			hs.n.out.answer(frameFailure, id, encodeError(kerr.MessageTooLarge))
-		} else {
-			hs.n.out.answer(frameAnswer, id, answer)
+		if hs.begun(id, cancel) {
+			hs.answer(ctx, kind, id, payload)
 		}
 		return nil
 	})
+	return nil
+}
+
+func (hs *handlers) answer(ctx context.Context, kind uint8, id uint64, payload []byte) {
+	answer, err := hs.n.l.c.Handle(ctx, *hs.n.remote.Load(), kind, payload)
+	if !hs.end(id) {
+		return // nobody waits for it
+	}
+	if err == nil && len(answer) > hs.n.l.c.MaxPayload {
+		err = fmt.Errorf("an answer of %d bytes: %w", len(answer), kerr.MessageTooLarge)
+	}
+	if err != nil {
+		hs.n.out.answer(frameFailure, id, encodeError(err))
+		return
+	}
+	hs.n.out.answer(frameAnswer, id, answer)
+}
+
+func (hs *handlers) ended() {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	hs.running--
 }
 
 func (hs *handlers) begun(id uint64, cancel context.CancelFunc) bool {

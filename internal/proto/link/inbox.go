@@ -11,7 +11,8 @@ type inbox struct {
 	most   int           // bytes of a payload
 	budget *atomic.Int64 // bytes that all lines may hold in pieces
 	parts  map[part][]byte
-	came   uint64 // bytes of pieces
+	held   int    // bytes of pieces in parts, or read just now
+	came   uint64 // bytes of pieces, in the line's life
 	told   uint64 // of them, confirmed
 }
 
@@ -54,6 +55,7 @@ func (in *inbox) into(h head) ([]byte, error) {
 		in.budget.Add(int64(h.length))
 		return nil, errors.New("payloads in pieces hold as much memory as they may")
 	}
+	in.held += h.length
 	in.came += uint64(h.length)
 	return b, nil
 }
@@ -74,6 +76,7 @@ func (in *inbox) take(h head, b []byte) (payload []byte, whole bool) {
 // drop forgets what has come of a payload: n bytes.
 func (in *inbox) drop(p part, n int) {
 	delete(in.parts, p)
+	in.held -= n
 	in.budget.Add(int64(n))
 }
 
@@ -87,9 +90,8 @@ func (in *inbox) cancel(id uint64) {
 
 // close gives back what unfinished payloads hold.
 func (in *inbox) close() {
-	for p, b := range in.parts {
-		in.drop(p, len(b))
-	}
+	in.budget.Add(int64(in.held))
+	in.held, in.parts = 0, nil
 }
 
 // due reports whether the other side should be told what has come.

@@ -160,7 +160,7 @@ func (n *line) dispatch(h head, payload []byte) error {
 	case h.typ == frameMessage && n.peer == nil:
 		n.l.c.Receive(*n.remote.Load(), h.kind, payload)
 	case h.typ == frameCall && n.peer == nil:
-		n.calls.begin(h.kind, h.id, payload)
+		return n.calls.begin(h.kind, h.id, payload)
 	case h.typ == frameCancel && n.peer == nil:
 		n.box.cancel(h.id)
 		n.calls.cancel(h.id)

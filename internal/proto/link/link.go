@@ -16,6 +16,7 @@ import (
 // Link is all lines of one node.
 type Link struct {
 	c       Config
+	node    int32        // this one
 	budget  atomic.Int64 // bytes that payloads in pieces may hold, of all lines
 	opening atomic.Int32 // accepted connections before their hello
 
@@ -34,7 +35,7 @@ func New(c Config) (*Link, error) {
 		return nil, err
 	}
 	l := &Link{
-		c: c, changed: make(chan struct{}, 1),
+		c: c, node: c.Self().Node, changed: make(chan struct{}, 1),
 		peers: map[int32]*peer{}, accepted: map[*line]struct{}{},
 	}
 	l.budget.Store(2 * int64(c.MaxPayload))
@@ -91,17 +92,16 @@ func (l *Link) keep(ctx context.Context, g *run.Group) error {
 // SetPeers says which nodes there are, by id, and their addresses. Lines to those that
 // are no longer named end.
 func (l *Link) SetPeers(addresses map[int32]string) {
-	self := l.c.Self().Node
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for node, p := range l.peers {
-		if addresses[node] != p.address || node == self {
+		if addresses[node] != p.address || node == l.node {
 			delete(l.peers, node)
 			l.retired = append(l.retired, p)
 		}
 	}
 	for node, address := range addresses {
-		if l.peers[node] == nil && node != self && address != "" {
+		if l.peers[node] == nil && node != l.node && address != "" {
 			p := newPeer(l, node, address)
 			p.down = l.ended
 			l.peers[node] = p

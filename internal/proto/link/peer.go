@@ -159,7 +159,7 @@ func (p *peer) backoff(attempt int) time.Duration {
 		d = 25 * time.Millisecond << attempt
 	}
 	d = min(d, mostBackoff)
-	x := uint64(p.l.c.Self().Node)<<40 ^ uint64(p.node)<<16 ^ uint64(attempt) + 0x9e3779b97f4a7c15
+	x := uint64(p.l.node)<<40 ^ uint64(p.node)<<16 ^ uint64(attempt) + 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return d*3/4 + time.Duration((x^x>>31)%uint64(d/4))

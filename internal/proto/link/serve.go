@@ -66,9 +66,7 @@ func (l *Link) Serve(ctx context.Context, nc net.Conn) error {
 	if n == nil {
 		return err
 	}
-	l.mu.Lock()
-	l.accepted[n] = struct{}{}
-	l.mu.Unlock()
+	l.enter(n)
 	err = n.run(ctx)
 	l.mu.Lock()
 	delete(l.accepted, n)
@@ -77,6 +75,20 @@ func (l *Link) Serve(ctx context.Context, nc net.Conn) error {
 		l.c.Lost(*n.remote.Load())
 	}
 	return err
+}
+
+// enter notes an accepted line, and ends those that an earlier process of the node has
+// left behind: who loses its power does not say goodbye.
+func (l *Link) enter(n *line) {
+	is := n.remote.Load()
+	for _, old := range l.lines() {
+		if h := old.remote.Load(); h.Node == is.Node && h.Incarnation != is.Incarnation {
+			old.nc.Close()
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accepted[n] = struct{}{}
 }
 
 // welcome exchanges hellos. It returns no line if the other side only asks.
