@@ -1,7 +1,9 @@
 package partition
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/store/commitlog"
@@ -72,7 +74,11 @@ func (p *Partition) cut(log *commitlog.Log, offset int64) error {
 
 // Restart empties the log, to begin anew at an offset: its leader has nothing of what is
 // here any more, or what is here cannot be trusted. It waits for the disk.
-// It fails as Truncate does.
+//
+// A member of the ISR may not give up what is committed: it could be elected. So it first
+// fetches from the offset at, by which its leader sees that it is no member any more; until
+// the role says so too ErrInSync is returned, and Restart is to be called again.
+// Otherwise it fails as Truncate does.
 func (p *Partition) Restart(epoch int32, at int64) error {
 	log, err := p.Log()
 	if err != nil {
@@ -83,7 +89,25 @@ func (p *Partition) Restart(epoch int32, at int64) error {
 	if err := p.followsIn(epoch); err != nil {
 		return err
 	}
+	if p.keeps(at) {
+		return fmt.Errorf("%w: %s", ErrInSync, p.tp)
+	}
 	return p.storage(p.restart(log, at))
+}
+
+// ErrInSync is wrapped by the error of a replica that must leave the ISR first.
+var ErrInSync = errors.New("replica is in the ISR")
+
+// keeps reports whether the cluster counts on what is here from offset at on. If it does
+// the next fetches tell the leader not to.
+func (p *Partition) keeps(at int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if at >= p.hw.Load() || !slices.Contains(p.role.ISR, p.role.Self) {
+		return false
+	}
+	p.following.suspect = at
+	return true
 }
 
 func (p *Partition) restart(log *commitlog.Log, at int64) error {
@@ -105,7 +129,7 @@ func (p *Partition) restart(log *commitlog.Log, at int64) error {
 	p.mu.Lock()
 	p.durable = at
 	p.hw.Store(at)
-	p.following.same = at
+	p.following.same, p.following.suspect = at, unknown
 	p.mu.Unlock()
 	return p.home.Keep(p, log)
 }

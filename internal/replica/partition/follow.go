@@ -21,32 +21,29 @@ type following struct {
 	// asked is the offset of the first FetchFrom since the leader last answered: by
 	// answering, it says that the log is its own below. -1 if there was none.
 	asked int64
+	// suspect is from where on the log cannot be trusted: see Restart. -1 if it can.
+	suspect int64
 }
 
-func newFollowing() following { return following{asked: unknown} }
+func newFollowing() following { return following{asked: unknown, suspect: unknown} }
 
 // FetchFrom tells from where to fetch: the durable end, which is what the leader counts,
 // the epoch of the record before it, model.NoEpoch if there is none, and the log start.
 func (p *Partition) FetchFrom() (offset int64, lastEpoch int32, start int64, err error) {
-	log, err := p.Log()
+	log, err := p.openUnused()
 	if err != nil {
 		return 0, model.NoEpoch, 0, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failed != nil {
-		return 0, model.NoEpoch, 0, p.failed
+	f := &p.following
+	if offset = p.durable; f.suspect != unknown {
+		offset = min(offset, f.suspect)
 	}
-	offset = p.durable
-	if p.following.asked == unknown {
-		p.following.asked = offset
+	if f.asked == unknown {
+		f.asked = offset
 	}
-	if offset > 0 {
-		lastEpoch = log.EpochAt(offset - 1)
-	} else {
-		lastEpoch = model.NoEpoch
-	}
-	return offset, lastEpoch, log.Start(), nil
+	return offset, log.EpochAt(offset - 1), log.Start(), p.failed
 }
 
 // AppendFetched takes the answer to a fetch in a leader epoch: the leader's batches,
@@ -90,10 +87,15 @@ func (p *Partition) appendFetched(log *commitlog.Log, batches []byte) (rest []by
 	}
 	before := log.End()
 	switch {
+	case first.LeaderEpoch() > p.Role().Epoch:
+		return nil, fmt.Errorf("fetched for %s: %w: a batch of epoch %d in epoch %d", p.tp, kerr.CorruptMessage, first.LeaderEpoch(), p.Role().Epoch)
 	case first.BaseOffset() >= before:
 		a, err := log.AppendFollower(batches)
 		if errors.Is(err, vfs.ErrNoSpace) {
 			return nil, fmt.Errorf("the disk of %s is full: %w", p.tp, err)
+		}
+		if errors.Is(err, commitlog.ErrInvariant) { // the leader's, not ours
+			return nil, fmt.Errorf("fetched for %s: %w: %v", p.tp, kerr.CorruptMessage, err)
 		}
 		if err != nil {
 			return nil, err

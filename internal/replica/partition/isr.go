@@ -81,7 +81,7 @@ func (p *Partition) Answered(pr ISRProposal, s *State, err error) {
 		errors.Is(err, kerr.NewLeaderElected), errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.UnknownTopicOrPartition):
 		t.overtaken()
 	default:
-		t.lost()
+		t.forsaken()
 	}
 	p.advance()
 }

@@ -22,10 +22,15 @@ func (p *Partition) Configure(s *Settings) {
 // It returns an error that wraps kerr.KafkaStorageError if the disk has failed or is
 // full; a full one also matches vfs.ErrNoSpace, and the log may open later.
 func (p *Partition) Log() (*commitlog.Log, error) {
+	p.used.Store(true)
+	return p.openUnused()
+}
+
+// openUnused is Log for who looks at marks only: files that rest go on resting.
+func (p *Partition) openUnused() (*commitlog.Log, error) {
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
-	p.used.Store(true)
 	return p.open()
 }
 

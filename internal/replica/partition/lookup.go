@@ -22,6 +22,8 @@ var Nowhere = Found{Offset: -1, Timestamp: -1, Epoch: model.NoEpoch}
 // ListOffset answers one partition of ListOffsets: an offset by its meaning
 // (model.OffsetLatest and its kin) or the first committed record with a timestamp of at
 // least spec. currentEpoch is what the client believes, or model.NoEpoch.
+// It returns kerr.OffsetNotAvailable while a new leader does not know yet that all which
+// was committed before it is: its answer would fall behind its predecessor's (KIP-207).
 func (p *Partition) ListOffset(spec int64, currentEpoch int32) (Found, error) {
 	log, err := p.led(currentEpoch)
 	if err != nil {
@@ -30,6 +32,9 @@ func (p *Partition) ListOffset(spec int64, currentEpoch int32) (Found, error) {
 	hw := p.hw.Load()
 	switch spec {
 	case model.OffsetLatest:
+		if p.late(hw) {
+			return Nowhere, kerr.OffsetNotAvailable
+		}
 		return Found{Offset: hw, Timestamp: -1, Epoch: p.Role().Epoch}, nil
 	case model.OffsetEarliest, model.OffsetEarliestLocal:
 		start := log.Start()
@@ -43,10 +48,20 @@ func (p *Partition) ListOffset(spec int64, currentEpoch int32) (Found, error) {
 	} else {
 		f, err = log.OffsetForTimestamp(spec, hw)
 	}
-	if err != nil || f.Offset < 0 || f.Offset >= hw { // what is not committed is not told
-		return Nowhere, p.storage(err)
+	if err == nil && f.Offset >= 0 && f.Offset < hw { // what is not committed is not told
+		return Found(f), nil
 	}
-	return Found(f), nil
+	if err == nil && p.late(hw) {
+		err = kerr.OffsetNotAvailable
+	}
+	return Nowhere, p.storage(err)
+}
+
+// late reports whether a leader's high watermark is still below where its epoch began.
+func (p *Partition) late(hw int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tracker != nil && hw < p.tracker.epochStart
 }
 
 // EpochEnd answers OffsetForLeaderEpoch: the end of the given epoch, or of the greatest

@@ -65,6 +65,7 @@ func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 	if a.From >= r.HW || a.MaxBytes <= 0 && !a.MinOne {
 		return r, nil
 	}
+	p.used.Store(true)
 	r.Slice, err = log.Read(a.From, r.HW, a.MaxBytes, a.MinOne)
 	return r, p.storage(err)
 }
@@ -83,7 +84,7 @@ func (p *Partition) readable(a ReadArgs) (*commitlog.Log, error) {
 	if r.Epoch == model.NoEpoch {
 		return nil, kerr.NotLeaderForPartition
 	}
-	return p.Log()
+	return p.openUnused()
 }
 
 // check compares the reader's place and history with the log.
@@ -136,10 +137,7 @@ func (p *Partition) ReadLog(from int64, maxBytes int) (batches []byte, next int6
 // Offsets are the present marks. To ask for them is no use of the log: one that rests
 // goes on resting.
 func (p *Partition) Offsets() (Offsets, error) {
-	if err := p.Err(); err != nil {
-		return Offsets{}, err
-	}
-	log, err := p.open()
+	log, err := p.openUnused()
 	if err != nil {
 		return Offsets{}, err
 	}
@@ -156,7 +154,7 @@ func (p *Partition) led(epoch int32) (*commitlog.Log, error) {
 	if _, err := p.leading(epoch); err != nil {
 		return nil, err
 	}
-	log, err := p.Log()
+	log, err := p.openUnused()
 	if err != nil {
 		return nil, err
 	}

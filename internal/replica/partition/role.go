@@ -89,12 +89,13 @@ func (p *Partition) take(r Role) error {
 	return nil
 }
 
-// begin notes in the log where the epoch of a leader begins, though nothing is written in
+// begin prepares the log for a role. Of a leader it notes where the epoch begins, though nothing is written in
 // it yet: clients that ask where an epoch ends are answered by it (KIP-101), and a
 // follower must reach it before it joins the ISR. opening is held.
 func (p *Partition) begin(log *commitlog.Log, r Role) error {
 	if !r.Leading {
-		return nil
+		// An epoch that this replica led without a record may not be in its leader's log.
+		return log.ForgetEmptyEpochs()
 	}
 	if log.LatestEpoch() != r.Epoch {
 		if err := log.AssignEpoch(r.Epoch); err != nil {

@@ -41,6 +41,7 @@ func (p *Partition) ReadAsFollower(f FollowerFetch) (ReadResult, error) {
 	if f.From >= r.End || f.MaxBytes <= 0 && !f.MinOne {
 		return r, nil
 	}
+	p.used.Store(true)
 	r.Slice, err = log.Read(f.From, r.End, f.MaxBytes, f.MinOne)
 	return r, p.storage(err)
 }
@@ -75,9 +76,9 @@ func (p *Partition) progress(f FollowerFetch, end int64) (hw int64, err error) {
 	}
 	p.advance()
 	hw = p.hw.Load()
-	waiting := p.tracker.waiting(follower, hw)
+	eager := p.tracker.waiting(follower, hw) || p.tracker.lost(follower, hw)
 	p.mu.Unlock()
-	if waiting && p.eager != nil {
+	if eager && p.eager != nil {
 		p.eager(p)
 	}
 	return hw, nil

@@ -182,6 +182,12 @@ func (t *tracker) waiting(f *follower, hw int64) bool {
 	return !t.inFlight && !t.stale && !t.maximal(f.id) && t.ready(f, hw)
 }
 
+// lost reports whether a member of the ISR does not have, or does not trust, all that is
+// committed. It must leave at once: it may not lead.
+func (t *tracker) lost(f *follower, hw int64) bool {
+	return t.inSync(f.id) && f.end != unknown && f.end < hw && !t.inFlight && !t.stale
+}
+
 // behind reports whether a member has had too much time to catch up.
 func (f *follower) behind(end int64, now time.Time, lagMax time.Duration) bool {
 	return f.end < end && now.Sub(f.caughtUp) > lagMax
@@ -211,7 +217,7 @@ func (t *tracker) propose(hw, end int64, now time.Time, lagMax time.Duration, al
 				epoch = unknown
 			}
 			isr = append(isr, BrokerEpoch{id, epoch})
-		case f != nil && !f.behind(end, now, lagMax):
+		case f != nil && !t.lost(f, hw) && !f.behind(end, now, lagMax):
 			isr = append(isr, BrokerEpoch{id, f.brokerEpoch})
 		}
 	}
@@ -236,8 +242,8 @@ func (t *tracker) refused() {
 	}
 }
 
-// lost takes in that nobody knows what became of the proposal. It may be made again.
-func (t *tracker) lost() { t.inFlight, t.unsure = false, true }
+// forsaken takes in that nobody knows what became of the proposal. It may be made again.
+func (t *tracker) forsaken() { t.inFlight, t.unsure = false, true }
 
 // overtaken takes in that the controller has gone on to another partition epoch, which is
 // not known here yet. Nothing is proposed until it is.

@@ -176,6 +176,20 @@ func (l *Log) EpochStart(epoch int32) int64 {
 	return -1
 }
 
+// ForgetEmptyEpochs takes back what AssignEpoch noted at the log end: a follower knows
+// epochs by their records.
+func (l *Log) ForgetEmptyEpochs() error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.setEpochs(l.epochs.before(l.end))
+	return nil
+}
+
 // AssignEpoch notes that a leader epoch begins at the log end, though nothing is yet
 // written in it: a new leader does so before it answers for the epoch.
 func (l *Log) AssignEpoch(epoch int32) error {
