@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/odradek/odradek/internal/cluster/controller"
+	"github.com/odradek/odradek/internal/cluster/metadata"
+	"github.com/odradek/odradek/internal/proto/model"
 )
 
 // Controller takes what only the controller decides: controller.Service. On a node that
@@ -20,5 +22,12 @@ type Controller interface {
 	ElectLeaders(ctx context.Context, kind controller.ElectionType, partitions []controller.TopicPartitions) ([]controller.PartitionResult, error)
 	AlterPartitionReassignments(ctx context.Context, r controller.Reassign) ([]controller.PartitionResult, error)
 	ListPartitionReassignments(ctx context.Context, partitions []controller.TopicPartitions) ([]controller.OngoingReassignment, error)
+	AlterPartition(ctx context.Context, r controller.AlterPartition) ([]controller.ISRResult, error)
+	RegisterBroker(ctx context.Context, r controller.Registration) (epoch int64, err error)
+	Heartbeat(ctx context.Context, h controller.Heartbeat) (controller.HeartbeatResult, error)
+	RegisterController(ctx context.Context, c metadata.Controller) error
+	AssignReplicasToDirs(ctx context.Context, a controller.AssignDirs) ([]controller.DirResult, error)
+	AddVoter(ctx context.Context, id int32, directory model.ID) error
+	RemoveVoter(ctx context.Context, id int32, directory model.ID) error
 	UpdateFeatures(ctx context.Context, updates []controller.FeatureUpdate, validateOnly bool) ([]controller.FeatureResult, error)
 }
