@@ -64,8 +64,12 @@ func (q *Quorum) heir() (heir uint64) {
 // removed while it led: it cannot, and the others would wait for it in vain.
 func (q *Quorum) dismiss(was *raftpb.ConfState, heir uint64) {
 	for _, id := range slices.Concat(was.GetVoters(), was.GetLearners()) {
+		if has(q.conf, id) || id == raftID(q.c.Node) {
+			continue
+		}
 		delete(q.tracks, id)
-		if !has(q.conf, id) && id != raftID(q.c.Node) && q.led != 0 {
+		delete(q.resent, id)
+		if q.led != 0 {
 			q.tell(id)
 		}
 	}

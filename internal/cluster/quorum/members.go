@@ -109,7 +109,7 @@ func (q *Quorum) RemoveVoter(ctx context.Context, id int32) error {
 	if !slices.ContainsFunc(s.Voters, member) && !slices.ContainsFunc(s.Learners, member) {
 		return fmt.Errorf("node %d: %w", id, kerr.VoterNotFound)
 	}
-	if err := q.checkRest(slices.DeleteFunc(s.Voters, member)); err != nil {
+	if err := q.checkRest(slices.DeleteFunc(slices.Clone(s.Voters), member)); err != nil {
 		return fmt.Errorf("remove voter %d: %w", id, err)
 	}
 	return q.alter(ctx, term, raftpb.ConfChangeRemoveNode, id)
