@@ -45,6 +45,8 @@ var sideways = map[[2]string]string{
 	{"internal/cluster/peers", "internal/cluster/metadata"}:      "nodes without a vote apply what they follow",
 	{"internal/cluster/peers", "internal/cluster/quorum"}:        "what it says between nodes: status and tail",
 	{"internal/replica/host", "internal/replica/partition"}:      "the host keeps the partitions",
+	{"internal/replica/host", "internal/replica/fetcher"}:        "the host says who follows whom",
+	{"internal/replica/fetcher", "internal/replica/partition"}:   "a fetcher fills partitions that follow",
 	{"internal/front/api", "internal/front/fetchsession"}:        "Fetch remembers what a client fetches",
 	{"internal/coord/group", "internal/coord/runtime"}:           "a group machine runs on the runtime",
 }
