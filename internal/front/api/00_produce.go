@@ -163,11 +163,11 @@ func (p *producing) unanswered() wire.Pending {
 	return nil
 }
 
-// waits reports whether a batch is not yet committed.
+// waits reports whether a batch has not settled yet.
 func (p *producing) waits() bool {
 	for i := range p.topics {
 		for j := range p.topics[i].parts {
-			if d := &p.topics[i].parts[j]; d.err == nil && d.replica.HighWatermark() < d.End {
+			if d := &p.topics[i].parts[j]; d.err == nil && !p.settled(d) {
 				return true
 			}
 		}
@@ -175,13 +175,23 @@ func (p *producing) waits() bool {
 	return false
 }
 
-// wait returns when every batch is committed or has failed, or the client's time is up.
+// settled reports whether a batch is what its producer waits for: committed, or, with
+// acks 1, on this replica's disk. Without replicas that is the same.
+func (p *producing) settled(d *produced) bool {
+	return d.replica.HighWatermark() >= d.End || p.acks == 1 && d.replica.DurableEnd() >= d.End
+}
+
+// wait returns when every batch has settled or failed, or the client's time is up.
 func (p *producing) wait(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	for i := range p.topics {
 		for j := range p.topics[i].parts {
-			if d := &p.topics[i].parts[j]; d.err == nil {
+			switch d := &p.topics[i].parts[j]; {
+			case d.err != nil:
+			case p.acks == 1:
+				d.err = d.replica.WaitLocal(ctx, d.End, d.Epoch)
+			default:
 				d.err = d.replica.Wait(ctx, d.End, d.Epoch)
 			}
 		}
@@ -191,6 +201,7 @@ func (p *producing) wait(ctx context.Context) {
 func (p *producing) response() *kmsg.ProduceResponse {
 	resp := kmsg.NewPtrProduceResponse()
 	resp.Topics = make([]kmsg.ProduceResponseTopic, len(p.topics))
+	newest := p.server.cfg.Feed.Image()
 	leaders := make(map[int32]bool)
 	for i := range p.topics {
 		t := &p.topics[i]
@@ -200,13 +211,13 @@ func (p *producing) response() *kmsg.ProduceResponse {
 		for j := range t.parts {
 			rt.Partitions[j] = t.parts[j].answer()
 			if errors.Is(t.parts[j].err, kerr.NotLeaderForPartition) {
-				p.hint(&rt.Partitions[j], t.name, leaders)
+				hint(newest, &rt.Partitions[j], t.name, leaders)
 			}
 		}
 		resp.Topics[i] = rt
 	}
 	for id := range leaders {
-		if n, ok := aliveNode(p.image, p.listener, id); ok {
+		if n, ok := aliveNode(newest, p.listener, id); ok {
 			resp.Brokers = append(resp.Brokers, kmsg.ProduceResponseBroker{NodeID: n.id, Host: n.host, Port: n.port, Rack: n.rack})
 		}
 	}
@@ -214,8 +225,8 @@ func (p *producing) response() *kmsg.ProduceResponse {
 }
 
 // hint tells the client who leads (KIP-951).
-func (p *producing) hint(rp *kmsg.ProduceResponseTopicPartition, topic string, leaders map[int32]bool) {
-	if _, now, ok := p.server.cfg.Feed.Image().Partition(topic, rp.Partition); ok {
+func hint(m *metadata.Image, rp *kmsg.ProduceResponseTopicPartition, topic string, leaders map[int32]bool) {
+	if _, now, ok := m.Partition(topic, rp.Partition); ok {
 		rp.CurrentLeader.LeaderID, rp.CurrentLeader.LeaderEpoch = now.Leader, now.LeaderEpoch
 		leaders[now.Leader] = true
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/front/fetchsession"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/wire"
@@ -23,8 +24,9 @@ import (
 //	12 last fetched epoch (KIP-595)
 //
 // If there is enough to send it is answered at once, on the connection's reader. Else
-// the request watches its partitions and looks again whenever one of them moves, until
-// there is enough or its time is up.
+// the request watches its partitions and looks again at those that move, until there is
+// enough or its time is up. A session goes on watching between its requests, and only
+// what has moved is looked at: partitions that rest cost nothing.
 func (s *Server) fetch(c *wire.Conn, r *wire.Request) wire.Pending {
 	req := kmsg.NewPtrFetchRequest()
 	if err := s.read(req, r); err != nil {
@@ -32,17 +34,17 @@ func (s *Server) fetch(c *wire.Conn, r *wire.Request) wire.Pending {
 	}
 	r.Release()
 	f := &fetching{server: s, request: r, req: req, version: r.Version, listener: c.Listener()}
-	if err := f.begin(); err != nil {
+	if err := f.begin(c); err != nil {
 		return r.Ready(f.failure(err))
 	}
-	if f.read(); f.enough() {
+	if f.look(); f.enough() {
 		return r.Ready(f.reply())
 	}
 	deadline := time.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
 	r.WillWait = func() bool { return true }
 	return func(ctx context.Context) (wire.Reply, error) {
 		if err := f.wait(ctx, deadline); err != nil {
-			f.release()
+			f.end()
 			return nil, fmt.Errorf("fetch: %w", err)
 		}
 		return f.reply(), nil
@@ -57,48 +59,63 @@ type fetching struct {
 	version  int16
 	listener string
 
-	session *fetchsession.Session // nil if the client wants none
-	whole   bool                  // every partition is answered, changed or not
-	wanted  []*fetchsession.Partition
+	session  *fetchsession.Session
+	kept     bool // the session outlives the request
+	watching bool // and is told of what moves
+	whole    bool // every partition is answered, changed or not
+
+	most    int // bytes of the answer
+	wanted  []fetchsession.Wanted
 	results []fetched
+	places  map[*fetchsession.Partition]int // of results, once there is a second look
 	bytes   int
-	failed  bool // some partition has an error, or cannot go on as it is
+	done    bool // some partition has an error, or cannot go on as it is
 }
 
 // begin finds out what is wanted: by the request alone, or by its session.
-func (f *fetching) begin() error {
-	req, cache := f.req, f.server.sessions
+func (f *fetching) begin(c *wire.Conn) error {
+	req, cache, now := f.req, f.server.sessions, time.Now()
 	byID := f.version >= 13
-	wants := f.wants()
+	f.most = f.budget()
+	if f.version >= 7 && req.SessionID != 0 && (req.SessionEpoch == fetchsession.Final || req.SessionEpoch == fetchsession.Initial) {
+		cache.Remove(req.SessionID)
+	}
 	switch {
 	case f.version < 7 || req.SessionEpoch == fetchsession.Final:
-		if f.version >= 7 && req.SessionID != 0 {
-			cache.Remove(req.SessionID)
-		}
 		f.whole = true
-		_, f.wanted = fetchsession.New(byID, false, wants)
+		f.session = fetchsession.New(byID, f.replica() >= 0, f.wants(), now)
 		return nil
 	case req.SessionEpoch == fetchsession.Initial:
-		if req.SessionID != 0 {
-			cache.Remove(req.SessionID)
-		}
 		f.whole = true
-		f.session, f.wanted = fetchsession.New(byID, f.replica() >= 0, wants)
-		if len(wants) > 0 {
-			cache.Add(f.session, time.Now())
+		f.session = fetchsession.New(byID, f.replica() >= 0, f.wants(), now)
+		f.kept = f.session.Len() > 0 && cache.Add(f.session, now) != 0
+	default:
+		var err error
+		if f.session, err = cache.Use(req.SessionID, req.SessionEpoch, byID, now, f.wants(), f.forgotten()); err != nil {
+			return err
 		}
-		return nil
+		f.kept = true
+		f.session.Refresh(now, f.server.refreshAfter())
 	}
-	var err error
-	f.session, f.wanted, err = cache.Use(req.SessionID, req.SessionEpoch, byID, time.Now(), wants, f.forgotten())
-	return err
+	if f.watching = f.kept; f.kept {
+		f.session.Bind(c.Context(), now)
+	}
+	return nil
 }
 
-func (f *fetching) wants() []fetchsession.Partition {
-	var wants []fetchsession.Partition
-	for _, t := range f.req.Topics {
+// refreshAfter is how often all partitions of a session are looked at, whether they move or
+// not, so that a leader goes on knowing that its followers have everything.
+func (s *Server) refreshAfter() time.Duration {
+	lag := time.Duration(config.ReplicaLagTimeMaxMs.Get(s.cfg.Settings())) * time.Millisecond
+	return min(lag/4, 10*time.Second)
+}
+
+func (f *fetching) wants() []fetchsession.Wish {
+	var wants []fetchsession.Wish
+	for i := range f.req.Topics {
+		t := &f.req.Topics[i]
 		for _, p := range t.Partitions {
-			wants = append(wants, fetchsession.Partition{
+			wants = append(wants, fetchsession.Wish{
 				Key: fetchsession.Key{ID: t.TopicID, Topic: t.Topic, Partition: p.Partition},
 				Want: fetchsession.Want{
 					FetchOffset: p.FetchOffset, LogStartOffset: p.LogStartOffset, MaxBytes: p.PartitionMaxBytes,
@@ -130,35 +147,27 @@ func (f *fetching) replica() int32 {
 
 // enough reports whether the answer need not wait for more.
 func (f *fetching) enough() bool {
-	return f.failed || f.req.MaxWaitMillis <= 0 || len(f.wanted) == 0 || f.bytes >= int(f.req.MinBytes)
+	return f.done || f.req.MaxWaitMillis <= 0 || f.bytes >= int(f.req.MinBytes) || f.session.Len() == 0
 }
 
-// wait looks again whenever a partition moves, until there is enough or time is up. It
-// watches before it looks, so that nothing is missed in between.
+// wait looks again at what moves, until there is enough or time is up.
 func (f *fetching) wait(ctx context.Context, deadline time.Time) error {
-	w, watched := f.watch()
-	defer unwatch(w, watched)
+	f.watch()
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	for {
-		if f.again(); f.enough() {
+		if f.look(); f.enough() {
 			return nil
 		}
 		select {
-		case <-w.C:
+		case <-f.session.Marked():
 		case <-timer.C:
-			f.again()
+			f.look()
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// again reads anew what was read too early.
-func (f *fetching) again() {
-	f.release()
-	f.read()
 }
 
 // budget is how many bytes the answer may have: what the client allows, and no more

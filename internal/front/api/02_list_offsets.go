@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
@@ -28,7 +29,10 @@ func (s *Server) listOffsets(_ context.Context, r *Request, req *kmsg.ListOffset
 				rt.Partitions = append(rt.Partitions, listed(p.Partition, partition.Nowhere, kerr.InvalidRequest))
 				continue
 			}
-			found, err := s.listOffset(r.Version, tp, p)
+			found, err := s.listOffset(r.Version, req.ReplicaID, tp, p)
+			if r.Version < 5 && errors.Is(err, kerr.OffsetNotAvailable) {
+				err = kerr.LeaderNotAvailable // what old clients know
+			}
 			rt.Partitions = append(rt.Partitions, listed(p.Partition, found, err))
 		}
 		resp.Topics = append(resp.Topics, rt)
@@ -44,7 +48,7 @@ var oldestWith = map[int64]int16{
 	model.OffsetEarliestPending: 11,
 }
 
-func (s *Server) listOffset(version int16, tp model.TopicPartition, p kmsg.ListOffsetsRequestTopicPartition) (partition.Found, error) {
+func (s *Server) listOffset(version int16, asks int32, tp model.TopicPartition, p kmsg.ListOffsetsRequestTopicPartition) (partition.Found, error) {
 	if version < oldestWith[p.Timestamp] || p.Timestamp < model.OffsetEarliestPending {
 		return partition.Nowhere, kerr.UnsupportedVersion
 	}
@@ -52,7 +56,13 @@ func (s *Server) listOffset(version int16, tp model.TopicPartition, p kmsg.ListO
 	if err != nil {
 		return partition.Nowhere, err
 	}
-	return replica.ListOffset(p.Timestamp, p.CurrentLeaderEpoch)
+	found, err := replica.ListOffset(p.Timestamp, p.CurrentLeaderEpoch)
+	if asks < 0 || p.Timestamp != model.OffsetLatest || err != nil && !errors.Is(err, kerr.OffsetNotAvailable) {
+		return found, err
+	}
+	// To a follower the end is the end, committed or not.
+	marks, err := replica.Offsets()
+	return partition.Found{Offset: marks.End, Timestamp: -1, Epoch: replica.Role().Epoch}, err
 }
 
 // repeatedPartitions are those that the request names more than once.

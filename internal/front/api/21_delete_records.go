@@ -4,22 +4,32 @@ import (
 	"context"
 
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/replica/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // DeleteRecords, key 21, versions 0–2 (KIP-107): moves the log start of partitions up
 // to an offset, or to the high watermark where it says -1. The new start is durable
-// when the answer comes.
+// when the answer comes, and the followers have it too.
 //
 //	2  flexible
-func (s *Server) deleteRecords(_ context.Context, _ *Request, req *kmsg.DeleteRecordsRequest) (kmsg.Response, error) {
+func (s *Server) deleteRecords(ctx context.Context, _ *Request, req *kmsg.DeleteRecordsRequest) (kmsg.Response, error) {
+	ctx, cancel := s.patience(ctx, req.TimeoutMillis)
+	defer cancel()
 	resp := kmsg.NewPtrDeleteRecordsResponse()
+	var begun []deletion
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			begun = append(begun, s.deleteBefore(model.TopicPartition{Topic: t.Topic, Partition: p.Partition}, p.Offset))
+		}
+	}
 	for _, t := range req.Topics {
 		rt := kmsg.NewDeleteRecordsResponseTopic()
 		rt.Topic = t.Topic
 		for _, p := range t.Partitions {
-			low, err := s.deleteBefore(model.TopicPartition{Topic: t.Topic, Partition: p.Partition}, p.Offset)
+			low, err := s.deleted(ctx, begun[0])
+			begun = begun[1:]
 			rp := kmsg.NewDeleteRecordsResponseTopicPartition()
 			rp.Partition, rp.LowWatermark, rp.ErrorCode = p.Partition, low, model.ErrorCode(err)
 			rt.Partitions = append(rt.Partitions, rp)
@@ -29,16 +39,47 @@ func (s *Server) deleteRecords(_ context.Context, _ *Request, req *kmsg.DeleteRe
 	return resp, nil
 }
 
-func (s *Server) deleteBefore(tp model.TopicPartition, before int64) (low int64, err error) {
+// deletion is one that has begun: the leader's log starts at start.
+type deletion struct {
+	replica *partition.Partition
+	start   int64
+	err     error
+}
+
+func (s *Server) deleteBefore(tp model.TopicPartition, before int64) (d deletion) {
 	if model.Internal(tp.Topic) {
-		return -1, kerr.InvalidTopicException
+		return deletion{err: kerr.InvalidTopicException}
 	}
-	replica, err := s.cfg.Host.Partition(tp)
-	if err != nil {
-		return -1, err
+	if d.replica, d.err = s.cfg.Host.Partition(tp); d.err == nil {
+		d.start, d.err = s.cfg.Host.DeleteRecords(d.replica, before)
 	}
-	if low, err = s.cfg.Host.DeleteRecords(replica, before); err != nil {
-		return -1, err
+	return d
+}
+
+// deleted waits until the followers that are alive start as late as the leader: until then
+// the records could come back with one of them as the leader.
+func (s *Server) deleted(ctx context.Context, d deletion) (low int64, err error) {
+	if d.err != nil {
+		return -1, d.err
 	}
-	return low, nil
+	w := partition.NewWaiter()
+	d.replica.Watch(w)
+	defer d.replica.Unwatch(w)
+	for {
+		low, err := d.replica.LowWatermark(s.alive)
+		if err != nil || low >= d.start {
+			return low, err
+		}
+		select {
+		case <-w.C:
+		case <-ctx.Done():
+			return low, kerr.RequestTimedOut
+		}
+	}
+}
+
+// alive reports whether a broker is there and not fenced.
+func (s *Server) alive(id int32) bool {
+	b, ok := s.cfg.Feed.Image().Broker(id)
+	return ok && !b.Fenced
 }

@@ -55,6 +55,9 @@ type Config struct {
 	// When it returns, what the controller decided stands in Feed. Nil: Controller is
 	// asked.
 	Ask func(context.Context, kmsg.Request) (kmsg.Response, error)
+	// OnlyControllers says that no listener of brokers is served: Groups, Host, LogDirs and
+	// Producers are not needed then.
+	OnlyControllers bool
 	// ControllerListeners are the listeners of the quorum (controller.listener.names).
 	ControllerListeners []string
 
@@ -121,13 +124,13 @@ func (c *Config) validate() error {
 		}
 	}
 	need(c.Feed != nil, "Feed")
-	need(c.Controller != nil, "Controller")
-	need(c.Groups != nil, "Groups")
-	need(c.Host != nil, "Host")
+	need(c.Controller != nil || c.Forward != nil, "Controller")
+	need(c.Groups != nil || c.OnlyControllers, "Groups")
+	need(c.Host != nil || c.OnlyControllers, "Host")
 	need(c.Settings != nil, "Settings")
 	need(c.Quorum != nil, "Quorum")
-	need(c.LogDirs != nil, "LogDirs")
-	need(c.Producers != nil, "Producers")
+	need(c.LogDirs != nil || c.OnlyControllers, "LogDirs")
+	need(c.Producers != nil || c.OnlyControllers, "Producers")
 	return errors.Join(errs...)
 }
 

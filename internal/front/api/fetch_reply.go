@@ -14,19 +14,24 @@ import (
 // left out. The files are released when the answer was written.
 func (f *fetching) reply() wire.Reply {
 	resp := kmsg.NewPtrFetchResponse()
-	if f.session != nil {
+	if f.kept {
 		resp.SessionID = f.session.ID()
 	}
 	var told [][]*fetched // beside resp.Topics
 	leaders := make(map[int32]bool)
 	for i := range f.results {
 		r := &f.results[i]
-		if !f.news(r) && !f.whole {
+		news := f.news(r)
+		if f.kept && r.unread(f.replica() >= 0) {
+			f.session.Mark(r.want.Part) // whatever the client asks next, this has to be looked at
+		}
+		if !news && !f.whole {
 			continue
 		}
-		if n := len(resp.Topics); n == 0 || !sameTopic(&resp.Topics[n-1], r.want.Key) {
+		key := r.want.Part.Key
+		if n := len(resp.Topics); n == 0 || !sameTopic(&resp.Topics[n-1], key) {
 			t := kmsg.NewFetchResponseTopic()
-			t.Topic, t.TopicID = r.want.Topic, r.want.ID
+			t.Topic, t.TopicID = key.Topic, key.ID
 			resp.Topics, told = append(resp.Topics, t), append(told, nil)
 		}
 		last := len(resp.Topics) - 1
@@ -38,7 +43,7 @@ func (f *fetching) reply() wire.Reply {
 		r := told[t][p]
 		return wire.Part{File: r.File, Pos: r.Pos, Len: r.Len}
 	}
-	return wire.Fetch(f.request, resp, records, f.release)
+	return wire.Fetch(f.request, resp, records, f.end)
 }
 
 // sameTopic reports whether the next partition belongs to the topic written last: those
@@ -49,20 +54,21 @@ func sameTopic(t *kmsg.FetchResponseTopic, k fetchsession.Key) bool {
 
 // news reports whether an incremental answer must tell of a partition.
 func (f *fetching) news(r *fetched) bool {
-	if f.session == nil {
+	if !f.kept {
 		return true
 	}
 	now := fetchsession.Told{HighWatermark: r.HW, LogStartOffset: r.Start}
-	return f.session.Tell(r.want, now, r.Len > 0, r.err != nil || r.Diverging != nil)
+	return f.session.Tell(r.want.Part, now, r.Len > 0, r.err != nil || r.Diverging != nil || r.preferred >= 0)
 }
 
 func (f *fetching) answer(r *fetched, leaders map[int32]bool) kmsg.FetchResponseTopicPartition {
 	p := kmsg.NewFetchResponseTopicPartition()
-	p.Partition, p.ErrorCode = r.want.Partition, model.ErrorCode(r.err)
+	p.Partition, p.ErrorCode = r.want.Part.Key.Partition, model.ErrorCode(r.err)
 	p.HighWatermark, p.LastStableOffset, p.LogStartOffset = -1, -1, -1
 	if r.err == nil {
 		p.HighWatermark, p.LastStableOffset, p.LogStartOffset = r.HW, r.Stable, r.Start
 	}
+	p.PreferredReadReplica = r.preferred
 	if r.Diverging != nil {
 		p.DivergingEpoch.Epoch, p.DivergingEpoch.EndOffset = r.Diverging.Epoch, r.Diverging.End
 	}

@@ -57,35 +57,43 @@ func (c *Cache) Add(s *Session, now time.Time) (id int32) {
 	return id
 }
 
-// Use finds a session for an incremental request with the given epoch, changes what it
-// fetches, and returns its partitions in reading order. A session that has become empty
-// is removed; the client learns it by an id of 0.
+// Use finds a session for an incremental request with the given epoch and changes what it
+// fetches. A session that has become empty is removed; the client learns it by an id of 0.
 // It returns kerr.FetchSessionIDNotFound, kerr.InvalidFetchSessionEpoch or
 // kerr.FetchSessionTopicIDError.
-func (c *Cache) Use(id, epoch int32, byID bool, now time.Time, wants []Partition, forgotten []Key) (*Session, []*Partition, error) {
+func (c *Cache) Use(id, epoch int32, byID bool, now time.Time, wants []Wish, forgotten []Key) (*Session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.sessions[id]
 	if s == nil {
-		return nil, nil, kerr.FetchSessionIDNotFound
+		return nil, kerr.FetchSessionIDNotFound
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.epoch != epoch:
-		return nil, nil, kerr.InvalidFetchSessionEpoch
-	case s.byID != byID:
-		return nil, nil, kerr.FetchSessionTopicIDError
+	if err := s.advance(epoch, byID, wants, forgotten); err != nil {
+		return nil, err
 	}
-	s.epoch = nextEpoch(epoch)
-	s.update(wants, forgotten)
-	c.size += len(s.parts) - s.size
-	s.used, s.size = now, len(s.parts)
+	size := s.Len()
+	c.size += size - s.size
+	s.used, s.size = now, size
 	// One that has grown too large goes, as an empty one does: the client begins anew.
 	if s.size == 0 || c.size > c.slots*partitionsPerSlot {
 		c.drop(s)
 	}
-	return s, s.ordered(), nil
+	return s, nil
+}
+
+// advance moves a session on by one request.
+func (s *Session) advance(epoch int32, byID bool, wants []Wish, forgotten []Key) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.epoch != epoch:
+		return kerr.InvalidFetchSessionEpoch
+	case s.byID != byID:
+		return kerr.FetchSessionTopicIDError
+	}
+	s.epoch = nextEpoch(epoch)
+	s.update(wants, forgotten)
+	return nil
 }
 
 // Remove ends a session; an unknown one is nothing.
@@ -97,10 +105,11 @@ func (c *Cache) Remove(id int32) {
 	}
 }
 
-// drop forgets a session. The cache is locked.
+// drop forgets a session, which watches nothing from now on. The cache is locked.
 func (c *Cache) drop(s *Session) {
 	delete(c.sessions, s.id)
 	c.size -= s.size
+	s.Close()
 }
 
 // Len is the number of sessions.

@@ -7,8 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-func wants(first, n int) []Partition {
-	list := make([]Partition, n)
+func wants(first, n int) []Wish {
+	list := make([]Wish, n)
 	for i := range list {
 		list[i].Key = Key{Topic: "t", Partition: int32(first + i)}
 	}
@@ -22,7 +22,7 @@ func TestPartitionsOfAllSessionsAreBounded(t *testing.T) {
 	c := NewCache(4, func() uint32 { next++; return next })
 	now := time.Unix(1000, 0)
 	add := func(n int) (*Session, int32) {
-		s, _ := New(false, false, wants(0, n))
+		s := New(false, false, wants(0, n), now)
 		return s, c.Add(s, now)
 	}
 	if _, id := add(4*partitionsPerSlot + 1); id != 0 {
@@ -44,10 +44,10 @@ func TestPartitionsOfAllSessionsAreBounded(t *testing.T) {
 	if _, second = add(partitionsPerSlot); second == 0 {
 		t.Fatal("a removed session still takes room")
 	}
-	if _, list, err := c.Use(second, 1, false, now, wants(partitionsPerSlot, 1), nil); err != nil || len(list) != partitionsPerSlot+1 {
-		t.Fatalf("the fetch that grows a session: %d partitions, %v", len(list), err)
+	if s, err := c.Use(second, 1, false, now, wants(partitionsPerSlot, 1), nil); err != nil || s.Len() != partitionsPerSlot+1 {
+		t.Fatalf("the fetch that grows a session: %v", err)
 	}
-	if _, _, err := c.Use(second, 2, false, now, nil, nil); err != kerr.FetchSessionIDNotFound {
+	if _, err := c.Use(second, 2, false, now, nil, nil); err != kerr.FetchSessionIDNotFound {
 		t.Errorf("a session that has grown beyond the room is kept: %v", err)
 	}
 	// Those that rest give way to newcomers, as many as it takes.

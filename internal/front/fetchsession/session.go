@@ -1,6 +1,7 @@
 // Package fetchsession remembers what a client fetches, so that neither requests nor
-// answers repeat it (KIP-227). It knows ids, epochs and what the client was last told
-// of each partition; it does not read anything. It owns no goroutines.
+// answers repeat it (KIP-227), and which of it has moved, so that what rests costs
+// nothing. It knows ids, epochs and what the client was last told of each partition; it
+// does not read anything. It owns no goroutines.
 package fetchsession
 
 import (
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/replica/partition"
 )
 
 // Epochs of a request that mean more than a number.
@@ -23,13 +25,30 @@ type Key struct {
 	Partition int32
 }
 
-// Partition is what a client wants of one partition, and what it was last told.
-type Partition struct {
+// Wish is a partition, and what a client wants of it.
+type Wish struct {
 	Key
 	Want
+}
 
+// Partition is what a session knows of one partition.
+type Partition struct {
+	Key
+
+	// The session's lock guards these.
+	want       Want
 	told       Told
-	prev, next *Partition // its place in the order of the session
+	prev, next *Partition           // its place in the order of the session
+	source     *partition.Partition // that waiter watches
+	waiter     *partition.Waiter
+
+	marked bool // the lock of the marks guards it
+}
+
+// Wanted is a partition to look at, and what was wanted of it when it was taken.
+type Wanted struct {
+	Part *Partition
+	Want
 }
 
 // Want is where a client goes on in a partition.
@@ -48,30 +67,45 @@ type Told struct {
 }
 
 // Session is the partitions of one client on this broker, in the order in which they
-// are read: one that gave records goes to the end, so that none starves.
-// Safe for concurrent use.
+// are read: one that gave records goes to the end, so that none starves. Of them it marks
+// those that may have something to tell: that the client has just named, that were not
+// read to the end, and whose source has moved since. Safe for concurrent use.
 type Session struct {
 	id         int32
 	byID       bool // partitions are named by topic id
 	privileged bool // a follower's
+	marks      marks
 
-	mu    sync.Mutex // guards what follows; taken after the cache's
-	epoch int32
-	parts map[Key]*Partition
-	first *Partition
-	last  *Partition
+	// mu guards what follows. Taken after the cache's, before a partition's and the marks'.
+	mu        sync.Mutex
+	epoch     int32
+	parts     map[Key]*Partition
+	first     *Partition
+	last      *Partition
+	bound     <-chan struct{} // the end of the connection for which it watches, if any
+	unbind    func() bool     // forgets that end
+	rests     bool            // it watches nothing: the connection has ended
+	closed    bool            // it watches nothing ever again
+	refreshed time.Time       // when all were marked last
 
 	// The cache's lock guards these.
 	made, used time.Time
 	size       int
 }
 
-// New returns a session of partitions that is not in a cache yet, and the partitions in
-// reading order.
-func New(byID, privileged bool, wants []Partition) (*Session, []*Partition) {
-	s := &Session{byID: byID, privileged: privileged, parts: make(map[Key]*Partition, len(wants))}
+// New returns a session of partitions that is not in a cache yet; all of them are marked.
+func New(byID, privileged bool, wants []Wish, now time.Time) *Session {
+	s := &Session{byID: byID, privileged: privileged, parts: make(map[Key]*Partition, len(wants)), refreshed: now}
+	s.marks.C = make(chan struct{}, 1)
 	s.update(wants, nil)
-	return s, s.ordered()
+	return s
+}
+
+// Len is the number of its partitions.
+func (s *Session) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.parts)
 }
 
 // ID is the session's id, 0 if it has no slot or no partition is left.
@@ -85,7 +119,7 @@ func (s *Session) ID() int32 {
 }
 
 // update changes what the client wants. The lock is held, or nobody else has s.
-func (s *Session) update(wants []Partition, forgotten []Key) {
+func (s *Session) update(wants []Wish, forgotten []Key) {
 	for _, want := range wants {
 		p, ok := s.parts[want.Key]
 		if !ok {
@@ -93,27 +127,21 @@ func (s *Session) update(wants []Partition, forgotten []Key) {
 			s.parts[want.Key] = p
 			s.append(p)
 		}
-		p.Want = want.Want
+		p.want = want.Want
+		s.Mark(p)
 	}
 	for _, k := range forgotten {
 		if p, ok := s.parts[k]; ok {
 			s.unlink(p)
+			p.detach()
 			delete(s.parts, k)
 		}
 	}
 }
 
-func (s *Session) ordered() []*Partition {
-	list := make([]*Partition, 0, len(s.parts))
-	for p := s.first; p != nil; p = p.next {
-		list = append(list, p)
-	}
-	return list
-}
-
 // Tell notes what an answer says of a partition and reports whether an incremental
-// answer must say it. Records and errors are always told; after an error everything is
-// told again.
+// answer must say it. Records and what the client must act on, such as errors, are always
+// told; after that everything is told again.
 func (s *Session) Tell(p *Partition, t Told, records, failed bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -94,6 +94,10 @@ func (p *Partition) DeleteRecords(before int64) (start int64, err error) {
 	if before < 0 || before > hw {
 		return -1, kerr.OffsetOutOfRange
 	}
-	err = log.AdvanceStart(before)
+	if err = log.AdvanceStart(before); err == nil {
+		p.mu.Lock()
+		p.wake() // the followers are to hear of it
+		p.mu.Unlock()
+	}
 	return log.Start(), p.storage(err)
 }

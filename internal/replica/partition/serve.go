@@ -69,12 +69,17 @@ func (p *Partition) progress(f FollowerFetch, end int64) (hw int64, err error) {
 		p.mu.Unlock()
 		return 0, err
 	}
-	follower := p.tracker.follower(f.Node)
+	follower, start := p.tracker.follower(f.Node), int64(unknown)
+	if follower != nil {
+		start = follower.start
+	}
 	if follower == nil || !p.tracker.fetch(follower, f.From, f.LogStart, f.BrokerEpoch, end, time.Now()) {
 		p.mu.Unlock()
 		return 0, fmt.Errorf("%w: node %d fetches %s in epoch %d with a registration that is over", kerr.NotLeaderForPartition, f.Node, p.tp, epoch)
 	}
-	p.advance()
+	if !p.advance() && follower.start != start {
+		p.wake() // who deletes records waits for it
+	}
 	hw = p.hw.Load()
 	eager := p.tracker.waiting(follower, hw) || p.tracker.lost(follower, hw)
 	p.mu.Unlock()

@@ -1,0 +1,236 @@
+package api
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/odradek/odradek/internal/cluster/metadata"
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func want(t *testing.T, what, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s:\n got %s\nwant %s", what, got, want)
+	}
+}
+
+// A follower reads what is not committed, commits it by asking for what follows, and goes
+// on in a session that tells only what is new.
+func TestFollowerFetches(t *testing.T) {
+	d, h := serving(t, map[string][][]int32{"a": {{1, 2}, {1, 2}}})
+	f, consumer := d.follower(2), d.follower(-1)
+	h.append("a", 0, "x", "y")
+	want(t, "first", f.fetch(at{"a", 0, 0}, at{"a", 1, 0}), "a-0 hw=0 records=2, a-1 hw=0")
+	want(t, "before it is committed", consumer.fetch(at{"a", 0, 0}), "a-0 hw=0")
+	want(t, "what it has now", f.fetch(at{"a", 0, 2}), "a-0 hw=2")
+	want(t, "nothing new", f.fetch(), "")
+	want(t, "once it is committed", consumer.fetch(at{"a", 0, 0}), "a-0 hw=2 records=2")
+	h.append("a", 1, "z")
+	want(t, "another partition", f.fetch(), "a-1 hw=0 records=1")
+	want(t, "which it has not taken", f.fetch(), "a-1 hw=0 records=1")
+	want(t, "and now has", f.fetch(at{"a", 1, 1}), "a-1 hw=1")
+}
+
+// A fetch that waits is answered by an append, and by nothing else before its time.
+func TestFollowerWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, h := serving(t, map[string][][]int32{"a": {{1, 2, 3}, {1, 2, 3}}})
+		f := d.follower(2)
+		f.fetch(at{"a", 0, 0}, at{"a", 1, 0})
+		f.maxWait = 500
+		ch := make(chan string, 1)
+		begin := func() time.Time {
+			go func() { ch <- f.fetch() }()
+			synctest.Wait()
+			return time.Now()
+		}
+		began := begin()
+		want(t, "nothing happened", <-ch, "")
+		if took := time.Since(began); took != 500*time.Millisecond {
+			t.Errorf("waited %v", took)
+		}
+		began = begin()
+		time.Sleep(100 * time.Millisecond)
+		h.append("a", 1, "x")
+		want(t, "append", <-ch, "a-1 hw=0 records=1")
+		if took := time.Since(began); took != 100*time.Millisecond {
+			t.Errorf("waited %v", took)
+		}
+		// The watermark alone is no reason to answer, and is told in the end.
+		f.fetch(at{"a", 1, 1})
+		began = begin()
+		other := &fetcher{desk: &desk{t: t, feed: d.feed, conn: d.dial()}, node: 3, version: 12}
+		other.fetch(at{"a", 1, 1})
+		want(t, "watermark", <-ch, "a-1 hw=1")
+		if took := time.Since(began); took != 500*time.Millisecond {
+			t.Errorf("waited %v", took)
+		}
+	})
+}
+
+// Partitions that rest are not looked at, but now and then, so that the leader knows of
+// its followers that they have everything.
+func TestRestingPartitions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, h := serving(t, map[string][][]int32{"a": {{1, 2}, {1, 2}}})
+		d.settings["replica.lag.time.max.ms"] = "8000"
+		f := d.follower(2)
+		f.fetch(at{"a", 0, 0}, at{"a", 1, 0})
+		p := h.list[model.TopicPartition{Topic: "a"}]
+		seen := func() time.Time { return p.Followers()[0].Fetched }
+		first := seen()
+		for range 10 {
+			time.Sleep(100 * time.Millisecond)
+			f.fetch()
+		}
+		if !seen().Equal(first) {
+			t.Error("a partition that rests was looked at")
+		}
+		time.Sleep(time.Second)
+		f.fetch()
+		if !seen().Equal(time.Now()) {
+			t.Errorf("a follower that has everything was seen %v ago", time.Since(seen()))
+		}
+	})
+}
+
+// A session watches for as long as its connection, and goes on over another.
+func TestSessionOutlivesConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, h := serving(t, map[string][][]int32{"a": {{1, 2}}})
+		f := d.follower(2)
+		f.fetch(at{"a", 0, 0})
+		d.conn.Close()
+		synctest.Wait()
+		h.append("a", 0, "x")
+		d.conn = d.dial()
+		want(t, "over another connection", f.fetch(), "a-0 hw=0 records=1")
+		f.maxWait = 500
+		f.fetch(at{"a", 0, 1})
+		ch := make(chan string, 1)
+		go func() { ch <- f.fetch() }()
+		synctest.Wait()
+		h.append("a", 0, "y")
+		want(t, "what happens then", <-ch, "a-0 hw=1 records=1")
+	})
+}
+
+// When the leader moves the waiting fetch is told where to (KIP-951).
+func TestLeaderMovesWhileFetching(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, h := serving(t, map[string][][]int32{"a": {{1, 2, 3}}})
+		f := d.follower(-1)
+		f.version, f.maxWait = 16, 10_000
+		h.append("a", 0, "x")
+		resp := make(chan *kmsg.FetchResponse, 1)
+		req := f.request(at{"a", 0, 0})
+		req.Topics[0].Partitions[0].CurrentLeaderEpoch = 0
+		go func() { resp <- ask[*kmsg.FetchResponse](d, 16, req) }()
+		synctest.Wait()
+		d.apply(metadata.ChangePartition{Topic: model.ID{1}, Partition: metadata.Partition{
+			Leader: 2, LeaderEpoch: 1, PartitionEpoch: 1, Replicas: []int32{1, 2, 3}, ISR: []int32{2, 3}, Dirs: make([]model.ID, 3)}})
+		h.assign()
+		got := <-resp
+		if len(got.Brokers) != 1 || got.Brokers[0].NodeID != 2 || got.Brokers[0].Host != "host2" {
+			t.Errorf("the answer tells of %+v", got.Brokers)
+		}
+		if p := got.Topics[0].Partitions[0]; p.ErrorCode != kerr.FencedLeaderEpoch.Code || p.CurrentLeader.LeaderID != 2 || p.CurrentLeader.LeaderEpoch != 1 {
+			t.Errorf("the answer says %+v", p)
+		}
+	})
+}
+
+// A consumer is sent to an in-sync follower of its rack that has the offset (KIP-392).
+func TestNearestReplica(t *testing.T) {
+	d, h := serving(t, map[string][][]int32{"a": {{1, 2, 3}}})
+	for id := int32(1); id <= 3; id++ {
+		b := broker(id, "PLAINTEXT")
+		rack := "r" + string(rune('0'+id))
+		b.Broker.Rack = &rack
+		d.apply(b)
+	}
+	h.append("a", 0, "x")
+	c := d.follower(-1)
+	c.rack = "r2"
+	ask := func(offset int64) string {
+		c.session, c.epoch = 0, 0
+		return c.fetch(at{"a", 0, offset})
+	}
+	for _, id := range []int32{2, 3} {
+		f := d.follower(id)
+		f.fetch(at{"a", 0, 1})
+	}
+	want(t, "no selector", ask(0), "a-0 hw=1 records=1")
+	d.settings["replica.selector.class"] = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
+	want(t, "the follower of the rack", ask(0), "a-0 hw=1 ask=2")
+	want(t, "an offset that it has", ask(1), "a-0 hw=1 ask=2")
+	h.append("a", 0, "y")
+	want(t, "an offset that it has not", ask(2), "a-0 hw=1")
+	c.rack = "r1"
+	want(t, "the leader's rack", ask(0), "a-0 hw=1 records=1")
+	c.rack = "elsewhere"
+	want(t, "a rack without a replica", ask(0), "a-0 hw=1 records=1")
+	c.rack, c.version = "", 10
+	want(t, "no rack", ask(0), "a-0 hw=1 records=1")
+}
+
+// Records are deleted when the followers that are alive have deleted them too.
+func TestDeleteRecordsWaitsForFollowers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, h := serving(t, map[string][][]int32{"a": {{1, 2}}})
+		h.append("a", 0, "x", "y", "z")
+		f := &fetcher{desk: &desk{t: t, feed: d.feed, conn: d.dial()}, node: 2, version: 12}
+		f.fetch(at{"a", 0, 0})
+		f.fetch(at{"a", 0, 3})
+		req := kmsg.NewPtrDeleteRecordsRequest()
+		req.TimeoutMillis = 1000
+		req.Topics = []kmsg.DeleteRecordsRequestTopic{{Topic: "a", Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{Offset: 2}}}}
+		answers := make(chan kmsg.DeleteRecordsResponseTopicPartition, 1)
+		del := func() {
+			go func() {
+				answers <- ask[*kmsg.DeleteRecordsResponse](d, 2, req).Topics[0].Partitions[0]
+			}()
+			synctest.Wait()
+		}
+		del()
+		fetched := f.request(at{"a", 0, 3})
+		fetched.Topics[0].Partitions[0].LogStartOffset = 2
+		f.answer(ask[*kmsg.FetchResponse](f.desk, f.version, fetched))
+		if p := <-answers; p.ErrorCode != 0 || p.LowWatermark != 2 {
+			t.Errorf("answer %+v", p)
+		}
+		req.Topics[0].Partitions[0].Offset = 3
+		del()
+		if p := <-answers; p.ErrorCode != kerr.RequestTimedOut.Code || p.LowWatermark != 2 {
+			t.Errorf("answer without the follower %+v", p)
+		}
+	})
+}
+
+// acks=1 is answered when the record is on this broker's disk, acks=all when it is
+// committed.
+func TestAcks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, h := serving(t, map[string][][]int32{"a": {{1, 2}}})
+		produce := func(acks int16) *kmsg.ProduceResponseTopicPartition {
+			req := kmsg.NewPtrProduceRequest()
+			req.Acks, req.TimeoutMillis = acks, 1000
+			req.Topics = []kmsg.ProduceRequestTopic{{Topic: "a", Partitions: []kmsg.ProduceRequestTopicPartition{{Records: batchOf(t, "v")}}}}
+			return &ask[*kmsg.ProduceResponse](d, 9, req).Topics[0].Partitions[0]
+		}
+		if p := produce(1); p.ErrorCode != 0 || p.BaseOffset != 0 {
+			t.Errorf("acks=1: %+v", p)
+		}
+		if p := produce(-1); p.ErrorCode != kerr.RequestTimedOut.Code {
+			t.Errorf("acks=all without the follower: %+v", p)
+		}
+		h.held = true
+		if p := produce(1); p.ErrorCode != kerr.RequestTimedOut.Code {
+			t.Errorf("acks=1 without the disk: %+v", p)
+		}
+	})
+}
