@@ -2,17 +2,17 @@ package config
 
 // Keys of the node, its roles and the metadata quorum.
 var (
-	BrokerHeartbeatIntervalMs = Broker.int("broker.heartbeat.interval.ms", "2000",
+	BrokerHeartbeatIntervalMs = Broker.int("broker.heartbeat.interval.ms", "250",
 		"How often a broker tells the controller that it lives.",
-		pending(cluster))
+		differs("2000", "a heartbeat costs next to nothing, and one that does not come has the controller look whether the process is dead"))
 	BrokerID = Broker.int("broker.id", "1",
 		"Older name of node.id. -1 means unset.",
 		high, mapped("an older name of node.id"), differs("-1", "it is node.id"))
 	BrokerRack = Broker.string("broker.rack", null,
 		"The rack or zone of this broker. Replicas are spread over racks and consumers can read from their own.")
-	BrokerSessionTimeoutMs = Broker.int("broker.session.timeout.ms", "9000",
-		"A broker that was not heard for this long is fenced and its leaderships move.",
-		pending(cluster))
+	BrokerSessionTimeoutMs = Broker.int("broker.session.timeout.ms", "3000",
+		"A broker that was not heard for this long is fenced and its leaderships move. One whose process has died is fenced at once.",
+		differs("9000", "a dozen heartbeats fit in, and a controller that was busy itself waits longer by as much"))
 	ControllerListenerNames = Broker.list("controller.listener.names", "CONTROLLER",
 		"Names of the listeners on which controllers talk. They must not be advertised to clients.",
 		high, notEmpty, differs("(required)", "a single node needs no set-up"))

@@ -4,7 +4,7 @@ package config
 var (
 	AutoLeaderRebalanceEnable = Broker.boolean("auto.leader.rebalance.enable", "true",
 		"Give leaderships back to the preferred replicas by itself.",
-		high, pending(cluster))
+		high)
 	ControlledShutdownEnable = Broker.boolean("controlled.shutdown.enable", "true",
 		"Move leaderships away before a broker stops.",
 		pending(cluster))
@@ -19,7 +19,7 @@ var (
 		inert(noPurgatory))
 	LeaderImbalanceCheckIntervalSeconds = Broker.long("leader.imbalance.check.interval.seconds", "300",
 		"How often the controller looks whether leaderships should move back.",
-		high, atLeast(1), pending(cluster))
+		high, atLeast(1))
 	MinInSyncReplicas = Broker.int("min.insync.replicas", "1",
 		"How many replicas must have a record before acks=all is answered.",
 		high, clusterWide, atLeast(1))
@@ -73,7 +73,7 @@ var (
 		high, clusterWide)
 	UncleanLeaderElectionIntervalMs = Broker.long("unclean.leader.election.interval.ms", "300000",
 		"How often the controller looks for partitions that need such an election.",
-		internal, atLeast(1), pending(cluster))
+		internal, atLeast(1))
 	FollowerReplicationThrottledRate = Broker.long("follower.replication.throttled.rate", "9223372036854775807",
 		"Bytes a second that this broker, as follower, fetches for throttled replicas.",
 		dynamicOnly, atLeast(0), pending(quotas))
