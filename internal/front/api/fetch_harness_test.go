@@ -89,7 +89,7 @@ func withReplicas(h **replicas) option {
 
 // serving is a desk of broker 1 with replicas of topics whose partitions have the given
 // brokers; the first leads.
-func serving(t *testing.T, topics map[string][][]int32, opts ...option) (*desk, *replicas) {
+func serving(t testing.TB, topics map[string][][]int32, opts ...option) (*desk, *replicas) {
 	t.Helper()
 	var h *replicas
 	d := newDesk(t, append([]option{withReplicas(&h)}, opts...)...)

@@ -24,7 +24,7 @@ import (
 // desk is a Server behind a real line, with a real controller whose quorum agrees at
 // once, and stand-ins for the rooms with disks.
 type desk struct {
-	t        *testing.T
+	t        testing.TB
 	server   *Server
 	feed     *metadata.Feed
 	ctl      *controller.Service
@@ -41,7 +41,7 @@ type desk struct {
 // options change a desk before its server is made.
 type option func(*desk, *Config)
 
-func newDesk(t *testing.T, opts ...option) *desk {
+func newDesk(t testing.TB, opts ...option) *desk {
 	t.Helper()
 	d := &desk{t: t, feed: metadata.NewFeed(), groups: &fakeGroups{}, settings: map[string]string{},
 		status: quorum.Status{Node: 1, Leader: 1, Term: 3, Commit: 41, Voters: []quorum.Replica{{Node: 1, Match: 41}}},
