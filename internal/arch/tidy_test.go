@@ -62,13 +62,14 @@ var doors = []string{`"net"`, `"math/rand"`, `"math/rand/v2"`, `"crypto/rand"`, 
 
 // doorkeepers are the rooms that may open a door, each with its reason.
 var doorkeepers = map[string]string{
-	"internal/base/vfs":       "it is the door to the disk; tests draw crashes from a seeded source",
-	"internal/proto/wire":     "net.Conn and net.Listener are its words; it never dials",
-	"internal/proto/link":     "net.Conn and net.Listener are its words; it dials by its Config",
-	"internal/cluster/peers":  "passes net.Conn and net.Listener on; opens nothing",
-	"internal/proto/memnet":   "it implements net.Conn",
-	"internal/front/api":      "formats addresses; opens nothing",
-	"internal/cluster/config": "parses addresses; opens nothing",
+	"internal/base/vfs":           "it is the door to the disk; tests draw crashes from a seeded source",
+	"internal/proto/wire":         "net.Conn and net.Listener are its words; it never dials",
+	"internal/proto/link":         "net.Conn and net.Listener are its words; it dials by its Config",
+	"internal/cluster/peers":      "passes net.Conn and net.Listener on; opens nothing",
+	"internal/proto/memnet":       "it implements net.Conn",
+	"internal/front/api":          "formats addresses; opens nothing",
+	"internal/cluster/config":     "parses addresses; opens nothing",
+	"internal/cluster/controller": "formats addresses; it probes by its Options",
 }
 
 func TestDoorsStayShut(t *testing.T) {
