@@ -164,8 +164,7 @@ func appendOpening(dst []byte, h Hello, kind uint8) []byte {
 	return appendFrame(dst, frameHello, kind, 0, 0, h.append(nil))
 }
 
-// appendRefusal writes magic, version and why the other side is not welcome.
+// appendRefusal writes why the other side is not welcome.
 func appendRefusal(dst []byte, err error) []byte {
-	dst = append(append(dst, Magic...), version)
 	return appendFrame(dst, frameRefuse, 0, 0, 0, encodeError(err))
 }

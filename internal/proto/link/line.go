@@ -119,11 +119,13 @@ func (n *line) write(ctx context.Context) error {
 func (n *line) flush() (more bool, err error) {
 	buf := pool.Get(batchSize + 2*pieceSize)
 	defer buf.Release()
-	b := n.out.next(buf.B[:0])
+	b, last := n.out.next(buf.B[:0])
 	if len(b) == 0 {
 		return false, nil
 	}
-	_, err = n.nc.Write(b)
+	if _, err = n.nc.Write(b); err == nil && last {
+		err = errEnded
+	}
 	return true, err
 }
 

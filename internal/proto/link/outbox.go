@@ -142,8 +142,8 @@ func (o *outbox) enqueue(p *parcel) {
 }
 
 // cancel takes back a call that nobody waits for any more, and tells the other side if
-// some of it has been sent.
-func (o *outbox) cancel(id uint64) {
+// some of it has been sent. It reports whether all of it was: then it may have an effect.
+func (o *outbox) cancel(id uint64) (sent bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	p, waits := o.calls[id]
@@ -155,6 +155,7 @@ func (o *outbox) cancel(id uint64) {
 		o.control = append(o.control, control{typ: frameCancel, id: id})
 		o.rouse()
 	}
+	return !waits
 }
 
 func without(list []*parcel, p *parcel) []*parcel {
@@ -164,12 +165,16 @@ func without(list []*parcel, p *parcel) []*parcel {
 	return list
 }
 
-// next appends frames to dst, or nothing if there is nothing to send.
-func (o *outbox) next(dst []byte) []byte {
+// next appends frames to dst, or nothing if there is nothing to send. After the last the
+// line is to end: the other side is refused.
+func (o *outbox) next(dst []byte) (_ []byte, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, c := range o.control {
 		dst = appendFrame(dst, c.typ, 0, 0, c.id, c.payload)
+		if c.typ == frameRefuse {
+			return dst, true
+		}
 	}
 	o.control = nil
 	if o.credit > 0 {
@@ -189,7 +194,7 @@ func (o *outbox) next(dst []byte) []byte {
 	if len(o.bulk) > 0 && o.sent-o.came+pieceSize <= window {
 		dst = o.piece(dst)
 	}
-	return dst
+	return dst, false
 }
 
 // piece appends the next piece of the first bulk parcel, which then goes to the end.

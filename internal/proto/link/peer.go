@@ -79,7 +79,9 @@ func (p *peer) call(ctx context.Context, kind uint8, payload []byte) ([]byte, er
 		return c.payload, c.err
 	}
 	delete(p.calls, id)
-	p.out.cancel(id)
+	if !p.out.cancel(id) {
+		return nil, fmt.Errorf("node %d: %w: %w", p.node, ErrDown, context.Cause(ctx))
+	}
 	return nil, context.Cause(ctx)
 }
 
@@ -214,7 +216,7 @@ func (p *peer) connect(ctx context.Context) (*line, error) {
 		err = p.l.c.Check(h)
 	}
 	if err != nil {
-		p.l.turnAway(nc, err)
+		p.l.turnAway(nc, appendRefusal(nil, err))
 		return nil, err
 	}
 	return p.l.newLine(nc, in, h, p), nil

@@ -71,6 +71,9 @@ func (l *Link) Serve(ctx context.Context, nc net.Conn) error {
 	l.mu.Lock()
 	delete(l.accepted, n)
 	l.mu.Unlock()
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		l.c.Refused(n.remote.Load().Node, refused.err)
+	}
 	if ctx.Err() == nil {
 		l.c.Lost(*n.remote.Load())
 	}
@@ -112,7 +115,7 @@ func (l *Link) welcome(ctx context.Context, nc net.Conn) (*line, error) {
 	}
 	if err := l.c.Check(h); err != nil {
 		l.c.Log.Warn("link: a node is refused", "node", h.Node, "remote", nc.RemoteAddr(), "error", err)
-		l.turnAway(nc, err)
+		l.turnAway(nc, appendRefusal(append([]byte(Magic), version), err))
 		return nil, err
 	}
 	if _, err := nc.Write(appendOpening(nil, l.c.Self(), 0)); err != nil {
@@ -127,10 +130,10 @@ func (l *Link) welcome(ctx context.Context, nc net.Conn) (*line, error) {
 	return l.newLine(nc, in, h, nil), nil
 }
 
-// turnAway tells the other side why it is not welcome and closes the connection.
-func (l *Link) turnAway(nc net.Conn, why error) {
+// turnAway says a last word and closes the connection.
+func (l *Link) turnAway(nc net.Conn, word []byte) {
 	if nc.SetWriteDeadline(time.Now().Add(l.c.Patience)) == nil {
-		_, _ = nc.Write(appendRefusal(nil, why)) // it is told again when it comes again
+		_, _ = nc.Write(word) // it is said again when the other side comes again
 	}
 	nc.Close()
 }
