@@ -151,29 +151,3 @@ func (q *Quorum) campaign() {
 	q.hurry.term = q.node.BasicStatus().GetTerm()
 	q.hurry.timer.Reset(q.c.Tick + q.jitter(q.c.Tick))
 }
-
-// snapping is a snapshot on its way to a member.
-type snapping struct{ ticks, patience int }
-
-// resendSnapshots sends a snapshot again that seems to be lost: Raft itself would wait
-// for ever. The patience doubles, for a member may need long to take one in.
-func (q *Quorum) resendSnapshots() {
-	q.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
-		s := q.resent[id]
-		if pr.State != tracker.StateSnapshot {
-			return
-		}
-		if s == nil {
-			s = &snapping{patience: 20}
-			q.resent[id] = s
-		}
-		if s.ticks++; s.ticks >= s.patience {
-			s.ticks, s.patience = 0, min(2*s.patience, 600)
-			q.lost = append(q.lost, id)
-		}
-	})
-	for _, id := range q.lost {
-		q.node.ReportSnapshot(id, raft.SnapshotFailure)
-	}
-	q.lost = q.lost[:0]
-}

@@ -56,8 +56,9 @@ type process struct {
 	end   context.CancelFunc
 	ended chan error
 
-	mu     sync.Mutex
-	paused chan struct{} // closed when it goes on; nil while it runs
+	mu      sync.Mutex
+	paused  chan struct{} // closed when it goes on; nil while it runs
+	resumed time.Time
 }
 
 func (p *process) pause() {
@@ -261,8 +262,15 @@ func (p *process) resume() {
 	defer p.mu.Unlock()
 	if p.paused != nil {
 		close(p.paused)
-		p.paused = nil
+		p.paused, p.resumed = nil, time.Now()
 	}
+}
+
+// stopped reports whether a process has not run all the time lately.
+func (p *process) stopped(lately time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.paused != nil || time.Since(p.resumed) < lately
 }
 
 // pause stops a process as SIGSTOP does: what is sent to it waits for it.
