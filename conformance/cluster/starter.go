@@ -1,0 +1,37 @@
+package cluster
+
+import (
+	"os/exec"
+	"runtime"
+	"sync"
+)
+
+// starter starts processes from one thread that lives as long as the cluster: where the
+// system can, a child is killed when the thread that started it ends, so that no node
+// outlives the test, however the test ends.
+type starter struct {
+	jobs chan func()
+	stop func()
+}
+
+func newStarter() *starter {
+	s := &starter{jobs: make(chan func())}
+	s.stop = sync.OnceFunc(func() { close(s.jobs) })
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		for job := range s.jobs {
+			job()
+		}
+	}()
+	return s
+}
+
+func (s *starter) start(cmd *exec.Cmd) error {
+	dieWithParent(cmd)
+	done := make(chan error)
+	s.jobs <- func() { done <- cmd.Start() }
+	return <-done
+}
+
+func (s *starter) close() { s.stop() }
