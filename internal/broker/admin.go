@@ -52,7 +52,7 @@ func (b *Broker) checks() []check {
 		return []check{{Name: "started", Note: "the node is starting"}}
 	}
 	list := []check{{Name: "started", OK: true}}
-	st := b.quorum.Status()
+	st := b.status()
 	list = append(list, check{Name: "quorum", OK: st.Leader >= 0, Note: fmt.Sprintf("leader %d, term %d", st.Leader, st.Term)})
 	off := b.host.OfflineDirs()
 	list = append(list, check{Name: "log dirs", OK: off == 0, Note: fmt.Sprintf("%d offline", off)})

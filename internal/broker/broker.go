@@ -7,109 +7,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"net"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/odradek/odradek/internal/base/run"
-	"github.com/odradek/odradek/internal/base/vfs"
-	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/cluster/controller"
+	"github.com/odradek/odradek/internal/cluster/identity"
+	"github.com/odradek/odradek/internal/cluster/member"
 	"github.com/odradek/odradek/internal/cluster/metadata"
+	"github.com/odradek/odradek/internal/cluster/peers"
 	"github.com/odradek/odradek/internal/cluster/quorum"
 	"github.com/odradek/odradek/internal/coord/group"
 	"github.com/odradek/odradek/internal/front/api"
-	"github.com/odradek/odradek/internal/proto/wire"
+	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/host"
 )
 
-// Config is what a node is made of: who it is, where it keeps things, what was set, and
-// the doors to the world.
-type Config struct {
-	NodeID    int32
-	ClusterID string // "" draws one when the cluster is formed
-	Rack      *string
-
-	// LogDirs are the folders of partitions, at least one. MetadataDir is that of the
-	// cluster's log; default: the first of LogDirs.
-	LogDirs     []string
-	MetadataDir string
-
-	Listeners []Listener
-	// Static are the settings as they were given, by Kafka's names.
-	Static map[string]string
-	// CreateTopics are made at the start if they do not exist.
-	CreateTopics []config.TopicSpec
-
-	FS     vfs.FS
-	Listen func(ctx context.Context, address string) (net.Listener, error)
-	// LookupHost finds the addresses of a host that a setting names; default: the
-	// system's resolver.
-	LookupHost func(ctx context.Context, host string) ([]string, error)
-	// Random fills its argument with random bytes. Safe for concurrent use.
-	Random func([]byte)
-	// Phase spreads the ticks of nodes, so that they do not tick as one.
-	Phase time.Duration
-	Log   *slog.Logger
-	// Level, if set, follows the configured level of the root logger.
-	Level *slog.LevelVar
-}
-
-// Listener is an address that clients connect to, and what they are told of it.
-type Listener struct {
-	Name     string
-	Protocol int16  // Kafka's number: 0 PLAINTEXT
-	Bind     string // host:port; port 0 takes a free one
-	// AdvertisedHost and AdvertisedPort are what clients are told; an empty host is that
-	// of Bind, port 0 the one that was bound.
-	AdvertisedHost string
-	AdvertisedPort int32
-}
-
-func (c *Config) validate() error {
-	var errs []error
-	need := func(ok bool, what string) {
-		if !ok {
-			errs = append(errs, errors.New("broker: "+what))
-		}
-	}
-	need(len(c.LogDirs) > 0, "no log folder")
-	need(len(c.Listeners) > 0, "no listener")
-	need(c.FS != nil, "no FS")
-	need(c.Listen != nil, "no Listen")
-	need(c.Random != nil, "no Random")
-	need(c.NodeID >= 0, "node id is negative")
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.LookupHost == nil {
-		c.LookupHost = lookupHost
-	}
-	if c.MetadataDir == "" && len(c.LogDirs) > 0 {
-		c.MetadataDir = c.LogDirs[0]
-	}
-	return errors.Join(errs...)
-}
-
 // Broker is one node. Make it with New, then Run it once.
 type Broker struct {
-	cfg   Config
-	ready chan struct{}
+	cfg         Config
+	ready       chan struct{}
+	incarnation model.ID // of this process
+	refused     chan error
+	led         chan struct{} // holds a token when this node has begun to lead the quorum
 
-	clusterID string
-	dirs      []host.Dir
-	settings  *settings
-	feed      *metadata.Feed
-	quorum    *quorum.Quorum
-	control   *controller.Service
-	host      *host.Host
-	groups    *group.Service
-	front     *api.Server
-	wire      *wire.Server
-	metrics   *Metrics
-	epoch     atomic.Int64 // of the registration, -1 before it
+	who         *identity.Identity
+	clusterID   string
+	directory   model.ID // of the metadata folder
+	dirs        []host.Dir
+	settings    *settings
+	feed        *metadata.Feed
+	lock        io.Closer           // of the cluster's log
+	quorum      *quorum.Quorum      // nil without the controller role
+	control     *controller.Service // too
+	controllers []opened
+	peers       *peers.Peers
+	member      *member.Member // nil without the broker role, as what follows
+	previous    int64          // broker epoch since which nothing was lost, -1 if not known
+	host        *host.Host
+	groups      *group.Service
+	front       *api.Server
+	metrics     *Metrics
 
 	mu   sync.Mutex // guards open
 	open []opened
@@ -126,8 +65,10 @@ func New(cfg Config) (*Broker, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	b := &Broker{cfg: cfg, ready: make(chan struct{}), feed: metadata.NewFeed()}
-	b.epoch.Store(-1)
+	b := &Broker{
+		cfg: cfg, ready: make(chan struct{}), feed: metadata.NewFeed(), incarnation: model.NewID(cfg.Random),
+		refused: make(chan error, 1), led: make(chan struct{}, 1),
+	}
 	b.settings = newSettings(cfg.NodeID, cfg.Static, b.feed)
 	b.metrics = newMetrics(b)
 	return b, nil
@@ -179,6 +120,7 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 	close(b.ready)
 	select {
 	case <-ctx.Done():
+		b.leave()
 	case <-floors[0].ended:
 	case <-floors[1].ended:
 	case <-floors[2].ended:

@@ -48,17 +48,23 @@ func name(c metadata.TopicChange) string {
 	return c.Was.Name
 }
 
+// coordinate begins or ends the coordination of the partitions of the group
+// coordinator's topic whose leader has changed.
 func (b *Broker) coordinate(c metadata.TopicChange) {
 	for _, n := range c.Partitions() {
 		if c.Is == nil || int(n) >= len(c.Is.Partitions) || c.Is.Partitions[n].Leader != b.cfg.NodeID {
 			b.groups.Resign(n)
 			continue
 		}
+		is := c.Is.Partitions[n]
+		if c.Was != nil && int(n) < len(c.Was.Partitions) && c.Was.Partitions[n].LeaderEpoch == is.LeaderEpoch {
+			continue // the ISR or the replicas
+		}
 		p, err := b.host.Partition(model.TopicPartition{Topic: model.ConsumerOffsetsTopic, Partition: n})
 		if err != nil {
 			b.cfg.Log.Error("coordinator has no log", "partition", n, "err", err)
 			continue
 		}
-		b.groups.Lead(n, c.Is.Partitions[n].LeaderEpoch, p)
+		b.groups.Lead(n, is.LeaderEpoch, p)
 	}
 }

@@ -97,7 +97,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	default:
 		return // the rooms are not there yet
 	}
-	st := g.b.quorum.Status()
+	st := g.b.status()
 	leader := 0.0
 	if st.Leader == st.Node {
 		leader = 1

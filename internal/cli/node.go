@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net"
+	"strconv"
 
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/broker"
@@ -17,15 +18,27 @@ func nodeConfig(set *settings.Settings) broker.Config {
 		NodeID: set.NodeID, ClusterID: set.ClusterID, Rack: set.Rack,
 		LogDirs: set.DataDirs, MetadataDir: set.MetadataDir,
 		Static: set.StaticMap(), CreateTopics: set.CreateTopics,
-		FS: vfs.OS, Listen: listenTCP, Random: func(p []byte) { rand.Read(p) },
+		FS: vfs.OS, Listen: listenTCP, Dial: new(net.Dialer).DialContext, Random: func(p []byte) { rand.Read(p) },
+		Broker: set.Broker, Controller: set.Controller, Listeners: listeners(set.Listeners), InterBroker: set.InterBroker,
+		Controllers: listeners(set.Controllers), Bootstrap: set.Bootstrap, ZooKeeper: set.ZooKeeper, Release: Version,
 	}
-	for _, l := range set.Listeners {
-		cfg.Listeners = append(cfg.Listeners, broker.Listener{
+	for _, v := range set.Voters {
+		if cfg.Voters == nil {
+			cfg.Voters = make(map[int32]string)
+		}
+		cfg.Voters[v.ID] = net.JoinHostPort(v.Host, strconv.Itoa(v.Port))
+	}
+	return cfg
+}
+
+func listeners(list []settings.Listener) (ls []broker.Listener) {
+	for _, l := range list {
+		ls = append(ls, broker.Listener{
 			Name: l.Name, Protocol: int16(l.Protocol), Bind: l.Bind,
 			AdvertisedHost: l.AdvertisedHost, AdvertisedPort: int32(l.AdvertisedPort),
 		})
 	}
-	return cfg
+	return ls
 }
 
 func listenTCP(ctx context.Context, address string) (net.Listener, error) {

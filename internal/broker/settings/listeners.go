@@ -39,9 +39,33 @@ func (l *loader) listeners() {
 			AdvertisedHost: l.host(adv), AdvertisedPort: adv.Port,
 		})
 	}
-	if len(ls.Controller) > 0 {
-		l.info("controller.listener.names", "listener %s is not opened: a single node needs no traffic between controllers", ls.Controller[0].Name)
+	for _, c := range ls.Controller {
+		own := Listener{Name: c.Name, Protocol: c.Protocol, Bind: c.Address()}
+		if i := slices.IndexFunc(ls.AdvertisedController, func(a config.Endpoint) bool { return a.Name == c.Name }); i >= 0 {
+			own.AdvertisedHost, own.AdvertisedPort = l.controllerHost(ls.AdvertisedController[i]), ls.AdvertisedController[i].Port
+		}
+		l.s.Controllers = append(l.s.Controllers, own)
 	}
+}
+
+// controllerHost is where other nodes reach this one's controller listener: for one that
+// is open on all interfaces, what controller.quorum.voters says, or this machine's name.
+func (l *loader) controllerHost(e config.Endpoint) string {
+	if e.Host != "" {
+		return e.Host
+	}
+	voters, _ := config.ParseVoters(config.ControllerQuorumVoters.Get(l.s.Values))
+	for _, v := range voters {
+		if v.ID == l.s.NodeID && v.Host != "" {
+			return v.Host
+		}
+	}
+	if l.in.Hostname != nil {
+		if h, err := l.in.Hostname(); err == nil {
+			return h
+		}
+	}
+	return ""
 }
 
 // unread reports whether one of keys was set to what could not be read.
@@ -66,11 +90,10 @@ func (l *loader) host(e config.Endpoint) string {
 }
 
 // supported refuses settings that ask for what this version cannot do and that would be
-// dangerous to ignore: a node that looks guarded and is not, or one that believes to be
-// a whole cluster and is a part of another.
+// dangerous to ignore: a node that looks guarded and is not.
 func (l *loader) supported() {
 	v := l.s.Values
-	for _, ln := range l.s.Listeners {
+	for _, ln := range slices.Concat(l.s.Listeners, l.s.Controllers) {
 		if ln.Protocol != config.Plaintext {
 			l.fail("listeners", "listener %s asks for %s: this version serves PLAINTEXT only, and does not start unguarded instead", ln.Name, ln.Protocol)
 		}
@@ -78,37 +101,46 @@ func (l *loader) supported() {
 	if a := config.AuthorizerClassName.Get(v); a != "" {
 		l.fail("authorizer.class.name", "authorizer.class.name=%s asks for access control: this version has none, and does not start unguarded instead", a)
 	}
-	roles := config.ProcessRoles.Get(v)
-	if !slices.Contains(roles, "broker") || !slices.Contains(roles, "controller") {
-		l.fail("process.roles", "process.roles=%s: this version runs single nodes, which are broker and controller", strings.Join(roles, ","))
-	}
-	l.alone(roles)
 }
 
-// alone refuses a quorum of several nodes.
-func (l *loader) alone(roles []string) {
+// quorum settles what the node is in the cluster and where it finds the others.
+func (l *loader) quorum() {
 	v := l.s.Values
+	roles := config.ProcessRoles.Get(v)
+	l.s.Broker, l.s.Controller = slices.Contains(roles, "broker"), slices.Contains(roles, "controller")
+	if l.unread("controller.quorum.voters", "controller.quorum.bootstrap.servers", "process.roles") {
+		return
+	}
 	voters, err := config.ParseVoters(config.ControllerQuorumVoters.Get(v))
 	if err != nil {
 		panic("bug: the range of controller.quorum.voters let through " + err.Error())
 	}
+	l.s.Voters, l.s.Bootstrap = voters, config.ControllerQuorumBootstrapServers.Get(v)
+	if l.s.Controller && len(voters) == 0 && l.onlySelf(l.s.Bootstrap) {
+		l.s.Bootstrap = nil // Kafka's own server.properties for one node names itself here
+	}
+	i := slices.IndexFunc(voters, func(v config.Voter) bool { return v.ID == l.s.NodeID })
 	switch {
-	case len(voters) > 1:
-		l.fail("controller.quorum.voters", "controller.quorum.voters names %d voters: this version runs single nodes", len(voters))
-	case len(voters) == 1 && slices.Contains(roles, "controller") && voters[0].ID != l.s.NodeID:
-		l.fail("controller.quorum.voters", "controller.quorum.voters does not name this node, %d", l.s.NodeID)
+	case len(voters)%2 == 0 && len(voters) > 0:
+		l.warn("controller.quorum.voters", "%d voters survive no more failures than %d do: use 1, 3 or 5", len(voters), len(voters)-1)
+	case !l.s.Controller && i >= 0:
+		l.fail("controller.quorum.voters", "controller.quorum.voters names this node, %d, but process.roles=%s has no controller", l.s.NodeID, strings.Join(roles, ","))
+	case !l.s.Controller && len(voters)+len(l.s.Bootstrap) == 0:
+		l.fail("process.roles", "process.roles=broker: where are the controllers? Set controller.quorum.voters=ID@HOST:PORT,… or controller.quorum.bootstrap.servers=HOST:PORT,…")
+	case l.s.Controller && len(voters) > 0 && i < 0 && len(l.s.Controllers) == 0:
+		l.fail("controller.quorum.voters", "controller.quorum.voters does not name this node, %d: name it, or open a listener of controller.listener.names so that it can be added to the quorum later", l.s.NodeID)
+	case l.s.Controller && len(voters) > 1 && len(l.s.Controllers) == 0:
+		l.fail("controller.listener.names", "controller.quorum.voters names %d voters, but no listener of controller.listener.names is open here", len(voters))
 	}
-	servers := config.ControllerQuorumBootstrapServers.Get(v)
-	if len(servers) == 0 {
-		return
+}
+
+// onlySelf reports whether servers are this node's own controller listener and no other.
+func (l *loader) onlySelf(servers []string) bool {
+	if len(servers) != 1 {
+		return false
 	}
-	// Kafka's own server.properties for one node names itself here.
-	ls, _ := config.ParseListeners(v)
-	self := func(s string) bool {
-		_, port, err := net.SplitHostPort(s)
-		return err == nil && slices.ContainsFunc(ls.Controller, func(e config.Endpoint) bool { return strconv.Itoa(e.Port) == port })
-	}
-	if len(servers) > 1 || !self(servers[0]) {
-		l.fail("controller.quorum.bootstrap.servers", "controller.quorum.bootstrap.servers=%s is not this node's own controller listener: this version runs single nodes", strings.Join(servers, ","))
-	}
+	_, port, err := net.SplitHostPort(servers[0])
+	return err == nil && slices.ContainsFunc(l.s.Controllers, func(c Listener) bool {
+		return strconv.Itoa(c.AdvertisedPort) == port || strings.HasSuffix(c.Bind, ":"+port)
+	})
 }

@@ -35,9 +35,16 @@ type Settings struct {
 	DataDirs    []string // at least one, distinct
 	MetadataDir string   // empty: the first of DataDirs
 
-	Listeners   []Listener // for clients and brokers, at least one
-	InterBroker string     // the one of Listeners that brokers use
-	Admin       string     // HOST:PORT for metrics, health and profiles; empty for none
+	Broker, Controller bool // process.roles, at least one
+
+	Listeners   []Listener     // for clients and brokers, at least one on a broker
+	InterBroker string         // the one of Listeners that brokers use
+	Controllers []Listener     // for nodes, and tools that ask controllers; none on a node alone
+	Voters      []config.Voter // controller.quorum.voters; none on a node alone
+	Bootstrap   []string       // controller.quorum.bootstrap.servers, but for this node's own
+	Admin       string         // HOST:PORT for metrics, health and profiles; empty for none
+
+	ZooKeeper string // HOST:PORT for tools that look for ZooKeeper; empty for none
 
 	CreateTopics []config.TopicSpec
 
@@ -69,6 +76,7 @@ func Load(in Input) (*Settings, error) {
 	l.identity()
 	l.dirs()
 	l.listeners()
+	l.quorum()
 	l.topics()
 	l.supported()
 	return l.s, l.s.Report.Err()
@@ -160,6 +168,7 @@ func (l *loader) identity() {
 		l.s.Rack = &rack
 	}
 	l.s.Admin = config.AdminListener.Get(v)
+	l.s.ZooKeeper = config.ZooKeeperListener.Get(v)
 	l.s.LogLevel = strings.ToLower(config.LogLevel.Get(v))
 	l.s.LogFormat = config.LogFormat.Get(v)
 }

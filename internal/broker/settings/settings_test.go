@@ -2,6 +2,7 @@ package settings
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -78,7 +79,7 @@ func TestRealFilesAndEnvironments(t *testing.T) {
 			name: "Kafka's server.properties", in: input("testdata/server.properties"), id: 1, dirs: "/tmp/kraft-combined-logs",
 			listeners: "PLAINTEXT :9092 -> kafka.example:9092",
 			warnings:  "server.properties:19: data is kept in /tmp/kraft-combined-logs, and many systems empty /tmp when they start",
-			infos:     []string{"num.io.threads, num.network.threads", "CONTROLLER is not opened", "this version does not have transactions: transaction.state.log.min.isr, transaction.state.log.replication.factor"},
+			infos:     []string{"num.io.threads, num.network.threads", "this version does not have transactions: transaction.state.log.min.isr, transaction.state.log.replication.factor"},
 		},
 		{
 			name: "a file from ZooKeeper's days", in: input("testdata/zookeeper-era.properties"), id: 0, dirs: "/var/lib/kafka/a /var/lib/kafka/b",
@@ -96,7 +97,6 @@ func TestRealFilesAndEnvironments(t *testing.T) {
 			in: input("", "KAFKA_CFG_NODE_ID=0", "KAFKA_CFG_PROCESS_ROLES=controller,broker", "KAFKA_CFG_LISTENERS=PLAINTEXT://:9092,CONTROLLER://:9093", "KAFKA_CFG_ADVERTISED_LISTENERS=PLAINTEXT://kafka:9092",
 				"KAFKA_CFG_LISTENER_SECURITY_PROTOCOL_MAP=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT", "KAFKA_CFG_CONTROLLER_QUORUM_VOTERS=0@kafka:9093", "KAFKA_CFG_CONTROLLER_LISTENER_NAMES=CONTROLLER",
 				"KAFKA_KRAFT_CLUSTER_ID=abcdefghijklmnopqrstuv", "ALLOW_PLAINTEXT_LISTENER=yes", "KAFKA_CFG_LOG_DIRS=/bitnami/kafka/data", "KAFKA_ENABLE_KRAFT=yes", "KAFKA_HEAP_OPTS=-Xmx1g"),
-			infos: []string{"CONTROLLER is not opened"},
 		},
 		{
 			name: "Confluent's compose file", id: 1, dirs: "/tmp/kraft-combined-logs", listeners: "PLAINTEXT broker:29092 -> broker:29092; PLAINTEXT_HOST 0.0.0.0:9092 -> localhost:9092", cluster: "MkU3OEVBNTcwNTJENDM2Qk",
@@ -155,10 +155,10 @@ func TestRefused(t *testing.T) {
 	}{
 		{"TLS", []string{"KAFKA_LISTENERS=SSL://h:9093,PLAINTEXT://h:9092"}, []string{"KAFKA_LISTENERS: listener SSL asks for SSL: this version serves PLAINTEXT only"}},
 		{"an authorizer", []string{"KAFKA_AUTHORIZER_CLASS_NAME=org.apache.kafka.metadata.authorizer.StandardAuthorizer"}, []string{"asks for access control"}},
-		{"three voters", []string{"KAFKA_CONTROLLER_QUORUM_VOTERS=1@a:9093,2@b:9093,3@c:9093", "KAFKA_LISTENERS=PLAINTEXT://h:9092,CONTROLLER://h:9093"}, []string{"names 3 voters"}},
+		{"voters and nowhere to hear them", []string{"KAFKA_CONTROLLER_QUORUM_VOTERS=1@a:9093,2@b:9093,3@c:9093", "KAFKA_LISTENERS=PLAINTEXT://h:9092"}, []string{"controller.listener.names has CONTROLLER, which is not among listeners"}},
 		{"another's quorum", []string{"KAFKA_CONTROLLER_QUORUM_VOTERS=2@b:9093"}, []string{"does not name this node, 1"}},
-		{"a quorum elsewhere", []string{"KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS=c:9093", "KAFKA_LISTENERS=PLAINTEXT://h:9092,CONTROLLER://h:9095"}, []string{"is not this node's own controller listener"}},
-		{"half a node", []string{"KAFKA_PROCESS_ROLES=broker"}, []string{"process.roles=broker: this version runs single nodes"}},
+		{"a broker without a quorum", []string{"KAFKA_PROCESS_ROLES=broker"}, []string{"process.roles=broker: where are the controllers?"}},
+		{"a voter that is none", []string{"KAFKA_PROCESS_ROLES=broker", "KAFKA_CONTROLLER_QUORUM_VOTERS=1@a:9093"}, []string{"names this node, 1, but process.roles=broker has no controller"}},
 		{"a topic twice", []string{"KAFKA_CREATE_TOPICS=a:1:1,a:2:1"}, []string{"names topic a twice"}},
 		{"a folder twice", []string{"KAFKA_LOG_DIRS=/a,/a/"}, []string{"names /a twice"}},
 		{"a command", []string{"KAFKA_BROKER_ID=1", "HOSTNAME_COMMAND=hostname"}, []string{"HOSTNAME_COMMAND is refused"}},
@@ -178,6 +178,39 @@ func TestRefused(t *testing.T) {
 		}
 		if s == nil {
 			t.Errorf("%s: nothing to look at", c.name)
+		}
+	}
+}
+
+// What a node is in the cluster, and where it finds the others.
+func TestQuorum(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		env        []string
+	}{
+		{"nothing given", "broker true controller true; listens []; voters []; asks []", nil},
+		{"one of three", "broker true controller true; listens [CONTROLLER 0.0.0.0:9093 -> a:9093]; voters [{1 a 9093} {2 b 9093} {3 c 9093}]; asks []",
+			[]string{"KAFKA_CONTROLLER_QUORUM_VOTERS=1@a:9093,2@b:9093,3@c:9093", "KAFKA_LISTENERS=PLAINTEXT://h:9092,CONTROLLER://0.0.0.0:9093"}},
+		{"a broker only", "broker true controller false; listens []; voters [{7 a 9093}]; asks []",
+			[]string{"KAFKA_PROCESS_ROLES=broker", "KAFKA_CONTROLLER_QUORUM_VOTERS=7@a:9093"}},
+		{"a controller only", "broker false controller true; listens [CONTROLLER h:9093 -> h:9093]; voters [{1 h 9093}]; asks []",
+			[]string{"KAFKA_PROCESS_ROLES=controller", "KAFKA_CONTROLLER_QUORUM_VOTERS=1@h:9093", "KAFKA_LISTENERS=CONTROLLER://h:9093"}},
+		{"alone, by Kafka's own file", "broker true controller true; listens [CONTROLLER :9093 -> h:9093]; voters []; asks []",
+			[]string{"KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS=h:9093", "KAFKA_LISTENERS=PLAINTEXT://h:9092,CONTROLLER://:9093", "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://h:9092,CONTROLLER://h:9093"}},
+		{"one who will be added", "broker true controller true; listens [CONTROLLER h:9095 -> h:9095]; voters []; asks [c:9093]",
+			[]string{"KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS=c:9093", "KAFKA_LISTENERS=PLAINTEXT://h:9092,CONTROLLER://h:9095"}},
+	} {
+		s, err := Load(input("", c.env...))
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		at := []string{}
+		for _, l := range s.Controllers {
+			at = append(at, fmt.Sprintf("%s %s -> %s:%d", l.Name, l.Bind, l.AdvertisedHost, l.AdvertisedPort))
+		}
+		if got := fmt.Sprintf("broker %v controller %v; listens %v; voters %v; asks %v", s.Broker, s.Controller, at, s.Voters, s.Bootstrap); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
 		}
 	}
 }

@@ -17,6 +17,9 @@ var (
 	AdminListener = Broker.string("odradek.admin.listener", "localhost:9644",
 		"HOST:PORT for metrics, health and profiles over HTTP. Empty switches it off.",
 		hostPortOrEmpty)
+	ZooKeeperListener = Broker.string("odradek.zookeeper.listener", "",
+		"HOST:PORT at which tools that look for ZooKeeper find the cluster, read only: /brokers/ids, /brokers/topics, /controller. Empty switches it off.",
+		hostPortOrEmpty)
 	CreateTopics = Broker.list("odradek.create.topics", "",
 		"Topics to create at the start if they do not exist: NAME:PARTITIONS:REPLICAS, and after another colon the cleanup policy if it is not delete.",
 		topicSpecs)

@@ -1,0 +1,98 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Three nodes become a cluster; any of them may be killed and come back, and clients go on.
+func TestClusterOutlivesAnyNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, 3, 0)
+		began := time.Now()
+		r.up()
+		t.Logf("up after %v", time.Since(began))
+		c := r.client()
+		defer c.Close()
+		adm := kadm.NewClient(c)
+		if _, err := adm.CreateTopics(t.Context(), 6, 3, nil, "orders"); err != nil {
+			t.Fatal(err)
+		}
+		sent := 0
+		put := func(n int) {
+			t.Helper()
+			for range n {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				rec := &kgo.Record{Topic: "orders", Key: fmt.Append(nil, sent), Value: fmt.Append(nil, sent)}
+				if err := c.ProduceSync(ctx, rec).FirstErr(); err != nil {
+					t.Fatalf("record %d: %v", sent, err)
+				}
+				cancel()
+				sent++
+			}
+		}
+		put(50)
+		for _, m := range r.nodes {
+			m.kill()
+			began := time.Now()
+			put(50)
+			t.Logf("node %d killed: 50 records took %v", m.id, time.Since(began))
+			r.up()
+			put(10)
+			r.eventually("all replicas in sync", func() bool { return r.inSync("orders") })
+		}
+		got := r.readAll("orders", sent)
+		if len(got) != sent {
+			t.Errorf("%d records, want %d", len(got), sent)
+		}
+		for v, n := range got {
+			if n != 1 {
+				t.Errorf("record %s came %d times", v, n)
+			}
+		}
+		r.down()
+	})
+}
+
+// inSync reports whether every partition of a topic has all replicas in its ISR.
+func (r *rig) inSync(topic string) bool {
+	for _, m := range r.nodes {
+		if m.broker == nil {
+			continue
+		}
+		tp, ok := m.broker.feed.Image().Topic(topic)
+		if !ok {
+			return false
+		}
+		for _, p := range tp.Partitions {
+			if len(p.ISR) != len(p.Replicas) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// readAll reads a topic from its start until it has seen n records, and counts values.
+func (r *rig) readAll(topic string, n int) map[string]int {
+	r.t.Helper()
+	c := r.client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	defer c.Close()
+	got := make(map[string]int)
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
+	for total := 0; total < n && ctx.Err() == nil; {
+		fetches := c.PollFetches(ctx)
+		fetches.EachRecord(func(rec *kgo.Record) {
+			got[string(rec.Value)]++
+			total++
+		})
+	}
+	return got
+}
