@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -18,44 +19,81 @@ const (
 //
 //	1  kind of endpoint (KIP-919)
 //	2  fenced brokers (KIP-1073)
+//
+// A listener of brokers tells of brokers, one of controllers of the quorum's nodes and of
+// the one that is active.
 func (s *Server) describeCluster(_ context.Context, r *Request, req *kmsg.DescribeClusterRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrDescribeClusterResponse()
-	if err := checkEndpoint(r, req, resp); err {
+	kind := endpointBrokers
+	if s.scope(r.Listener) == OnControllers {
+		kind = endpointControllers
+	}
+	if refused := checkEndpoint(r, req, kind, resp); refused {
 		return resp, nil
 	}
-	resp.EndpointType = endpointBrokers
+	resp.EndpointType = kind
 	resp.ClusterID = r.Image.ClusterID
 	if req.IncludeClusterAuthorizedOperations {
 		resp.ClusterAuthorizedOperations = clusterOperations
 	}
-	resp.ControllerID = s.anyBroker(r.Image)
-	named := false
-	for n := range nodes(r.Image, r.Listener, req.IncludeFencedBrokers) {
-		resp.Brokers = append(resp.Brokers, kmsg.DescribeClusterResponseBroker{
-			NodeID: n.id, Host: n.host, Port: n.port, Rack: n.rack, IsFenced: n.fenced})
-		named = named || n.id == resp.ControllerID
+	if kind == endpointControllers {
+		resp.ControllerID = s.cfg.Quorum().Leader
+		resp.Brokers = controllers(r)
+	} else {
+		resp.ControllerID = s.anyBroker(r.Image)
+		resp.Brokers = brokers(r, req.IncludeFencedBrokers)
 	}
-	if !named {
+	if !slices.ContainsFunc(resp.Brokers, func(b kmsg.DescribeClusterResponseBroker) bool { return b.NodeID == resp.ControllerID }) {
 		resp.ControllerID = -1 // not one that this listener's clients could call
 	}
 	return resp, nil
 }
 
-// checkEndpoint words the refusal of a question for anything but brokers.
-func checkEndpoint(r *Request, req *kmsg.DescribeClusterRequest, resp *kmsg.DescribeClusterResponse) (refused bool) {
-	kind := req.EndpointType
-	if r.Version == 0 {
-		kind = endpointBrokers
+func brokers(r *Request, fenced bool) (list []kmsg.DescribeClusterResponseBroker) {
+	for n := range nodes(r.Image, r.Listener, fenced) {
+		list = append(list, kmsg.DescribeClusterResponseBroker{
+			NodeID: n.id, Host: n.host, Port: n.port, Rack: n.rack, IsFenced: n.fenced})
 	}
-	switch kind {
-	case endpointBrokers:
+	return list
+}
+
+func controllers(r *Request) (list []kmsg.DescribeClusterResponseBroker) {
+	for c := range r.Image.Controllers() {
+		for _, e := range c.Endpoints {
+			if e.Listener == r.Listener {
+				list = append(list, kmsg.DescribeClusterResponseBroker{NodeID: c.ID, Host: e.Host, Port: e.Port})
+			}
+		}
+	}
+	return list
+}
+
+// checkEndpoint words the refusal of a question for the other kind of endpoint.
+func checkEndpoint(r *Request, req *kmsg.DescribeClusterRequest, kind int8, resp *kmsg.DescribeClusterResponse) (refused bool) {
+	asked := req.EndpointType
+	if r.Version == 0 {
+		asked = endpointBrokers
+	}
+	switch asked {
+	case kind:
 		return false
-	case endpointControllers:
+	case endpointBrokers, endpointControllers:
 		resp.ErrorCode = kerr.MismatchedEndpointType.Code
-		resp.ErrorMessage = kmsg.StringPtr("The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER")
+		if r.Version == 0 {
+			resp.ErrorCode = kerr.InvalidRequest.Code
+		}
+		resp.ErrorMessage = kmsg.StringPtr(fmt.Sprintf("The request was sent to an endpoint of type %s, but we wanted an endpoint of type %s",
+			endpointName(kind), endpointName(asked)))
 	default:
 		resp.ErrorCode = kerr.UnsupportedEndpointType.Code
-		resp.ErrorMessage = kmsg.StringPtr(fmt.Sprintf("Unsupported endpoint type %d", kind))
+		resp.ErrorMessage = kmsg.StringPtr(fmt.Sprintf("Unsupported endpoint type %d", asked))
 	}
 	return true
+}
+
+func endpointName(kind int8) string {
+	if kind == endpointControllers {
+		return "CONTROLLER"
+	}
+	return "BROKER"
 }

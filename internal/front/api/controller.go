@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/metadata"
@@ -29,5 +30,7 @@ type Controller interface {
 	AssignReplicasToDirs(ctx context.Context, a controller.AssignDirs) ([]controller.DirResult, error)
 	AddVoter(ctx context.Context, id int32, directory model.ID) error
 	RemoveVoter(ctx context.Context, id int32, directory model.ID) error
+	// Heard is what a broker said last: how far it has applied the metadata, and when.
+	Heard(id int32) (offset int64, at time.Time, ok bool)
 	UpdateFeatures(ctx context.Context, updates []controller.FeatureUpdate, validateOnly bool) ([]controller.FeatureResult, error)
 }

@@ -8,6 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/cluster/controller"
+	"github.com/odradek/odradek/internal/cluster/metadata"
+	"github.com/odradek/odradek/internal/cluster/quorum"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -160,5 +163,66 @@ func TestControllerListener(t *testing.T) {
 	frame := kmsg.NewRequestFormatter().AppendRequest(nil, meta, 7)
 	if _, err := exchange(d.conn, frame); err == nil {
 		t.Error("metadata was answered")
+	}
+}
+
+// A listener of controllers tells of the quorum's nodes and of the active one, and refuses
+// to tell of brokers.
+func TestDescribeControllers(t *testing.T) {
+	d := newDesk(t, func(_ *desk, c *Config) { c.ControllerListeners = []string{"PLAINTEXT"} })
+	for id := int32(1); id <= 3; id++ {
+		d.apply(metadata.RegisterController{Controller: metadata.Controller{ID: id, Directory: model.ID{7, byte(id)},
+			Endpoints: []metadata.Endpoint{{Listener: "PLAINTEXT", Host: "voter", Port: 9000 + id}}}})
+	}
+	req := kmsg.NewPtrDescribeClusterRequest()
+	req.EndpointType = endpointControllers
+	resp := ask[*kmsg.DescribeClusterResponse](d, 2, req)
+	if resp.ErrorCode != 0 || resp.ControllerID != 1 || len(resp.Brokers) != 3 || resp.Brokers[2].Port != 9003 || resp.EndpointType != 2 {
+		t.Errorf("controllers: %+v", resp)
+	}
+	req.EndpointType = endpointBrokers
+	if resp := ask[*kmsg.DescribeClusterResponse](d, 1, req); resp.ErrorCode != kerr.MismatchedEndpointType.Code {
+		t.Errorf("brokers of a controller: %+v", resp)
+	}
+	if resp := ask[*kmsg.DescribeClusterResponse](d, 0, req); resp.ErrorCode != kerr.InvalidRequest.Code {
+		t.Errorf("brokers of a controller in version 0: %+v", resp)
+	}
+	d.status.Leader = -1
+	req.EndpointType = endpointControllers
+	if resp := ask[*kmsg.DescribeClusterResponse](d, 1, req); resp.ControllerID != -1 || len(resp.Brokers) != 3 {
+		t.Errorf("without a leader: %+v", resp)
+	}
+}
+
+// Who leads the quorum tells how far each node is: voters by their answers, brokers that
+// are none by their heartbeats.
+func TestDescribeQuorumOfSeveral(t *testing.T) {
+	d := newDesk(t)
+	heard := time.UnixMilli(1_700_000_000_000)
+	d.status.Voters = []quorum.Replica{{Node: 1, Match: 41}, {Node: 2, Match: 40, Heard: heard, CaughtUp: heard}, {Node: 3, Match: -1}}
+	for id := int32(1); id <= 3; id++ {
+		d.apply(metadata.RegisterController{Controller: metadata.Controller{ID: id, Directory: model.ID{7, byte(id)},
+			Endpoints: []metadata.Endpoint{{Listener: "CONTROLLER", Host: "voter", Port: 9000 + id}}}})
+	}
+	d.apply(broker(4, "PLAINTEXT"), broker(5, "PLAINTEXT"))
+	d.redo()
+	if _, err := d.ctl.Heartbeat(t.Context(), controller.Heartbeat{ID: 4, Epoch: 40, MetadataOffset: 41}); err != nil {
+		t.Fatal(err)
+	}
+	req := kmsg.NewPtrDescribeQuorumRequest()
+	req.Topics = []kmsg.DescribeQuorumRequestTopic{{Topic: model.ClusterMetadataTopic, Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{}}}}
+	resp := ask[*kmsg.DescribeQuorumResponse](d, 2, req)
+	p := resp.Topics[0].Partitions[0]
+	v := p.CurrentVoters
+	if len(v) != 3 || v[0].LastFetchTimestamp < heard.UnixMilli() || v[1].LogEndOffset != 41 || v[1].LastFetchTimestamp != heard.UnixMilli() ||
+		v[1].LastCaughtUpTimestamp != heard.UnixMilli() || v[1].ReplicaDirectoryID != (model.ID{7, 2}) || v[2].LogEndOffset != -1 || v[2].LastFetchTimestamp != -1 {
+		t.Errorf("voters %+v", v)
+	}
+	o := p.Observers
+	if len(o) != 2 || o[0].ReplicaID != 4 || o[0].LogEndOffset != 42 || o[0].LastCaughtUpTimestamp < 0 || o[1].ReplicaID != 5 || o[1].LogEndOffset != -1 {
+		t.Errorf("observers %+v", o)
+	}
+	if len(resp.Nodes) != 3 || resp.Nodes[1].Listeners[0].Name != "CONTROLLER" || resp.Nodes[1].Listeners[0].Port != 9002 {
+		t.Errorf("nodes %+v", resp.Nodes)
 	}
 }
