@@ -85,7 +85,9 @@ func (s State) checkISRChange(broker int32, p *metadata.Partition, r ISRChange) 
 		return kerr.InvalidUpdateVersion
 	case !containsAll(p.Replicas, ids) || hasTwice(ids) || !slices.Contains(ids, p.Leader):
 		return kerr.InvalidRequest
-	case r.Recovery != metadata.Recovered && (len(ids) > 1 || p.Recovery == metadata.Recovered):
+	case r.Recovery != metadata.Recovered && r.Recovery != metadata.Recovering:
+		return kerr.InvalidRequest
+	case r.Recovery == metadata.Recovering && (len(ids) > 1 || p.Recovery == metadata.Recovered):
 		return kerr.InvalidRequest
 	}
 	for _, b := range r.ISR {

@@ -28,11 +28,7 @@ func (s State) RegisterBroker(r Registration) (int64, []metadata.Record, error) 
 		b.Epoch, b.Fenced, b.InControlledShutdown = was.Epoch, was.Fenced, was.InControlledShutdown
 		return b.Epoch, []metadata.Record{metadata.RegisterBroker{Broker: b}}, nil
 	}
-	var recs []metadata.Record
-	if known {
-		recs = s.replaceIncarnation(r, was)
-	}
-	return b.Epoch, append(recs, metadata.RegisterBroker{Broker: b}), nil
+	return b.Epoch, append(s.newIncarnation(r, was), metadata.RegisterBroker{Broker: b}), nil
 }
 
 func (s State) checkRegistration(r Registration, was *metadata.Broker) error {
@@ -86,21 +82,35 @@ func reserved(dir model.ID) bool {
 	return [15]byte(dir[:15]) == [15]byte{} && dir[15] < 100
 }
 
+// checkFeatures refuses a broker that does not support what the cluster has finalized.
 func (s State) checkFeatures(features []metadata.FeatureRange) error {
-	if len(features) == 0 {
+	has := map[string]bool{}
+	for _, f := range features {
+		has[f.Name] = true
+		if err := finalized(f, s.Image.Feature(f.Name)); err != nil {
+			return err
+		}
+	}
+	if !has[FeatureMetadata] {
 		return explainf(kerr.InvalidRegistration, "Request features do not contain '%s'", FeatureMetadata)
 	}
 	for name, level := range s.Image.Features() {
-		var f metadata.FeatureRange
-		if i := slices.IndexFunc(features, func(f metadata.FeatureRange) bool { return f.Name == name }); i >= 0 {
-			f = features[i]
+		if has[name] {
+			continue
 		}
-		if level < f.Min || level > f.Max {
-			return explainf(kerr.UnsupportedVersion, "Unable to register because the broker does not support finalized "+
-				"version %d of %s. The broker wants a version between %d and %d, inclusive.", level, name, f.Min, f.Max)
+		if err := finalized(metadata.FeatureRange{Name: name}, level); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func finalized(f metadata.FeatureRange, level int16) error {
+	if f.Min <= level && level <= f.Max {
+		return nil
+	}
+	return explainf(kerr.UnsupportedVersion, "Unable to register because the broker does not support finalized "+
+		"version %d of %s. The broker wants a version between %d and %d, inclusive.", level, f.Name, f.Min, f.Max)
 }
 
 func sortedFeatures(features []metadata.FeatureRange) []metadata.FeatureRange {
@@ -109,12 +119,12 @@ func sortedFeatures(features []metadata.FeatureRange) []metadata.FeatureRange {
 	return sorted
 }
 
-// replaceIncarnation takes the old incarnation out of service. After a clean stop the
-// partitions of which the broker has the only replica stay as they are: nobody else
-// can lead them, and it has lost nothing.
-func (s State) replaceIncarnation(r Registration, was *metadata.Broker) []metadata.Record {
-	clean := r.PreviousEpoch == was.Epoch
-	return s.updateLeaders(leaderUpdate{remove: was.ID, unclean: !clean && s.elr(), keepSole: clean})
+// newIncarnation takes the incarnation of before out of service, which may have been
+// forgotten in the meantime. After a clean stop the partitions of which the broker has the
+// only replica stay as they are: nobody else can lead them, and it has lost nothing.
+func (s State) newIncarnation(r Registration, was *metadata.Broker) []metadata.Record {
+	clean := was != nil && r.PreviousEpoch == was.Epoch
+	return s.updateLeaders(leaderUpdate{remove: r.ID, unclean: !clean && s.elr(), keepSole: clean})
 }
 
 // leaderUpdate is what a broker's change of state does to partitions.

@@ -109,11 +109,11 @@ func (c *change) elect() {
 	leader, unclean := c.pick()
 	switch {
 	case leader == c.was.Leader:
+	case unclean: // what the others had and this one lacks is lost
+		c.now.ISR, c.now.ELR, c.now.Recovery = []int32{leader}, nil, metadata.Recovering
 	case slices.Contains(c.now.ELR, leader):
 		c.now.ISR = []int32{leader}
 		c.now.ELR = nonEmpty(without(c.now.ELR, c.now.ISR))
-	case unclean: // what the others had and this one lacks is lost
-		c.now.ISR, c.now.ELR, c.now.Recovery = []int32{leader}, nil, metadata.Recovering
 	}
 	c.now.Leader = leader
 }

@@ -112,6 +112,11 @@ func (s State) unsupported(u FeatureUpdate) string {
 			return reason
 		}
 	}
+	for c := range s.Image.Controllers() {
+		if reason := outside(u, fmt.Sprintf("Controller %d", c.ID), c.Features); reason != "" {
+			return reason
+		}
+	}
 	return ""
 }
 

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-
-	"github.com/odradek/odradek/internal/cluster/metadata"
 )
 
 // placer spreads the replicas of new partitions. Leaders go round all brokers, from
@@ -64,11 +62,11 @@ func (r *ring) turn() {
 	}
 }
 
-func newPlacer(m *metadata.Image, rng *rand.Rand) *placer {
-	p := &placer{rng: rng}
+func (s State) newPlacer() *placer {
+	p := &placer{rng: s.Rand}
 	byName := map[string]*rack{}
-	for b := range m.Brokers() {
-		if b.InControlledShutdown {
+	for b := range s.Image.Brokers() {
+		if b.InControlledShutdown || s.Rules.Cordoned(s.Image, b.ID) {
 			continue
 		}
 		name := "\x00" // no rack is a rack of its own

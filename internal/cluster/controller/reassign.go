@@ -78,18 +78,35 @@ func (c *change) cancel(p *metadata.Partition) error {
 }
 
 // move begins or changes a reassignment.
+//
+// Replicas that a move under way had brought and the new one does not want go in the end,
+// as those of before do; until then they may be the ones in sync. They stay among those
+// that come, too, so that cancelling leads back to the replicas of before.
 func (c *change) move(p *metadata.Partition, target []int32, allowChange bool) error {
 	if err := c.s.checkAssignment(target, 0); err != nil {
 		return err
 	}
-	if had := len(without(p.Replicas, p.Adding)); !allowChange && len(target) != had {
-		return explainf(kerr.InvalidReplicationFactor,
-			"The replication factor is changed from %d to %d", had, len(target))
+	if err := c.checkCordoned(p, target); err != nil {
+		return err
 	}
-	// Those of a move under way that the new target does not want go, too.
-	c.now.Adding = nonEmpty(sorted(without(target, without(p.Replicas, p.Adding))))
+	if will := len(without(p.Replicas, p.Removing)); !allowChange && len(target) != will {
+		return explainf(kerr.InvalidReplicationFactor,
+			"The replication factor is changed from %d to %d", will, len(target))
+	}
+	before := without(p.Replicas, p.Adding)
 	c.now.Removing = nonEmpty(sorted(without(p.Replicas, target)))
 	c.now.Replicas = append(slices.Clone(target), c.now.Removing...)
+	c.now.Adding = nonEmpty(sorted(without(c.now.Replicas, before)))
+	return nil
+}
+
+// checkCordoned refuses to bring a replica to a broker that is to get none.
+func (c *change) checkCordoned(p *metadata.Partition, target []int32) error {
+	for _, id := range without(target, p.Replicas) {
+		if c.s.Rules.Cordoned(c.s.Image, id) {
+			return explainf(kerr.InvalidReplicaAssignment, "All log directories of broker %d are cordoned.", id)
+		}
+	}
 	return nil
 }
 

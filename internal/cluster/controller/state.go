@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -63,7 +64,8 @@ type Rules struct {
 	MinISR func(m *metadata.Image, topic string) int
 	// Unclean is unclean.leader.election.enable as it applies to a topic. Default: false.
 	Unclean func(m *metadata.Image, topic string) bool
-	// Cordoned reports whether a broker is to get no new replicas. Default: none is.
+	// Cordoned reports whether a broker is to get no new replicas. Default: whether its
+	// dynamic setting cordoned.log.dirs is "*" (KIP-1066).
 	Cordoned func(m *metadata.Image, broker int32) bool
 }
 
@@ -99,8 +101,13 @@ func (r *Rules) defaults() {
 		r.Unclean = func(*metadata.Image, string) bool { return false }
 	}
 	if r.Cordoned == nil {
-		r.Cordoned = func(*metadata.Image, int32) bool { return false }
+		r.Cordoned = cordoned
 	}
+}
+
+func cordoned(m *metadata.Image, broker int32) bool {
+	r := metadata.Resource{Type: metadata.BrokerResource, Name: strconv.Itoa(int(broker))}
+	return m.Configs(r)["cordoned.log.dirs"] == "*"
 }
 
 // NewState returns a state with the defaults filled in.

@@ -153,7 +153,7 @@ func (s State) assign(t NewTopic) ([]metadata.Partition, error) {
 }
 
 func (s State) placeNew(partitions, replicas int) ([]metadata.Partition, error) {
-	p := newPlacer(s.Image, s.Rand)
+	p := s.newPlacer()
 	if err := p.check(replicas); err != nil {
 		return nil, err
 	}
