@@ -48,6 +48,7 @@ func (h *Host) apply(is *metadata.Image, c metadata.Changes) {
 		}
 	}
 	h.reconfigure(is, c.Configs)
+	h.greet(c.Brokers)
 }
 
 // place gives a partition its role here, and makes or ends its replica.
@@ -71,11 +72,14 @@ func (h *Host) place(t *metadata.Topic, n int32, s *partition.Settings) {
 		Self: h.cfg.NodeID, Leader: p.Leader, Leading: p.Leader == h.cfg.NodeID,
 		Epoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: p.ISR, Replicas: p.Replicas, Recovery: p.Recovery,
 	})
+	h.direct(r, p.Leader, p.LeaderEpoch)
 }
 
 func (h *Host) newReplica(tp model.TopicPartition, id model.IDPartition, s *partition.Settings) *replica {
-	r := &replica{dir: h.choose(tp, h.image.Load().Offset == 0)}
-	r.Partition = partition.New(partition.Config{TP: tp, ID: id, Settings: s, Home: r.dir})
+	r := &replica{dir: h.choose(tp, h.image.Load().Offset == 0), leader: model.NoLeader, epoch: model.NoEpoch}
+	r.Partition = partition.New(partition.Config{
+		TP: tp, ID: id, Settings: s, Home: r.dir, Lease: h.cfg.Lease, Eager: h.eager.add, Log: h.cfg.Log,
+	})
 	if err := r.dir.err(); err != nil {
 		r.Failed(err)
 	}
@@ -127,6 +131,7 @@ func (h *Host) remove(r *replica) {
 	}
 	delete(h.byID, r.ID())
 	h.mu.Unlock()
+	h.undirect(r)
 	r.dir.leave(r.Partition)
 }
 

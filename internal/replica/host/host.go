@@ -20,6 +20,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/wire"
+	"github.com/odradek/odradek/internal/replica/fetcher"
 	"github.com/odradek/odradek/internal/replica/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -118,6 +119,9 @@ type Host struct {
 	discards chan struct{} // kicks the deleter
 	over     chan error    // why the host cannot go on
 
+	fleet *fetcher.Fleet // fetches from other brokers; nil without Dial
+	eager eagers
+
 	// following is held while the image is followed; not while anyone waits for more.
 	following gate.Gate
 	image     atomic.Pointer[metadata.Image]
@@ -132,6 +136,9 @@ type Host struct {
 type replica struct {
 	*partition.Partition
 	dir *folder
+
+	leader, epoch int32     // whom it was told to follow last; guarded by Host.following
+	proposeAfter  time.Time // until then its ISR rests; of the goroutine that keeps ISRs
 }
 
 // Open locks the folders, replays their journals and prepares to serve. Every partition
@@ -140,10 +147,12 @@ func Open(cfg Config) (*Host, error) {
 	cfg.setDefaults()
 	h := &Host{
 		cfg: cfg, following: gate.New(), discards: make(chan struct{}, 1), over: make(chan error, 1),
-		byTP: make(map[model.TopicPartition]*replica),
-		byID: make(map[model.IDPartition]*replica),
+		eager: newEagers(),
+		byTP:  make(map[model.TopicPartition]*replica),
+		byID:  make(map[model.IDPartition]*replica),
 	}
 	h.image.Store(metadata.Empty())
+	h.fleet = newFleet(h)
 	for _, d := range cfg.Dirs {
 		f := openFolder(h, d)
 		if err := f.err(); err != nil {
@@ -172,6 +181,12 @@ func (h *Host) Run(ctx context.Context) error {
 	g.Go("end", h.awaitEnd)
 	g.Go("follow", h.follow)
 	g.Go("deleter", h.deleteLoop)
+	if h.fleet != nil {
+		g.Go("fetchers", h.fleet.Run)
+	}
+	if h.cfg.Ask != nil {
+		g.Go("isr", h.keepISRs)
+	}
 	h.every(g, "retention", h.cfg.RetentionInterval, h.retain)
 	h.every(g, "checkpoint", h.cfg.CheckpointInterval, h.checkpoint)
 	h.every(g, "cleaner", h.cfg.CleanerBackoff, h.compact)
