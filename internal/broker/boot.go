@@ -32,7 +32,8 @@ func (b *Broker) rooms(ctx context.Context, g *run.Group) error {
 	}
 	b.previous = b.previousEpoch()
 	b.groups = group.New(group.Config{
-		Partitions: b.offsetsPartitions, Settings: b.settings.groups, Rand: b.cfg.Random, Log: b.cfg.Log,
+		Partitions: b.offsetsPartitions, Settings: b.settings.groups, Lease: b.lease,
+		Rand: b.cfg.Random, Log: b.cfg.Log,
 	})
 	g.Go("host", b.host.Run)
 	g.Go("groups", b.groups.Run)

@@ -118,7 +118,7 @@ func (h *history) pause(rng *rand.Rand, millis int) {
 
 // chaos does something to the log.
 func (h *history) chaos() {
-	switch h.rng.IntN(12) {
+	switch h.rng.IntN(14) {
 	case 0, 6, 7:
 		h.log.Hold()
 	case 1:
@@ -131,12 +131,14 @@ func (h *history) chaos() {
 		h.epoch++
 		h.log.Lead(h.epoch, h.rng.IntN(2) == 0)
 		h.pause(h.rng, 300)
-		h.service.Lead(0, h.epoch, h.log)
+		h.service.Load().Lead(0, h.epoch, h.log)
 	case 5:
-		h.service.Resign(0)
+		h.service.Load().Resign(0)
 		h.epoch++
 		h.log.Lead(h.epoch, true)
-		h.service.Lead(0, h.epoch, h.log)
+		h.service.Load().Lead(0, h.epoch, h.log)
+	case 12, 13:
+		h.move(h.rng.IntN(2) == 0, h.rng.IntN(2) == 0)
 	default:
 		h.log.Commit()
 	}
@@ -147,7 +149,7 @@ func (h *history) chaos() {
 func (h *history) compareWithReload() {
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond) // the log may be held
 	defer cancel()
-	_, err := runtime.Do(ctx, h.service.runtime, 0, runtime.Alone, func(st *state, _ *runtime.Turn) (struct{}, error) {
+	_, err := runtime.Do(ctx, h.service.Load().runtime, 0, runtime.Alone, func(st *state, _ *runtime.Turn) (struct{}, error) {
 		for _, g := range st.groups {
 			g.verify(h)
 		}
@@ -163,7 +165,7 @@ func (h *history) compareWithReload() {
 
 // load replays the log into a fresh machine.
 func (h *house) load() *state {
-	st := newState(h.service.settings, h.service.newID, h.service.cfg.Log)
+	st := newState(h.service.Load().settings, h.service.Load().newID, h.service.Load().cfg.Log)
 	bytes, _, _ := h.log.ReadLog(0, math.MaxInt)
 	for len(bytes) > 0 {
 		b, rest, err := record.Split(bytes)
@@ -220,6 +222,14 @@ type client struct {
 	owned    []int32
 }
 
+// coordinator is whom the client takes for the coordinator. It may be wrong.
+func (c *client) coordinator() *Service {
+	if c.rng.IntN(10) == 0 {
+		return c.stale.Load()
+	}
+	return c.service.Load()
+}
+
 func (c *client) caller() Caller { return Caller{ClientID: c.name, ClientHost: "/h"} }
 
 func (c *client) live() {
@@ -249,7 +259,7 @@ func (c *client) join() bool {
 	meta.Topics = []string{"t", []string{"u", "v"}[c.rng.IntN(10)/9]}
 	req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: meta.AppendTo(nil)}}
 	floor := c.assigned()
-	resp := c.service.JoinGroup(ctx, c.caller(), req)
+	resp := c.coordinator().JoinGroup(ctx, c.caller(), req)
 	switch err := kerr.ErrorForCode(resp.ErrorCode); {
 	case errors.Is(err, kerr.MemberIDRequired):
 		c.id = resp.MemberID
@@ -273,7 +283,7 @@ func (c *client) sync(ctx context.Context, joined *kmsg.JoinGroupResponse) bool 
 	if len(joined.Members) > 0 && !joined.SkipAssignment {
 		req.GroupAssignment = assignRandomly(c.rng, joined.Members)
 	}
-	resp := c.service.SyncGroup(ctx, c.caller(), req)
+	resp := c.coordinator().SyncGroup(ctx, c.caller(), req)
 	if resp.ErrorCode != 0 {
 		return false
 	}
@@ -336,7 +346,7 @@ func (c *client) work() bool {
 		}
 		req := kmsg.NewPtrHeartbeatRequest()
 		req.Version, req.Group, req.MemberID, req.Generation, req.InstanceID = 4, "g", c.id, c.gen, c.instance
-		switch err := kerr.ErrorForCode(c.service.Heartbeat(c.over, c.caller(), req).ErrorCode); {
+		switch err := kerr.ErrorForCode(c.coordinator().Heartbeat(c.over, c.caller(), req).ErrorCode); {
 		case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID):
 			c.id = ""
 			return false
@@ -364,7 +374,7 @@ func (c *client) commit(partition int32) {
 	c.mu.Unlock()
 	req := commitRequest("g", map[string]string{"offsets": fmt.Sprintf("t/%d@%d", partition, at)})
 	req.MemberID, req.Generation, req.InstanceID = c.id, c.gen, c.instance
-	resp := c.service.OffsetCommit(c.over, c.caller(), req)
+	resp := c.coordinator().OffsetCommit(c.over, c.caller(), req)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if resp.Topics[0].Partitions[0].ErrorCode == 0 {
@@ -379,7 +389,7 @@ func (c *client) fetch(partition int32) {
 	c.clock++
 	start := c.clock
 	c.mu.Unlock()
-	resp := c.service.OffsetFetch(c.over, c.caller(), fetchRequest("g", map[string]string{"topics": fmt.Sprintf("t/%d", partition)}))
+	resp := c.coordinator().OffsetFetch(c.over, c.caller(), fetchRequest("g", map[string]string{"topics": fmt.Sprintf("t/%d", partition)}))
 	if resp.Groups[0].ErrorCode != 0 {
 		return
 	}
@@ -406,7 +416,7 @@ func (c *client) leave() {
 	req := kmsg.NewPtrLeaveGroupRequest()
 	req.Version, req.Group = 5, "g"
 	req.Members = []kmsg.LeaveGroupRequestMember{{MemberID: c.id, InstanceID: c.instance}}
-	c.service.LeaveGroup(c.over, c.caller(), req)
+	c.coordinator().LeaveGroup(c.over, c.caller(), req)
 	c.id = ""
 }
 

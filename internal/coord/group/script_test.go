@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,47 +26,75 @@ import (
 //	a <- gen=1 leader=a-1 …                 the answer that a waited for
 //	a waits                                 it has none yet
 //	log commits | holds | reload            what happens to the log
+//	log moves | moves-late                  and who coordinates: another Service does
 //
 // The random part of member ids is a count: the first id that is drawn ends in -1.
 type house struct {
 	*testing.T
-	service *Service
+	service atomic.Pointer[Service] // who coordinates
+	stale   atomic.Pointer[Service] // who did, or will
 	log     *memlog.Log
 	set     Settings
-	drawn   uint64
+	drawn   atomic.Uint64
 	epoch   int32
 	parked  map[string]chan string
 	stop    func()
 }
 
-// withService runs a test in a bubble, with a Service that leads the only partition.
+// withService runs a test in a bubble, with a Service that leads the only partition, and
+// another to which it may move.
 func withService(t *testing.T, set Settings, test func(*house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		h := &house{T: t, log: &memlog.Log{}, set: set, parked: map[string]chan string{}, stop: cancel}
-		h.service = New(Config{
-			Partitions: func() int32 { return 1 },
-			Settings:   func() Settings { return h.set },
-			Rand: func(b []byte) {
-				h.drawn++
-				clear(b)
-				binary.BigEndian.PutUint64(b[8:], h.drawn)
-			},
-		})
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			if err := h.service.Run(ctx); err != nil {
-				t.Errorf("Run: %v", err)
-			}
-		}()
-		h.service.Lead(0, 0, h.log)
+		var running sync.WaitGroup
+		h.service.Store(h.start(ctx, &running))
+		h.stale.Store(h.start(ctx, &running))
+		h.service.Load().Lead(0, 0, h.log)
 		synctest.Wait()
 		test(h)
 		cancel()
-		<-done
+		running.Wait()
 	})
+}
+
+func (h *house) start(ctx context.Context, running *sync.WaitGroup) *Service {
+	s := New(Config{
+		Partitions: func() int32 { return 1 },
+		Settings:   func() Settings { return h.set },
+		Rand: func(b []byte) {
+			clear(b)
+			binary.BigEndian.PutUint64(b[8:], h.drawn.Add(1))
+		},
+	})
+	running.Go(func() {
+		if err := s.Run(ctx); err != nil {
+			h.Errorf("Run: %v", err)
+		}
+	})
+	return s
+}
+
+// move gives the log to the other Service. What was not committed is lost unless keep is
+// set. The two hear of it in either order, and clients after that.
+func (h *house) move(keep, late bool) {
+	from, to := h.service.Load(), h.stale.Load()
+	h.epoch++
+	if late { // the new one hears of it before its log does
+		to.Lead(0, h.epoch, h.log)
+		synctest.Wait()
+	}
+	h.log.Lead(h.epoch, keep)
+	to.Lead(0, h.epoch, h.log)
+	h.service.Store(to)
+	h.stale.Store(from)
+	if !late {
+		from.Resign(0)
+		return
+	}
+	time.Sleep(100 * time.Millisecond)
+	from.Resign(0)
 }
 
 // play runs a script.
@@ -135,12 +165,16 @@ func (h *house) logDoes(what string) {
 	case "breaks":
 		h.log.FailAppend(kerr.UnknownServerError)
 	case "resigns":
-		h.service.Resign(0)
+		h.service.Load().Resign(0)
+	case "moves":
+		h.move(true, false)
+	case "moves-late":
+		h.move(false, true)
 	case "reload": // another leadership over the same records
 		h.epoch++
 		h.log.Lead(h.epoch, true)
-		h.service.Resign(0)
-		h.service.Lead(0, h.epoch, h.log)
+		h.service.Load().Resign(0)
+		h.service.Load().Lead(0, h.epoch, h.log)
 	}
 	synctest.Wait()
 }
@@ -218,35 +252,35 @@ func (h *house) call(verb string, plain []string, args map[string]string) string
 	ctx := context.Background()
 	switch verb {
 	case "join":
-		return shorten(showJoin(h.service.JoinGroup(ctx, caller, joinRequest(group, args))))
+		return shorten(showJoin(h.service.Load().JoinGroup(ctx, caller, joinRequest(group, args))))
 	case "sync":
-		return shorten(showSync(h.service.SyncGroup(ctx, caller, syncRequest(group, args))))
+		return shorten(showSync(h.service.Load().SyncGroup(ctx, caller, syncRequest(group, args))))
 	case "heartbeat":
 		req := kmsg.NewPtrHeartbeatRequest()
 		req.Version, req.Group, req.MemberID, req.Generation, req.InstanceID = 4, group, lengthen(args["id"]), num(args, "gen", 0), ptr(args, "inst")
-		return errorName(h.service.Heartbeat(ctx, caller, req).ErrorCode)
+		return errorName(h.service.Load().Heartbeat(ctx, caller, req).ErrorCode)
 	case "leave":
-		return shorten(showLeave(h.service.LeaveGroup(ctx, caller, leaveRequest(group, args))))
+		return shorten(showLeave(h.service.Load().LeaveGroup(ctx, caller, leaveRequest(group, args))))
 	case "commit":
-		return showCommit(h.service.OffsetCommit(ctx, caller, commitRequest(group, args)))
+		return showCommit(h.service.Load().OffsetCommit(ctx, caller, commitRequest(group, args)))
 	case "fetch":
-		return showFetch(h.service.OffsetFetch(ctx, caller, fetchRequest(group, args)))
+		return showFetch(h.service.Load().OffsetFetch(ctx, caller, fetchRequest(group, args)))
 	case "offsetdelete":
-		return showOffsetDelete(h.service.OffsetDelete(ctx, caller, offsetDeleteRequest(group, args)))
+		return showOffsetDelete(h.service.Load().OffsetDelete(ctx, caller, offsetDeleteRequest(group, args)))
 	case "describe":
 		req := kmsg.NewPtrDescribeGroupsRequest()
 		req.Version, req.Groups = int16(num(args, "v", 6)), []string{group}
-		return shorten(showDescribe(h.service.DescribeGroups(ctx, caller, req)))
+		return shorten(showDescribe(h.service.Load().DescribeGroups(ctx, caller, req)))
 	case "list":
 		req := kmsg.NewPtrListGroupsRequest()
 		req.Version, req.StatesFilter, req.TypesFilter = 5, list(args, "states"), list(args, "types")
-		return showList(h.service.ListGroups(ctx, caller, req))
+		return showList(h.service.Load().ListGroups(ctx, caller, req))
 	case "delete":
 		req := kmsg.NewPtrDeleteGroupsRequest()
 		req.Version, req.Groups = 2, []string{group}
-		return errorName(h.service.DeleteGroups(ctx, caller, req).Groups[0].ErrorCode)
+		return errorName(h.service.Load().DeleteGroups(ctx, caller, req).Groups[0].ErrorCode)
 	case "topicdeleted":
-		h.service.TopicDeleted(plain)
+		h.service.Load().TopicDeleted(plain)
 		return "ok"
 	}
 	return "what is " + verb + "?"

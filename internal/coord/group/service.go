@@ -58,6 +58,9 @@ type Config struct {
 	Partitions func() int32
 	// Settings returns the current settings; nil is the defaults.
 	Settings func() Settings
+	// Lease reports whether this node may answer: without it others may coordinate by now
+	// the groups that it believes to coordinate. Nil is always.
+	Lease func() bool
 	// Rand fills its argument with random bytes, for member ids. Safe for concurrent use.
 	Rand func([]byte)
 	Log  *slog.Logger
@@ -89,6 +92,7 @@ func New(cfg Config) *Service {
 		},
 		MaxBytes:      func() int { return s.settings().MaxRecordBytes },
 		CommitTimeout: func() time.Duration { return s.settings().CommitTimeout },
+		Lease:         cfg.Lease,
 		Log:           cfg.Log,
 	})
 	return s

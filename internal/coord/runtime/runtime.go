@@ -24,7 +24,10 @@ type Config[M Machine] struct {
 	// CommitTimeout is how long an answer waits for what it saw to be committed
 	// (offset.commit.timeout.ms); nil is 5 s.
 	CommitTimeout func() time.Duration
-	Log           *slog.Logger
+	// Lease reports whether this node may answer: without it others may lead by now what
+	// it believes to lead. Nil is always.
+	Lease func() bool
+	Log   *slog.Logger
 }
 
 // Runtime hosts the machines of the partitions that this node leads. Safe for
@@ -203,6 +206,9 @@ func Await[M Machine, T any](ctx context.Context, r *Runtime[M], partition int32
 	}
 	if err := r.committed(ctx, s, d.end); err != nil {
 		return none, err
+	}
+	if r.cfg.Lease != nil && !r.cfg.Lease() {
+		return none, kerr.NotCoordinator
 	}
 	return d.value, d.err
 }

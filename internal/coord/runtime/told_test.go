@@ -88,3 +88,17 @@ func TestLoadWaitsForTheRole(t *testing.T) {
 		b.want(b.ask(Alone, read), "a,x", nil)
 	})
 }
+
+// Who has lost its lease answers nothing, not even what it has written and committed.
+func TestLease(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		var lost bool
+		b.cfg.Lease = func() bool { return !lost }
+		b.want(b.ask(Alone, write("a")), "", nil)
+		lost = true
+		b.want(b.ask(Alone, read), "", kerr.NotCoordinator)
+		b.want(b.ask(Alone, write("b")), "", kerr.NotCoordinator)
+		lost = false
+		b.want(b.ask(Alone, read), "a,b", nil)
+	})
+}
