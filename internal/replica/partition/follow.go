@@ -63,12 +63,13 @@ func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW, leaderS
 	if err := p.followsIn(epoch); err != nil {
 		return log.End(), err
 	}
+	same := int64(0)
 	for rest := batches; len(rest) > 0; {
-		if rest, err = p.appendFetched(log, rest); err != nil {
+		if rest, same, err = p.appendFetched(log, rest, same); err != nil {
 			return log.End(), p.storage(err)
 		}
 	}
-	p.heard(leaderHW, log.End(), len(batches) > 0)
+	p.heard(leaderHW, same)
 	if start := min(leaderStart, p.hw.Load()); start > log.Start() {
 		err = p.storage(log.AdvanceStart(start))
 	}
@@ -76,50 +77,53 @@ func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW, leaderS
 }
 
 // appendFetched appends what lies at the log end, or deals with the first batch that does
-// not: it returns what is left to do. writing is held.
-func (p *Partition) appendFetched(log *commitlog.Log, batches []byte) (rest []byte, err error) {
+// not: it returns what is left to do, and how far the log is the leader's by what was
+// done. writing is held.
+func (p *Partition) appendFetched(log *commitlog.Log, batches []byte, same int64) ([]byte, int64, error) {
 	first, rest, err := record.Split(batches)
 	if err == nil {
 		err = first.Verify()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("fetched for %s: %w: %w", p.tp, kerr.CorruptMessage, err)
+		return nil, same, fmt.Errorf("fetched for %s: %w: %w", p.tp, kerr.CorruptMessage, err)
 	}
 	before := log.End()
 	switch {
 	case first.LeaderEpoch() > p.Role().Epoch:
-		return nil, fmt.Errorf("fetched for %s: %w: a batch of epoch %d in epoch %d", p.tp, kerr.CorruptMessage, first.LeaderEpoch(), p.Role().Epoch)
+		return nil, same, fmt.Errorf("fetched for %s: %w: a batch of epoch %d in epoch %d", p.tp, kerr.CorruptMessage, first.LeaderEpoch(), p.Role().Epoch)
 	case first.BaseOffset() >= before:
 		a, err := log.AppendFollower(batches)
 		if errors.Is(err, vfs.ErrNoSpace) {
-			return nil, fmt.Errorf("the disk of %s is full: %w", p.tp, err)
+			return nil, same, fmt.Errorf("the disk of %s is full: %w", p.tp, err)
 		}
 		if errors.Is(err, commitlog.ErrInvariant) { // the leader's, not ours
-			return nil, fmt.Errorf("fetched for %s: %w: %v", p.tp, kerr.CorruptMessage, err)
+			return nil, same, fmt.Errorf("fetched for %s: %w: %v", p.tp, kerr.CorruptMessage, err)
 		}
 		if err != nil {
-			return nil, err
+			return nil, same, err
 		}
-		return nil, p.commit(log, before, a.End, batches, p.settings.Load())
+		return nil, a.End, p.commit(log, before, a.End, batches, p.settings.Load())
 	case first.NextOffset() <= before && log.EpochAt(first.BaseOffset()) == first.LeaderEpoch() &&
 		log.EpochAt(first.LastOffset()) == first.LeaderEpoch():
-		return rest, nil // one leader an epoch: it is the same batch
+		return rest, first.NextOffset(), nil // one leader an epoch: it is the same batch
 	case first.NextOffset() > before && before == log.Start():
 		// The log is empty, and the leader's begins within a batch (DeleteRecords).
-		return batches, p.restart(log, first.BaseOffset())
+		return batches, same, p.restart(log, first.BaseOffset())
 	}
-	return batches, p.cut(log, first.BaseOffset())
+	if err := p.cut(log, first.BaseOffset()); err != nil || log.End() < first.BaseOffset() {
+		return nil, same, err // what is missing in between is fetched again
+	}
+	return batches, same, nil
 }
 
-// heard takes in what the leader says of itself. writing is held.
-func (p *Partition) heard(leaderHW, end int64, appended bool) {
+// heard takes in what the leader says of itself, and how far the log is the same by what
+// was just fetched.
+func (p *Partition) heard(leaderHW, same int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f := &p.following
 	f.leaderHW = max(f.leaderHW, leaderHW)
-	if f.same = max(f.same, f.asked); appended {
-		f.same = max(f.same, end)
-	}
+	f.same = max(f.same, f.asked, same)
 	f.asked = unknown
 	p.advance()
 }

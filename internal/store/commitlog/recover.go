@@ -17,9 +17,10 @@ func (l *Log) recover(o Options, epochsFound bool) error {
 		return l.restartAt(o.Start)
 	}
 	if !o.Clean {
-		// Epochs above are found by the scan, as the batches have them. What a process
-		// that was killed left behind may still be in memory only: names, too.
-		l.epochs = l.epochs.before(o.RecoveryPoint)
+		// Epochs above are found by the scan, as the batches have them; the checkpoint may
+		// have those of records that were truncated. What a process that was killed left
+		// behind may still be in memory only: names, too.
+		l.setEpochs(l.epochs.before(o.RecoveryPoint))
 		l.names.touch()
 		l.folder.touch()
 		if !l.id.Topic.IsZero() {

@@ -1,0 +1,67 @@
+package commitlog
+
+import (
+	"slices"
+	"testing"
+)
+
+// A crash right after a truncation leaves a checkpoint with the epochs of what is gone.
+// They do not outlive the next sync: a later start would take the records that stand there
+// now for damaged, and cut off what was acknowledged.
+func TestEpochsOfTruncatedRecords(t *testing.T) {
+	mem := newMem(t)
+	o := testOptions(mem, testConfig())
+	l := mustOpen(t, o)
+	appendAll(t, l, 4, plain(3, 10, 1))
+	appendAll(t, l, 6, plain(3, 10, 2))
+	must[int64](t)(l.Sync())
+	must[int64](t)(l.BeginCut(3))
+	o.RecoveryPoint = l.RecoveryPoint()
+	if err := l.TruncateTo(3); err != nil || o.RecoveryPoint != 3 {
+		t.Fatalf("recovery point %d, %v", o.RecoveryPoint, err)
+	}
+
+	mem = mem.Crash(newRand(1))
+	o.FS = mem
+	l = mustOpen(t, o)
+	b := plain(2, 10, 3)
+	b.Stamp(3, 4) // the leader wrote more in epoch 4
+	must[Appended](t)(l.AppendFollower(b))
+	o.RecoveryPoint = must[int64](t)(l.Sync())
+
+	o.FS = mem.Crash(newRand(2))
+	l = mustOpen(t, o)
+	if got, want := offsetsOf(t, readAll(t, l, 0, 1<<20)), []string{"0-3/4", "3-5/4"}; !slices.Equal(got, want) {
+		t.Errorf("the log has %v, want %v", got, want)
+	}
+}
+
+// BeginCut says where TruncateTo will leave the end, and keeps the recovery point below
+// until then, whoever syncs meanwhile.
+func TestBeginCut(t *testing.T) {
+	for offset, want := range map[int64]int64{0: 0, 2: 0, 3: 3, 4: 3, 6: 6, 100: 60, 120: 60} {
+		l := mustOpen(t, testOptions(newMem(t), testConfig()))
+		for i := range 20 {
+			appendAll(t, l, 1, plain(3, 200, int64(i)))
+		}
+		must[int64](t)(l.Sync())
+		end := must[int64](t)(l.BeginCut(offset))
+		appendAll(t, l, 1, plain(3, 10, 1))
+		must[int64](t)(l.Sync())
+		if end != want || l.RecoveryPoint() > end {
+			t.Errorf("BeginCut(%d) = %d, want %d; recovery point %d", offset, end, want, l.RecoveryPoint())
+		}
+		l.CancelCut()
+		if must[int64](t)(l.Sync()); l.RecoveryPoint() != l.End() {
+			t.Errorf("after CancelCut the recovery point is %d, the end %d", l.RecoveryPoint(), l.End())
+		}
+		must[int64](t)(l.BeginCut(offset))
+		if err := l.TruncateTo(end); err != nil || l.End() != end && offset < 60 {
+			t.Errorf("truncated to %d it ends at %d: %v", end, l.End(), err)
+		}
+		appendAll(t, l, 1, plain(1, 10, 1))
+		if must[int64](t)(l.Sync()); l.RecoveryPoint() != l.End() {
+			t.Errorf("after the cut the recovery point is %d, the end %d", l.RecoveryPoint(), l.End())
+		}
+	}
+}
