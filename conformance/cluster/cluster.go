@@ -26,6 +26,8 @@ type Config struct {
 	Exec     [][]string
 	// Exec, if given, are the words before each node's command: ip netns exec …
 	Dynamic bool // the voters are in the metadata, not in the settings (KIP-853)
+
+	MetadataApart bool // what a node knows of the cluster is on a disk of its own
 }
 
 // Cluster is nodes that know one another. Its methods may be called from one goroutine at
@@ -129,6 +131,9 @@ func (c *Cluster) write(n *Node) error {
 		fmt.Sprintf("advertised.listeners=PLAINTEXT://%s,FLAKY://%s%s", n.Addr, n.Proxy, c.Program.advertised(n)),
 		"log.dirs="+n.Data,
 	)
+	if c.MetadataApart {
+		lines = append(lines, "metadata.log.dir="+filepath.Join(n.Dir, "metadata"))
+	}
 	lines = append(append(lines, c.Program.settings...), c.Settings...)
 	if err := os.MkdirAll(n.Dir, 0o755); err != nil {
 		return err

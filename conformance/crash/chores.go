@@ -3,7 +3,9 @@ package crash
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -54,3 +56,6 @@ func Chores(ctx context.Context, addrs []string, replicas int16, h *History, rng
 	}
 	return nil
 }
+
+// Topics are the names of the topics of the load.
+func Topics() []string { return slices.Sorted(maps.Keys(topics)) }
