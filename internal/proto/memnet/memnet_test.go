@@ -212,3 +212,42 @@ func connect(t *testing.T, n *Network) (near, far net.Conn) {
 	}
 	return near, far
 }
+
+// A cut one way holds what is sent, the end included, and lets it arrive when it heals;
+// the other way goes on.
+func TestFreeze(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := New(0)
+		near, far := connect(t, n)
+		n.Freeze("client", "server", true)
+		if _, err := near.Write([]byte("held")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := far.Write([]byte("back")); err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, 8)
+		if k, err := near.Read(buf); err != nil || string(buf[:k]) != "back" {
+			t.Errorf("the other way: %q, %v", buf[:k], err)
+		}
+		near.Close()
+		far.SetReadDeadline(time.Now().Add(time.Second))
+		if k, err := far.Read(buf); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%d bytes came through: %v", k, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := n.Host("client").Dial(ctx, "tcp", "server:9092"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("dial: %v", err)
+		}
+		n.Freeze("client", "server", false)
+		far.SetReadDeadline(time.Time{})
+		if k, err := far.Read(buf); err != nil || string(buf[:k]) != "held" {
+			t.Errorf("healed: %q, %v", buf[:k], err)
+		}
+		if _, err := far.Read(buf); err != io.EOF {
+			t.Errorf("the end: %v", err)
+		}
+		far.Close()
+	})
+}

@@ -28,6 +28,8 @@ type Network struct {
 	conns     map[*conn]struct{}
 	port      int
 	dialed    func(from, to string) error
+	frozen    map[way]bool
+	thawed    chan struct{} // closed when frozen changes, and made anew
 }
 
 // New makes a network without hosts. A connection holds up to window bytes in each
@@ -39,6 +41,7 @@ func New(window int) *Network {
 	return &Network{
 		window: window, port: firstPort,
 		listeners: map[string]*listener{}, conns: map[*conn]struct{}{},
+		frozen: map[way]bool{}, thawed: make(chan struct{}),
 	}
 }
 
@@ -113,6 +116,9 @@ func (h Host) Dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, opError("dial", addr, err)
 	}
+	if err := h.net.awaitWay(ctx, h.name, host); err != nil {
+		return nil, opError("dial", addr, err)
+	}
 	l, local, err := h.net.route(h.name, host, port)
 	if err != nil {
 		return nil, opError("dial", addr, err)
@@ -162,7 +168,8 @@ func (n *Network) pair(local, remote Addr) (near, far *conn) {
 	far = newConn(n, remote, local, out, in)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.conns[near] = struct{}{}
+	n.conns[near], n.conns[far] = struct{}{}, struct{}{}
+	n.freezeConn(near)
 	return near, far
 }
 

@@ -19,6 +19,7 @@ type pipe struct {
 	ended   bool          // the writer has closed: end of file after buf
 	deaf    bool          // the reader has closed: writing fails
 	reset   bool          // both sides fail, buf is gone
+	frozen  bool          // nothing arrives, no end and no reset either; see Network.Freeze
 	waiting bool          // somebody waits for changed
 	changed chan struct{} // closed and replaced at each change while somebody waits
 }
@@ -47,10 +48,12 @@ func (p *pipe) read(b []byte) (int, <-chan struct{}, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.reset:
-		return 0, nil, syscall.ECONNRESET
 	case len(b) == 0:
 		return 0, nil, nil
+	case p.frozen:
+		return 0, p.wait(), nil
+	case p.reset:
+		return 0, nil, syscall.ECONNRESET
 	case len(p.buf) > p.off:
 		n := copy(b, p.buf[p.off:])
 		if p.off += n; p.off == len(p.buf) {
@@ -70,11 +73,11 @@ func (p *pipe) write(b []byte) (int, <-chan struct{}, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.reset:
+	case p.reset && !p.frozen:
 		return 0, nil, syscall.ECONNRESET
 	case p.ended:
 		return 0, nil, net.ErrClosed
-	case p.deaf:
+	case p.deaf && !p.frozen:
 		return 0, nil, syscall.EPIPE
 	}
 	n := min(len(b), p.window-(len(p.buf)-p.off))
@@ -94,6 +97,14 @@ func (p *pipe) append(b []byte) {
 		p.off = 0
 	}
 	p.buf = append(p.buf, b...)
+}
+
+// freeze stops or lets on what is in flight.
+func (p *pipe) freeze(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.frozen = on
+	p.wake()
 }
 
 // end is the writer's close.
