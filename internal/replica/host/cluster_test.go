@@ -377,3 +377,20 @@ func (c *cluster) same(topic string, p int32, nodes ...int32) []string {
 		time.Sleep(100 * time.Millisecond)
 	}
 }
+
+func (c *cluster) mustPut(topic string, p int32, value string) {
+	c.t.Helper()
+	if err := c.put(topic, p, value); err != nil {
+		c.t.Fatalf("put %s: %v", value, err)
+	}
+}
+
+// cut breaks the connections that a host has made, and keeps it from making others: it
+// can be reached, and reaches nobody.
+func (c *cluster) cut(host string, blocked map[string]bool) {
+	blocked[host] = true
+	n := c.nodes[int32(host[1]-'0')]
+	n.ends() // its listener goes too
+	c.net.Kill(host)
+	n.listen()
+}

@@ -137,8 +137,8 @@ type replica struct {
 	*partition.Partition
 	dir *folder
 
-	leader, epoch int32     // whom it was told to follow last; guarded by Host.following
-	proposeAfter  time.Time // until then its ISR rests; of the goroutine that keeps ISRs
+	leader, epoch int32         // whom it was told to follow last; guarded by Host.following
+	proposePause  time.Duration // after a proposal that came to nothing; of keepISRs alone
 }
 
 // Open locks the folders, replays their journals and prepares to serve. Every partition

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -17,63 +18,115 @@ import (
 type eagers struct {
 	kick chan struct{} // one token when there is one
 
-	mu  sync.Mutex // guards all, for moments only
-	all map[model.IDPartition]struct{}
+	mu  sync.Mutex // guards what follows, for moments only
+	ids map[model.IDPartition]struct{}
+	all bool // any may: a broker is in service again
 }
 
 func newEagers() eagers {
-	return eagers{kick: make(chan struct{}, 1), all: make(map[model.IDPartition]struct{})}
+	return eagers{kick: make(chan struct{}, 1), ids: make(map[model.IDPartition]struct{})}
 }
 
 // add is partition.Config.Eager.
 func (e *eagers) add(p *partition.Partition) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.all[p.ID()] = struct{}{}
+	e.ids[p.ID()] = struct{}{}
+	e.wake()
+}
+
+func (e *eagers) addAll() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = true
+	e.wake()
+}
+
+// wake makes kick ready. mu is held.
+func (e *eagers) wake() {
 	select {
 	case e.kick <- struct{}{}:
 	default:
 	}
 }
 
-func (e *eagers) take() map[model.IDPartition]struct{} {
+func (e *eagers) take() (ids map[model.IDPartition]struct{}, all bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	taken := e.all
-	e.all = make(map[model.IDPartition]struct{})
-	return taken
+	ids, all = e.ids, e.all
+	e.ids, e.all = make(map[model.IDPartition]struct{}), false
+	return ids, all
 }
 
+// proposeTimeout is for how long the controller is asked before the ISRs are looked at
+// anew.
+const proposeTimeout = 10 * time.Second
+
+// Pauses of a partition after proposals that came to nothing; they double.
 const (
-	// proposeTimeout is for how long the controller is asked before the ISRs are looked at
-	// anew.
-	proposeTimeout = 10 * time.Second
-	// proposePause is how long a partition waits after a proposal that came to nothing.
-	proposePause = 100 * time.Millisecond
+	firstProposePause = 50 * time.Millisecond
+	mostProposePause  = 2 * time.Second
 )
 
 // keepISRs asks the controller for the changes that ISRs need: at once when a follower
 // could join, and else twice in replica.lag.time.max.ms. One request is under way at a
-// time, with all that has come up meanwhile, as Kafka has it.
+// time, with all that has come up meanwhile, as Kafka has it. What came to nothing is
+// tried again after a pause: a follower that has caught up may have no reason to fetch,
+// by which it would be noticed.
 func (h *Host) keepISRs(ctx context.Context) error {
 	tick := time.NewTicker(h.cfg.LagMax / 2)
 	defer tick.Stop()
+	again := make(map[*replica]time.Time)
+	retry := time.NewTimer(time.Hour)
+	defer retry.Stop()
 	for {
 		var list []*replica
 		select {
 		case <-h.eager.kick:
-			for id := range h.eager.take() {
-				if r := h.replica(id); r != nil {
-					list = append(list, r)
-				}
-			}
+			list = h.eagerOnes(again)
 		case <-tick.C:
 			list = h.replicas()
+		case <-retry.C:
+			list = takeDue(again, time.Now())
 		case <-ctx.Done():
 			return nil
 		}
-		h.proposeAll(ctx, list)
+		h.proposeAll(ctx, list, again)
+		retry.Reset(untilFirst(again))
 	}
+}
+
+// eagerOnes are those who asked for it, but for those who pause.
+func (h *Host) eagerOnes(again map[*replica]time.Time) (list []*replica) {
+	ids, all := h.eager.take()
+	if all {
+		return h.replicas()
+	}
+	for id := range ids {
+		if r := h.replica(id); r != nil && again[r].IsZero() {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// takeDue takes out those whose pause is over.
+func takeDue(again map[*replica]time.Time, now time.Time) (list []*replica) {
+	for r, at := range again {
+		if !at.After(now) {
+			list = append(list, r)
+			delete(again, r)
+		}
+	}
+	return list
+}
+
+func untilFirst(again map[*replica]time.Time) time.Duration {
+	until := time.Hour
+	for _, at := range again {
+		until = min(until, max(0, time.Until(at)))
+	}
+	return until
 }
 
 // proposal is what one partition asks for.
@@ -82,7 +135,7 @@ type proposal struct {
 	partition.ISRProposal
 }
 
-func (h *Host) proposeAll(ctx context.Context, list []*replica) {
+func (h *Host) proposeAll(ctx context.Context, list []*replica, again map[*replica]time.Time) {
 	now, image := time.Now(), h.cfg.Feed.Image()
 	alive := func(id int32) (epoch int64, fenced, ok bool) {
 		b, ok := image.Broker(id)
@@ -93,20 +146,27 @@ func (h *Host) proposeAll(ctx context.Context, list []*replica) {
 	}
 	var all []proposal
 	for _, r := range list {
-		if now.Before(r.proposeAfter) {
-			continue
-		}
 		if pr, ok := r.Propose(now, h.cfg.LagMax, alive); ok {
 			all = append(all, proposal{r, pr})
 		}
 	}
-	if len(all) > 0 {
-		slices.SortFunc(all, func(a, b proposal) int { return comparePartitions(a.r.TP(), b.r.TP()) })
-		h.ask(ctx, all)
+	if len(all) == 0 {
+		return
+	}
+	slices.SortFunc(all, func(a, b proposal) int { return comparePartitions(a.r.TP(), b.r.TP()) })
+	for pr, err := range h.ask(ctx, all) {
+		if err == nil {
+			pr.r.proposePause = 0
+			delete(again, pr.r)
+			continue
+		}
+		pr.r.proposePause = min(max(2*pr.r.proposePause, firstProposePause), mostProposePause)
+		again[pr.r] = time.Now().Add(pr.r.proposePause)
 	}
 }
 
-func (h *Host) ask(ctx context.Context, all []proposal) {
+// ask puts proposals to the controller and hands back what became of each.
+func (h *Host) ask(ctx context.Context, all []proposal) iter.Seq2[proposal, error] {
 	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
 	defer cancel()
 	var resp *kmsg.AlterPartitionResponse
@@ -115,25 +175,25 @@ func (h *Host) ask(ctx context.Context, all []proposal) {
 		resp = got.(*kmsg.AlterPartitionResponse)
 		err = kerr.ErrorForCode(resp.ErrorCode)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		h.cfg.Log.Warn("the controller does not change in-sync replicas, trying again", "partitions", len(all), "err", err)
 	}
-	states := answered(resp)
-	for _, pr := range all {
-		var state *partition.State
-		told := err
-		if told == nil {
-			a, ok := states[pr.r.ID()]
-			if state, told = a.state, a.err; !ok {
-				told = kerr.UnknownServerError
+	verdicts := verdictsOf(resp)
+	return func(yield func(proposal, error) bool) {
+		for _, pr := range all {
+			v, ok := verdicts[pr.r.ID()]
+			if !ok {
+				v.err = kerr.UnknownServerError
+			}
+			if err != nil {
+				v = verdict{err: err}
+			}
+			h.cfg.Log.Debug("in-sync replicas", "partition", pr.r.TP(), "isr", pr.ISR, "err", v.err)
+			pr.r.Answered(pr.ISRProposal, v.state, v.err)
+			if !yield(pr, v.err) {
+				return
 			}
 		}
-		if told != nil {
-			pr.r.proposeAfter = time.Now().Add(proposePause)
-			state = nil
-		}
-		h.cfg.Log.Debug("in-sync replicas", "partition", pr.r.TP(), "isr", pr.ISR, "err", told)
-		pr.r.Answered(pr.ISRProposal, state, told)
 	}
 }
 
@@ -165,21 +225,22 @@ type verdict struct {
 	err   error
 }
 
-func answered(resp *kmsg.AlterPartitionResponse) map[model.IDPartition]verdict {
-	states := make(map[model.IDPartition]verdict)
+func verdictsOf(resp *kmsg.AlterPartitionResponse) map[model.IDPartition]verdict {
+	verdicts := make(map[model.IDPartition]verdict)
 	if resp == nil {
-		return states
+		return verdicts
 	}
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
-			states[model.IDPartition{Topic: t.TopidID, Partition: p.Partition}] = verdict{
-				state: &partition.State{
+			v := verdict{err: kerr.ErrorForCode(p.ErrorCode)}
+			if v.err == nil {
+				v.state = &partition.State{
 					Leader: p.LeaderID, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch,
 					ISR: p.ISR, Recovery: metadata.Recovery(p.LeaderRecoveryState),
-				},
-				err: kerr.ErrorForCode(p.ErrorCode),
+				}
 			}
+			verdicts[model.IDPartition{Topic: t.TopidID, Partition: p.Partition}] = v
 		}
 	}
-	return states
+	return verdicts
 }

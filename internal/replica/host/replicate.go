@@ -59,11 +59,18 @@ func (h *Host) undirect(r *replica) {
 	}
 }
 
-// greet has brokers tried again at once that have come back.
+// greet has brokers tried again at once that have come back, and welcomes those that are
+// in service again in the ISRs that they have caught up with.
 func (h *Host) greet(changes []metadata.BrokerChange) {
 	for _, c := range changes {
-		if h.fleet != nil && c.Is != nil && c.Was != nil && c.Was.Epoch != c.Is.Epoch {
+		if c.Is == nil {
+			continue
+		}
+		if h.fleet != nil && c.Was != nil && c.Was.Epoch != c.Is.Epoch {
 			h.fleet.Returned(c.Is.ID)
+		}
+		if c.Is.Active() && (c.Was == nil || !c.Was.Active()) {
+			h.eager.addAll()
 		}
 	}
 }

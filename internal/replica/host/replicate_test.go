@@ -1,7 +1,13 @@
 package host
 
 import (
+	"errors"
 	"fmt"
+	"github.com/odradek/odradek/internal/base/vfs"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,4 +34,184 @@ func TestReplicate(t *testing.T) {
 		}
 		c.end()
 	})
+}
+
+// A follower that falls silent leaves the in-sync set after replica.lag.time.max.ms, and is
+// back in moments after it has caught up.
+func TestISRShrinksAndGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		c.topic("orders", 1, 1, 2, 3)
+		c.mustPut("orders", 0, "a")
+		blocked := make(map[string]bool)
+		c.net.OnDial(func(from, _ string) error {
+			if blocked[from[:2]] {
+				return errors.New("no way")
+			}
+			return nil
+		})
+		c.cut("n3", blocked)
+		began := time.Now()
+		c.mustPut("orders", 0, "b")
+		if took := time.Since(began); took < 10*time.Second || took > 16*time.Second {
+			t.Errorf("committed without the third after %v", took)
+		}
+		if isr := c.partitionState("orders", 0).ISR; !slices.Equal(isr, []int32{1, 2}) {
+			t.Errorf("in sync: %v", isr)
+		}
+		for i := range 50 {
+			c.mustPut("orders", 0, fmt.Sprint(i))
+		}
+		delete(blocked, "n3")
+		asks := c.asks
+		began = time.Now()
+		for len(c.partitionState("orders", 0).ISR) < 3 {
+			if time.Since(began) > 2*time.Second {
+				t.Fatal("the third does not come back")
+			}
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Minute)
+		if n := c.asks - asks; n > 1 {
+			t.Errorf("the controller was asked %d times", n)
+		}
+		c.same("orders", 0, 1, 2, 3)
+		c.end()
+	})
+}
+
+// A controller that does not answer is asked again; meanwhile followers that have caught
+// up count, and nothing is committed without them.
+func TestControllerDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2)
+		c.topic("orders", 1, 1, 2)
+		c.mustPut("orders", 0, "a")
+		c.nodes[2].kill()
+		c.fence(2)
+		c.mustPut("orders", 0, "b")
+		c.mu.Lock()
+		c.mute = true
+		c.mu.Unlock()
+		c.nodes[2].up()
+		time.Sleep(time.Second)
+		c.mustPut("orders", 0, "c")
+		asks := c.asks
+		time.Sleep(10 * time.Second)
+		if n := c.asks - asks; n < 3 || n > 150 {
+			t.Errorf("asked %d times in ten seconds", n)
+		}
+		c.mu.Lock()
+		c.mute = false
+		c.mu.Unlock()
+		time.Sleep(2 * time.Second)
+		if isr := c.partitionState("orders", 0).ISR; len(isr) != 2 {
+			t.Errorf("in sync: %v", isr)
+		}
+		c.end()
+	})
+}
+
+// A follower whose disk was wiped is filled again, and one whose log the leader has cut at
+// the front begins there.
+func TestRefill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2)
+		c.topic("orders", 1, 1, 2)
+		for i := range 10 {
+			c.mustPut("orders", 0, fmt.Sprint(i))
+		}
+		n := c.nodes[2]
+		n.kill()
+		c.fence(2)
+		n.disk = vfs.NewMem()
+		if err := vfs.MkdirAllDurable(n.disk, "/a", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		n.up()
+		if got := c.same("orders", 0, 1, 2); len(got) != 10 {
+			t.Errorf("refilled with %v", got)
+		}
+		n.kill()
+		c.fence(2)
+		for i := range 10 {
+			c.mustPut("orders", 0, fmt.Sprint("more", i))
+		}
+		part := c.nodes[1].partition("orders", 0)
+		if _, err := c.nodes[1].host.DeleteRecords(part, 15); err != nil {
+			t.Fatal(err)
+		}
+		n.up()
+		if got := c.same("orders", 0, 1, 2); len(got) != 5 {
+			t.Errorf("after the leader's log was cut: %v", got)
+		}
+		if o, _ := n.partition("orders", 0).Offsets(); o.Start != 15 || o.End != 20 {
+			t.Errorf("the follower has [%d, %d)", o.Start, o.End)
+		}
+		c.end()
+	})
+}
+
+// Nodes die and come back, with all that was not synced forgotten: what was acknowledged
+// is there in the end, in order, once, and the same on all.
+func TestFailures(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { failures(t, seed) })
+		})
+	}
+}
+
+func failures(t *testing.T, seed uint64) {
+	c := newCluster(t, 3)
+	c.rng = rand.New(rand.NewPCG(seed, 3))
+	c.made.MinISR = 2
+	c.topic("orders", 2, 1, 2, 3)
+	acked := make([][]string, 2)
+	var writers sync.WaitGroup
+	var over atomic.Bool
+	for p := range int32(2) {
+		writers.Go(func() {
+			for i := 0; !over.Load(); i++ {
+				value := fmt.Sprintf("%d.%d", p, i)
+				time.Sleep(3 * time.Millisecond)
+				if err := c.put("orders", p, value); err == nil {
+					acked[p] = append(acked[p], "k="+value)
+				} else {
+					time.Sleep(20 * time.Millisecond)
+				}
+			}
+		})
+	}
+	for range 6 {
+		time.Sleep(time.Duration(c.rng.IntN(300)) * time.Millisecond)
+		n := c.nodes[c.rng.Int32N(3)+1]
+		n.kill()
+		c.fence(n.id)
+		time.Sleep(time.Duration(c.rng.IntN(300)) * time.Millisecond)
+		n.up()
+		for p := range int32(2) {
+			for len(c.partitionState("orders", p).ISR) < 3 {
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+	}
+	over.Store(true)
+	writers.Wait()
+	for p := range int32(2) {
+		have := c.same("orders", p, 1, 2, 3)
+		if len(acked[p]) < 20 {
+			t.Errorf("partition %d: only %d records were acknowledged", p, len(acked[p]))
+		}
+		at := 0
+		for _, value := range have {
+			if at < len(acked[p]) && value == acked[p][at] {
+				at++
+			}
+		}
+		if at < len(acked[p]) {
+			t.Errorf("partition %d lacks %s, or has it out of order; it has %d of %d", p, acked[p][at], len(have), len(acked[p]))
+		}
+	}
+	c.end()
 }
