@@ -159,7 +159,11 @@ func (c *change) rememberLeader() {
 	}
 }
 
+// dirs are the folders of the replicas: those of before where nothing is new.
 func (c *change) dirs() []model.ID {
+	if c.placed.dir.IsZero() && len(c.was.Dirs) == len(c.was.Replicas) && slices.Equal(c.now.Replicas, c.was.Replicas) {
+		return c.was.Dirs
+	}
 	dirs := make([]model.ID, len(c.now.Replicas))
 	for i, id := range c.now.Replicas {
 		if id == c.placed.broker && !c.placed.dir.IsZero() {

@@ -25,7 +25,7 @@ func (s *Service) Heartbeat(ctx context.Context, h Heartbeat) (HeartbeatResult, 
 func (s *Service) heartbeat(h Heartbeat) (HeartbeatResult, Wait, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var told bool // by the image: nothing is to be waited for
+	var told, changes bool // told by the image: nothing is to be waited for
 	r, wait, err := decideLocked(s, func(st State) (result[HeartbeatResult], []metadata.Record) {
 		r, recs, err := st.Heartbeat(h)
 		if err != nil {
@@ -33,7 +33,7 @@ func (s *Service) heartbeat(h Heartbeat) (HeartbeatResult, Wait, error) {
 		}
 		s.live.heartbeat(h.ID, h.Epoch, st.Now)
 		s.offsets[h.ID] = h.MetadataOffset
-		s.noteShutdown(st, h, r, len(recs) > 0)
+		changes = len(recs) > 0
 		told = len(recs) == 0 && s.agreed(st, h)
 		return result[HeartbeatResult]{answer: r}, recs
 	})
@@ -43,16 +43,19 @@ func (s *Service) heartbeat(h Heartbeat) (HeartbeatResult, Wait, error) {
 	case told:
 		wait = nil
 	}
+	if r.err == nil {
+		s.noteShutdown(h, r.answer, changes)
+	}
 	return r.answer, wait, r.err
 }
 
 // noteShutdown remembers where a controlled shutdown began.
-func (s *Service) noteShutdown(st State, h Heartbeat, r HeartbeatResult, changes bool) {
+func (s *Service) noteShutdown(h Heartbeat, r HeartbeatResult, changes bool) {
 	switch {
 	case !h.WantShutDown || r.ShouldShutDown:
 		delete(s.leaving, h.ID)
 	case changes:
-		s.leaving[h.ID] = st.Image.Offset + 1
+		s.leaving[h.ID] = s.image.Offset
 	}
 }
 

@@ -16,13 +16,13 @@ import (
 
 // world is an image under test: do applies what a decision returns.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	image *metadata.Image
 	rules Rules
 	rng   *rand.Rand
 }
 
-func newWorld(t *testing.T, racks ...string) *world {
+func newWorld(t testing.TB, racks ...string) *world {
 	w := &world{t: t, image: metadata.Empty(), rng: rand.New(rand.NewPCG(1, 1))}
 	recs, err := w.state().Bootstrap(1, 2, clusterID)
 	if err != nil {
