@@ -182,6 +182,34 @@ func TestStarved(t *testing.T) {
 	}
 }
 
+// A node that wakes late hears first what came in while it slept, and then lets the moment
+// pass that may be one too many.
+func TestLateTickComesLast(t *testing.T) {
+	for seed := range seeds(10, 40) {
+		inWorld(t, uint64(seed), 3, func(w *world) {
+			id, _ := w.leader(5 * time.Second)
+			w.agree("before", time.Second)
+			sleeper := id%3 + 1
+			w.isolate(sleeper, true)
+			time.Sleep(620 * time.Millisecond) // six ticks, or seven
+			w.pause(sleeper, true)
+			w.heal()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			before := w.votes[sleeper]
+			w.pause(sleeper, false)
+			time.Sleep(50 * time.Millisecond)
+			synctest.Wait()
+			if n := w.votes[sleeper] - before; n > 0 {
+				t.Errorf("seed %d: it woke and asked for %d votes", seed, n)
+			}
+			if s := w.q(sleeper).Status(); s.Leader != id {
+				t.Errorf("seed %d: it has not heard: %+v", seed, s)
+			}
+		})
+	}
+}
+
 // Disks that stall for a second or two, the leader's or all of them, change nothing but
 // the time that an answer takes. One that never comes back is another matter.
 func TestStalledDisk(t *testing.T) {
@@ -197,7 +225,7 @@ func TestStalledDisk(t *testing.T) {
 		inWorld(t, uint64(seed), 3, func(w *world) {
 			id, q := w.leader(5 * time.Second)
 			term := q.term.Load()
-			for _, who := range [][]int32{{id}, w.voters, {id%3 + 1}} {
+			for _, who := range [][]int32{{id}, w.voters, {id%3 + 1}, {id%3 + 1, (id+1)%3 + 1}} {
 				until := time.Now().Add(1800 * time.Millisecond)
 				for _, n := range who {
 					stall(w, n, until)
@@ -217,6 +245,7 @@ func TestStalledDisk(t *testing.T) {
 					break
 				}
 				if time.Since(began) > 5*time.Second {
+					w.dump()
 					t.Fatal("a dead disk leads for ever")
 				}
 				time.Sleep(time.Millisecond)
@@ -287,5 +316,32 @@ func TestLeaderGoneByMistake(t *testing.T) {
 				t.Errorf("seed %d: term %d, then %d", seed, term, now)
 			}
 		})
+	}
+}
+
+// Voters that wake at the same moment do not stand in each other's way.
+func TestWakeTogether(t *testing.T) {
+	var worst time.Duration
+	for seed := range seeds(10, 60) {
+		inWorld(t, uint64(seed), 3, func(w *world) {
+			id, _ := w.leader(5 * time.Second)
+			w.agree("before", time.Second)
+			others := []int32{id%3 + 1, (id+1)%3 + 1}
+			for _, n := range others {
+				w.pause(n, true)
+			}
+			w.kill(id)
+			time.Sleep(3 * time.Second)
+			for _, n := range others {
+				w.pause(n, false)
+			}
+			began := time.Now()
+			w.agree("after", 3*time.Second)
+			worst = max(worst, time.Since(began))
+		})
+	}
+	t.Logf("worst %v", worst.Round(time.Millisecond))
+	if worst > 1600*time.Millisecond {
+		t.Errorf("it took %v", worst)
 	}
 }

@@ -100,11 +100,13 @@ func (q *Quorum) LeaderGone(node int32) {
 	})
 }
 
-// hurry is a node's haste to replace a leader that is known to be dead: it campaigns
-// within milliseconds, and again while others do not know yet. It cannot depose a leader
-// who lives, since others then refuse their vote.
+// hurry is a node's haste to have a leader when there is none: it campaigns within
+// milliseconds of one's death, and again soon when a campaign has come to nothing, because
+// others did not know yet, or stood for election as well. It cannot depose a leader who
+// lives, since others then refuse their vote.
 type hurry struct {
 	timer *time.Timer
+	armed bool
 	until time.Time
 	term  uint64
 }
@@ -117,7 +119,14 @@ func (h *hurry) init() {
 func (h *hurry) stop() {
 	if h.timer != nil {
 		h.timer.Stop()
+		h.armed = false
 	}
+}
+
+// in has the node campaign in a while.
+func (h *hurry) in(d time.Duration, term uint64) {
+	h.term, h.armed = term, true
+	h.timer.Reset(d)
 }
 
 // hurryUp sets when this node stands for election: one after another, by their place
@@ -128,8 +137,16 @@ func (q *Quorum) hurryUp() {
 		return
 	}
 	q.hurry.until = time.Now().Add(q.c.Tick * time.Duration(q.c.ElectionTicks))
-	q.hurry.term = q.node.BasicStatus().GetTerm()
-	q.hurry.timer.Reset(time.Duration(rank)*q.c.Tick/4 + q.jitter(q.c.Tick/5))
+	q.hurry.in(time.Duration(rank)*q.c.Tick/4+q.jitter(q.c.Tick/5), q.node.BasicStatus().GetTerm())
+}
+
+// tryAgain sets when this node stands for election again, after a campaign that has not
+// been won within a tick. Raft would wait as long as for a leader.
+func (q *Quorum) tryAgain() {
+	if !q.hurry.armed {
+		q.hurry.until = time.Now().Add(q.c.Tick * time.Duration(q.c.ElectionTicks))
+		q.hurry.in(q.jitter(2*q.c.Tick), q.node.BasicStatus().GetTerm())
+	}
 }
 
 func (q *Quorum) jitter(most time.Duration) time.Duration {
@@ -139,6 +156,7 @@ func (q *Quorum) jitter(most time.Duration) time.Duration {
 // campaign is the hurry's turn. Somebody who has reached a later term is left some time
 // to win it.
 func (q *Quorum) campaign() {
+	q.hurry.armed = false
 	st := q.node.BasicStatus()
 	if st.RaftState == raft.StateLeader || st.Lead != raft.None || !q.member() || time.Now().After(q.hurry.until) {
 		return
@@ -148,6 +166,5 @@ func (q *Quorum) campaign() {
 			q.c.Log.Debug("quorum campaign", "error", err)
 		}
 	}
-	q.hurry.term = q.node.BasicStatus().GetTerm()
-	q.hurry.timer.Reset(q.c.Tick + q.jitter(q.c.Tick))
+	q.hurry.in(q.c.Tick+q.jitter(q.c.Tick), q.node.BasicStatus().GetTerm())
 }

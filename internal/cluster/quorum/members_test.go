@@ -257,6 +257,32 @@ func TestAddVoterThatIsAway(t *testing.T) {
 	})
 }
 
+// What was known of a node is forgotten when it is added anew: its folder may be another.
+func TestAddVoterAnew(t *testing.T) {
+	inWorld(t, 1, 3, func(w *world) {
+		_, q := w.leader(5 * time.Second)
+		w.fill(60)
+		w.start(4)
+		if err := q.alter(w.t.Context(), q.term.Load(), raftpb.ConfChangeAddLearnerNode, 4); err != nil { // and no more
+			t.Fatal(err)
+		}
+		w.settle(3*time.Second, 4)
+		w.kill(4)
+		w.mu.Lock()
+		w.nodes[4].disk = vfs.NewMem()
+		w.nodes[4].fs = vfs.NewFaulty(w.nodes[4].disk, nil)
+		w.mu.Unlock()
+		if err := w.alter(time.Second, add(4)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("while it is away: %v", err)
+		}
+		w.start(4)
+		if err := w.alter(3*time.Second, add(4)); err != nil {
+			t.Error(err)
+		}
+		w.settle(3*time.Second, 1, 2, 3, 4)
+	})
+}
+
 // The quorum is not talked into a state in which it could agree on nothing.
 func TestRemoveLeavesMajority(t *testing.T) {
 	inWorld(t, 1, 3, func(w *world) {

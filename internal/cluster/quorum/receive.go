@@ -153,7 +153,6 @@ func (q *Quorum) welcome(m *raftpb.Message) {
 	if m.GetTerm() < q.node.BasicStatus().GetTerm() {
 		return
 	}
-	q.clock.heard()
 	q.hurry.stop()
 	if q.told != nil && m.GetType() != raftpb.MsgHeartbeat {
 		q.told = nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"go.etcd.io/raft/v3"
@@ -61,13 +60,16 @@ func (q *Quorum) run(ctx context.Context) error {
 // tick lets a moment pass. What has come in meanwhile comes first: a late tick must not
 // overtake the word of the leader that it would miss.
 func (q *Quorum) tick() error {
-	counts := q.clock.ticked(time.Now())
+	q.clock.next()
 	if err := q.take(); err != nil {
 		return err
 	}
 	state := q.node.BasicStatus().RaftState
-	if state == raft.StateLeader || counts && q.member() {
+	if q.member() || state == raft.StateLeader {
 		q.node.Tick()
+	}
+	if state == raft.StateCandidate || state == raft.StatePreCandidate {
+		q.tryAgain()
 	}
 	if state == raft.StateLeader {
 		q.resendSnapshots()

@@ -39,6 +39,7 @@ type world struct {
 	ledAt   time.Time
 	acked   map[int64]string
 	sent    map[int32]int // messages
+	votes   map[int32]int // asked for, of any kind
 	faults  []string
 }
 
@@ -80,7 +81,7 @@ func inWorld(t *testing.T, seed uint64, n int, story func(*world)) {
 		cryptotest.SetGlobalRandom(t, seed)
 		w := &world{
 			t: t, rng: rand.New(rand.NewPCG(seed, 77)), nodes: map[int32]*host{}, cuts: map[[2]int32]bool{},
-			links: map[[2]int32]time.Time{}, log: map[int64]string{}, leaders: map[int64]int32{}, acked: map[int64]string{}, sent: map[int32]int{},
+			links: map[[2]int32]time.Time{}, log: map[int64]string{}, leaders: map[int64]int32{}, acked: map[int64]string{}, sent: map[int32]int{}, votes: map[int32]int{},
 		}
 		for id := int32(1); id <= int32(n); id++ {
 			w.voters = append(w.voters, id)
@@ -173,6 +174,9 @@ func (w *world) send(p *process, from int32, list []*raftpb.Message) {
 	}
 	for _, m := range list {
 		w.sent[from]++
+		if t := m.GetType(); t == raftpb.MsgVote || t == raftpb.MsgPreVote {
+			w.votes[from]++
+		}
 		if m.GetFrom() != raftID(from) {
 			w.faults = append(w.faults, fmt.Sprintf("node %d speaks for %d", from, nodeID(m.GetFrom())))
 		}
