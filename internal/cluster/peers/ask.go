@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -67,7 +68,7 @@ func (p *Peers) Forward(ctx context.Context, e Envelope) (body []byte, err error
 		return nil, err
 	}
 	// The decision stands, whether this node sees it in time or not.
-	_ = p.waitOffset(ctx, offset)
+	_ = p.c.Feed.WaitOffset(ctx, offset)
 	return body, nil
 }
 
@@ -129,7 +130,9 @@ func (p *Peers) toLeader(ctx context.Context, again bool, try func(context.Conte
 			node, next = p.anyone(next)
 		}
 		if node >= 0 {
-			done, elsewhere, err := try(ctx, node)
+			trying, stop := p.whileLeads(ctx, node)
+			done, elsewhere, err := try(trying, node)
+			stop()
 			switch {
 			case done:
 				return nil
@@ -142,10 +145,10 @@ func (p *Peers) toLeader(ctx context.Context, again bool, try func(context.Conte
 					pause = firstPause
 				}
 				last = fmt.Errorf("node %d does not lead: %w", node, kerr.NotController)
-			case errors.Is(err, link.ErrDown), again && errors.Is(err, link.ErrLost), again && errors.Is(err, kerr.NotController):
+			case errors.Is(err, link.ErrDown), again && isLost(err), again && errors.Is(err, kerr.NotController):
 				p.forget(node)
 				last = err
-			case errors.Is(err, link.ErrLost):
+			case isLost(err):
 				p.forget(node)
 				return fmt.Errorf("the controller was lost before it answered, and may have done it: %w: %w", kerr.RequestTimedOut, err)
 			default:
@@ -161,8 +164,55 @@ func (p *Peers) toLeader(ctx context.Context, again bool, try func(context.Conte
 	}
 }
 
+// errDeposed ends the wait for the answer of a node when another has led for a while.
+var errDeposed = errors.New("another node leads now")
+
+// isLost reports whether a request may have been done, and nobody will ever say.
+func isLost(err error) bool { return errors.Is(err, link.ErrLost) || errors.Is(err, errDeposed) }
+
+// whileLeads ends a while after it is known that another node leads: one that was cut off,
+// or is stopped, does not answer, and its line may last for long. One that has handed over
+// still answers what it was asked.
+func (p *Peers) whileLeads(ctx context.Context, node int32) (context.Context, func()) {
+	if node == p.c.Node {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var mu sync.Mutex // guards what follows
+	var timer *time.Timer
+	late, over := 0, false
+	look := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if late++; p.leads().node == node || p.leads().node < 0 {
+			late = 0
+		}
+		if late > deposedFor {
+			cancel(errDeposed)
+		} else if !over {
+			timer.Reset(lookEvery)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(lookEvery, look)
+	return ctx, func() {
+		cancel(nil)
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		timer.Stop()
+	}
+}
+
+// A node that leads no more has half a second to answer.
 const (
-	firstPause = 5 * time.Millisecond
+	lookEvery  = 100 * time.Millisecond
+	deposedFor = 5
+)
+
+const (
+	firstPause = time.Millisecond
 	lastPause  = 50 * time.Millisecond
 )
 

@@ -22,7 +22,6 @@ type Peers struct {
 	mu     sync.Mutex // guards what follows; held over no wait
 	leader leader     // as nodes without a vote know it
 	moved  chan struct{}
-	place  int64            // offset up to which Follow has the metadata
 	found  map[int32]string // addresses that bootstrap servers have told
 }
 
@@ -84,14 +83,13 @@ func (p *Peers) Leader() (node int32, term int64) {
 	return l.node, l.term
 }
 
-// leads prefers what this node's own part in the quorum says: but one that waits to be
-// added to it knows nothing.
+// leads is what this node's own part in the quorum says where it has a vote, and what
+// other nodes have said where it has not: a node that was removed, or waits to be added,
+// may have been told long ago.
 func (p *Peers) leads() leader {
 	if p.c.Quorum != nil {
-		if st := p.c.Quorum.Status(); st.Leader >= 0 {
+		if st := p.c.Quorum.Status(); st.Votes(p.c.Node) {
 			return leader{st.Leader, st.Term}
-		} else if st.Votes(p.c.Node) {
-			return leader{-1, st.Term}
 		}
 	}
 	p.mu.Lock()
@@ -122,7 +120,7 @@ func (p *Peers) forget(node int32) {
 	}
 }
 
-// ring wakes who waits for a leader or for the metadata. mu is held.
+// ring wakes who waits for a leader. mu is held.
 func (p *Peers) ring() {
 	close(p.moved)
 	p.moved = make(chan struct{})

@@ -57,7 +57,7 @@ func (p *Peers) serveTail(ctx context.Context, payload []byte) ([]byte, error) {
 	for {
 		st := p.c.Quorum.Status()
 		if st.Leader != p.c.Node {
-			return other(leader{st.Leader, st.Term}), nil
+			return other(p.leads()), nil
 		}
 		f, mine := p.tails.join(ask{from, st.Term})
 		if mine {
@@ -170,7 +170,7 @@ func (p *Peers) serveWhere() ([]byte, error) {
 	}
 	st := p.c.Quorum.Status()
 	if st.Leader != p.c.Node {
-		return other(leader{st.Leader, st.Term}), nil
+		return other(p.leads()), nil
 	}
 	return appendChunk(nil, quorum.Chunk{Leader: st.Leader, Term: st.Term, Commit: st.Commit}), nil
 }

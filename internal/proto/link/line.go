@@ -123,7 +123,10 @@ func (n *line) flush() (more bool, err error) {
 	if len(b) == 0 {
 		return false, nil
 	}
-	if _, err = n.nc.Write(b); err == nil && last {
+	written, err := n.nc.Write(b)
+	if err != nil {
+		n.out.written(written)
+	} else if last {
 		err = errEnded
 	}
 	return true, err

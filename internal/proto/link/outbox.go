@@ -26,6 +26,14 @@ type outbox struct {
 	came    uint64              // of them, confirmed
 	calls   map[uint64]*parcel  // not sent whole yet
 	answers map[uint64]struct{} // not sent whole yet; to count them
+	batch   []ending            // of the calls that end in the newest batch
+	failed  map[uint64]bool     // calls that were taken, but cannot have arrived whole
+}
+
+// ending is where a call ends in a batch: until that byte is written it cannot be served.
+type ending struct {
+	id uint64
+	at int
 }
 
 // parcel is a payload on its way.
@@ -53,7 +61,7 @@ const (
 func newOutbox() *outbox {
 	return &outbox{
 		wake: make(chan struct{}, 1), behind: map[uint8][]*parcel{},
-		calls: map[uint64]*parcel{}, answers: map[uint64]struct{}{},
+		calls: map[uint64]*parcel{}, answers: map[uint64]struct{}{}, failed: map[uint64]bool{},
 	}
 }
 
@@ -170,6 +178,7 @@ func without(list []*parcel, p *parcel) []*parcel {
 func (o *outbox) next(dst []byte) (_ []byte, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.batch = o.batch[:0]
 	for _, c := range o.control {
 		dst = appendFrame(dst, c.typ, 0, 0, c.id, c.payload)
 		if c.typ == frameRefuse {
@@ -186,7 +195,7 @@ func (o *outbox) next(dst []byte) (_ []byte, last bool) {
 		p := o.small[n]
 		o.small[n] = nil
 		dst = appendFrame(dst, p.typ, p.kind, 0, p.id, p.payload)
-		o.finished(p)
+		o.finished(p, len(dst))
 	}
 	if o.small = o.small[n:]; len(o.small) == 0 {
 		o.small = nil
@@ -212,7 +221,7 @@ func (o *outbox) piece(dst []byte) []byte {
 		o.bulk = append(o.bulk, p)
 		return dst
 	}
-	o.finished(p)
+	o.finished(p, len(dst))
 	if p.typ == frameMessage {
 		o.release(p.kind)
 	}
@@ -232,40 +241,48 @@ func (o *outbox) release(kind uint8) {
 	}
 }
 
-// finished notes that a parcel has been handed over whole. mu is held.
-func (o *outbox) finished(p *parcel) {
+// finished notes that a parcel has been handed over whole, in a batch up to byte at. mu is
+// held.
+func (o *outbox) finished(p *parcel, at int) {
 	switch p.typ {
 	case frameMessage:
 		o.queued -= len(p.payload) + headSize
 	case frameCall:
 		delete(o.calls, p.id)
+		o.batch = append(o.batch, ending{p.id, at})
 	default:
 		delete(o.answers, p.id)
 	}
 }
 
+// written notes that the line has failed after n bytes of the newest batch.
+func (o *outbox) written(n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, e := range o.batch {
+		if e.at > n {
+			o.failed[e.id] = true
+		}
+	}
+}
+
 // renew makes the outbox ready for a new line: what was begun begins again. It returns
-// the calls that have not been handed to a line at all; every other is with the old one.
-func (o *outbox) renew() (unsent map[uint64]bool) {
+// the calls that still wait, and those that were taken but cannot have arrived; every
+// other may have.
+func (o *outbox) renew() (waiting, failed map[uint64]bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.control, o.credit, o.sent, o.came = nil, 0, 0, 0
-	unsent = map[uint64]bool{}
-	var bulk []*parcel
+	waiting, failed = map[uint64]bool{}, o.failed
+	o.failed = map[uint64]bool{}
 	for _, p := range o.bulk {
-		if p.typ == frameCall && p.begun {
-			delete(o.calls, p.id)
-			continue
-		}
-		p.at = 0
-		bulk = append(bulk, p)
+		p.at, p.begun = 0, false
 	}
-	o.bulk = bulk
 	for id := range o.calls {
-		unsent[id] = true
+		waiting[id] = true
 	}
 	o.rouse()
-	return unsent
+	return waiting, failed
 }
 
 // clear drops everything: there is no line, and none is expected soon.
@@ -276,6 +293,7 @@ func (o *outbox) clear() {
 	o.small, o.bulk, o.queued = nil, nil, 0
 	clear(o.behind)
 	clear(o.calls)
+	clear(o.failed)
 }
 
 // unanswered is the number of answers that wait to be sent.

@@ -180,9 +180,13 @@ func (p *peer) lose(why error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.up, p.line = false, nil
-	unsent := p.out.renew()
+	waiting, failed := p.out.renew()
 	for id := range p.calls {
-		if !unsent[id] {
+		switch {
+		case waiting[id]:
+		case failed[id]:
+			p.settle(id, nil, fmt.Errorf("node %d: %w: %w", p.node, ErrDown, why))
+		default:
 			p.settle(id, nil, fmt.Errorf("node %d: %w: %w", p.node, ErrLost, why))
 		}
 	}
