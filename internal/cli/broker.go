@@ -16,8 +16,9 @@ import (
 func init() { nouns = append(nouns, brokerCommand) }
 
 func brokerCommand(a *App) *cobra.Command {
-	return noun("broker", "Look at brokers, their settings and folders",
-		brokerList(a), brokerDescribe(a), brokerConfig(a), brokerLogDirs(a))
+	return noun("broker", "Look at brokers, their settings and folders, and empty them",
+		brokerList(a), brokerDescribe(a), brokerConfig(a), brokerLogDirs(a),
+		brokerDrain(a), brokerUndrain(a), brokerUnregister(a))
 }
 
 type brokerItem struct {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -18,8 +17,17 @@ import (
 func init() { nouns = append(nouns, clusterCommand) }
 
 func clusterCommand(a *App) *cobra.Command {
-	return noun("cluster", "Look at the cluster as a whole",
-		clusterInfo(a), clusterHealth(a), clusterFeatures(a), clusterQuorum(a))
+	status := clusterStatus(a)
+	c := noun("cluster", "Look at the cluster as a whole, and change who votes in it",
+		status, clusterInfo(a), clusterHealth(a), clusterFeatures(a), clusterQuorum(a), clusterVoters(a))
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return helpOr(c, args)
+		}
+		status.SetContext(c.Context())
+		return status.RunE(status, nil)
+	}
+	return c
 }
 
 type clusterItem struct {
@@ -163,28 +171,25 @@ type featureItem struct {
 }
 
 func clusterFeatures(a *App) *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use: "features", Short: "Show the cluster's features: what brokers support and what is in force",
 		Example: `  odradek cluster features
   odradek cluster features -o json`,
 		Args: exactly(),
 		RunE: a.withClient(func(ctx context.Context, cl *kgo.Client, _ []string) error {
-			req := kmsg.NewPtrApiVersionsRequest()
-			req.ClientSoftwareName, req.ClientSoftwareVersion = "odradek", "1"
-			resp, err := req.RequestWith(ctx, cl)
+			features, err := describeFeatures(ctx, cl)
 			if err != nil {
 				return err
 			}
-			if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
-				return err
-			}
 			l := &listing{kind: "FeatureList", noun: "feature", columns: []string{"feature", "supported-min", "supported-max", "finalized", "epoch"}}
-			for _, f := range featureItems(resp) {
-				l.add(f, f.Feature, fmt.Sprint(f.SupportedMin), fmt.Sprint(f.SupportedMax), fmt.Sprint(f.Finalized), fmt.Sprint(f.Epoch))
+			for _, f := range features {
+				l.add(f, f.row()...)
 			}
 			return a.print(l)
 		}),
 	}
+	c.AddCommand(featuresSet(a))
+	return c
 }
 
 func featureItems(resp *kmsg.ApiVersionsResponse) []featureItem {
