@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/odradek/odradek/internal/cluster/config"
@@ -171,9 +172,12 @@ func (f *fetching) wait(ctx context.Context, deadline time.Time) error {
 }
 
 // budget is how many bytes the answer may have: what the client allows, and no more
-// than the broker's fetch.max.bytes.
+// than the broker's fetch.max.bytes, which does not bind followers.
 func (f *fetching) budget() int {
-	most := f.server.fetchMaxBytes()
+	most := math.MaxInt32
+	if f.replica() < 0 {
+		most = f.server.fetchMaxBytes()
+	}
 	if f.req.MaxBytes > 0 {
 		most = min(most, int(f.req.MaxBytes))
 	}

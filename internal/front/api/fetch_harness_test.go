@@ -26,6 +26,7 @@ type replicas struct {
 	feed *metadata.Feed
 	list map[model.TopicPartition]*partition.Partition
 	held bool // appends are not made durable
+	safe int  // min.insync.replicas; 0 is 1
 }
 
 func (h *replicas) Open(p *partition.Partition) (partition.Opened, error) {
@@ -68,7 +69,7 @@ func (h *replicas) assign() {
 				p = partition.New(partition.Config{TP: tp, ID: model.IDPartition{Topic: t.ID, Partition: int32(i)}, Home: h,
 					Settings: &partition.Settings{Log: commitlog.Default(), Durable: true,
 						Rules:         record.Rules{MaxMessageBytes: 1 << 20, BeforeMaxMs: math.MaxInt64, AfterMaxMs: math.MaxInt64},
-						FlushMessages: math.MaxInt64, FlushMillis: math.MaxInt64, MinISR: 1, DeleteAllowed: true}})
+						FlushMessages: math.MaxInt64, FlushMillis: math.MaxInt64, MinISR: max(h.safe, 1), DeleteAllowed: true}})
 				h.list[tp] = p
 			}
 			p.Assign(partition.Role{Self: h.node, Leader: is.Leader, Leading: is.Leader == h.node, Epoch: is.LeaderEpoch,
@@ -103,6 +104,16 @@ func serving(t testing.TB, topics map[string][][]int32, opts ...option) (*desk, 
 	}
 	h.assign()
 	return d, h
+}
+
+// change makes something else true of a partition of the first topic.
+func (h *replicas) change(d *desk, number int32, change func(*metadata.Partition)) {
+	t, _ := d.feed.Image().TopicByID(model.ID{1})
+	is := *t.Partitions[number]
+	is.PartitionEpoch++
+	change(&is)
+	d.apply(metadata.ChangePartition{Topic: t.ID, Number: number, Partition: is})
+	h.assign()
 }
 
 func (h *replicas) append(topic string, number int32, values ...string) {

@@ -131,9 +131,7 @@ func TestLeaderMovesWhileFetching(t *testing.T) {
 		req.Topics[0].Partitions[0].CurrentLeaderEpoch = 0
 		go func() { resp <- ask[*kmsg.FetchResponse](d, 16, req) }()
 		synctest.Wait()
-		d.apply(metadata.ChangePartition{Topic: model.ID{1}, Partition: metadata.Partition{
-			Leader: 2, LeaderEpoch: 1, PartitionEpoch: 1, Replicas: []int32{1, 2, 3}, ISR: []int32{2, 3}, Dirs: make([]model.ID, 3)}})
-		h.assign()
+		h.change(d, 0, func(p *metadata.Partition) { p.Leader, p.LeaderEpoch, p.ISR = 2, 1, []int32{2, 3} })
 		got := <-resp
 		if len(got.Brokers) != 1 || got.Brokers[0].NodeID != 2 || got.Brokers[0].Host != "host2" {
 			t.Errorf("the answer tells of %+v", got.Brokers)
@@ -176,61 +174,4 @@ func TestNearestReplica(t *testing.T) {
 	want(t, "a rack without a replica", ask(0), "a-0 hw=1 records=1")
 	c.rack, c.version = "", 10
 	want(t, "no rack", ask(0), "a-0 hw=1 records=1")
-}
-
-// Records are deleted when the followers that are alive have deleted them too.
-func TestDeleteRecordsWaitsForFollowers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d, h := serving(t, map[string][][]int32{"a": {{1, 2}}})
-		h.append("a", 0, "x", "y", "z")
-		f := &fetcher{desk: &desk{t: t, feed: d.feed, conn: d.dial()}, node: 2, version: 12}
-		f.fetch(at{"a", 0, 0})
-		f.fetch(at{"a", 0, 3})
-		req := kmsg.NewPtrDeleteRecordsRequest()
-		req.TimeoutMillis = 1000
-		req.Topics = []kmsg.DeleteRecordsRequestTopic{{Topic: "a", Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{Offset: 2}}}}
-		answers := make(chan kmsg.DeleteRecordsResponseTopicPartition, 1)
-		del := func() {
-			go func() {
-				answers <- ask[*kmsg.DeleteRecordsResponse](d, 2, req).Topics[0].Partitions[0]
-			}()
-			synctest.Wait()
-		}
-		del()
-		fetched := f.request(at{"a", 0, 3})
-		fetched.Topics[0].Partitions[0].LogStartOffset = 2
-		f.answer(ask[*kmsg.FetchResponse](f.desk, f.version, fetched))
-		if p := <-answers; p.ErrorCode != 0 || p.LowWatermark != 2 {
-			t.Errorf("answer %+v", p)
-		}
-		req.Topics[0].Partitions[0].Offset = 3
-		del()
-		if p := <-answers; p.ErrorCode != kerr.RequestTimedOut.Code || p.LowWatermark != 2 {
-			t.Errorf("answer without the follower %+v", p)
-		}
-	})
-}
-
-// acks=1 is answered when the record is on this broker's disk, acks=all when it is
-// committed.
-func TestAcks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d, h := serving(t, map[string][][]int32{"a": {{1, 2}}})
-		produce := func(acks int16) *kmsg.ProduceResponseTopicPartition {
-			req := kmsg.NewPtrProduceRequest()
-			req.Acks, req.TimeoutMillis = acks, 1000
-			req.Topics = []kmsg.ProduceRequestTopic{{Topic: "a", Partitions: []kmsg.ProduceRequestTopicPartition{{Records: batchOf(t, "v")}}}}
-			return &ask[*kmsg.ProduceResponse](d, 9, req).Topics[0].Partitions[0]
-		}
-		if p := produce(1); p.ErrorCode != 0 || p.BaseOffset != 0 {
-			t.Errorf("acks=1: %+v", p)
-		}
-		if p := produce(-1); p.ErrorCode != kerr.RequestTimedOut.Code {
-			t.Errorf("acks=all without the follower: %+v", p)
-		}
-		h.held = true
-		if p := produce(1); p.ErrorCode != kerr.RequestTimedOut.Code {
-			t.Errorf("acks=1 without the disk: %+v", p)
-		}
-	})
 }

@@ -67,6 +67,7 @@ func (p *Partition) take(r Role) error {
 	if !changed && r.PartitionEpoch < p.role.PartitionEpoch {
 		return nil
 	}
+	news := changed || !slices.Equal(r.ISR, p.role.ISR) // who waits may have to give up
 	if p.role = r; r.Leading && r.sole() {
 		p.spent = model.NoEpoch // there is nobody whom it could contradict
 	}
@@ -82,10 +83,9 @@ func (p *Partition) take(r Role) error {
 	default:
 		p.tracker.update(r)
 	}
-	if changed {
+	if !p.advance() && news {
 		p.wake()
 	}
-	p.advance()
 	return nil
 }
 
