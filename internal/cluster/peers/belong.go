@@ -3,6 +3,7 @@ package peers
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -19,14 +20,16 @@ func (p *Peers) check(remote link.Hello) error {
 			"node %d is of cluster %s, but node %d, to which it spoke, is of cluster %s: give it the addresses of its own cluster (controller.quorum.voters), or, if it is to join this one, empty folders in log.dirs",
 			remote.Node, remote.ClusterID, p.c.Node, ours))
 	case remote.Node == p.c.Node && remote.Incarnation != p.c.Incarnation:
-		return model.Explain(kerr.DuplicateBrokerRegistration, fmt.Sprintf(
-			"two nodes have node.id=%d: give one of them another", remote.Node))
+		return sameID(remote.Node)
 	}
 	image := p.c.Feed.Image()
 	c, known := image.Controller(remote.Node)
 	voter := known && p.c.Quorum != nil && p.c.Quorum.Status().Votes(remote.Node)
 	// Who has seen more of the metadata than this node may know of a later registration.
 	if voter && !c.Directory.IsZero() && c.Directory != remote.Directory && remote.Offset <= image.Offset {
+		if p.isUp(remote.Node, c.Directory) {
+			return sameID(remote.Node)
+		}
 		return model.Explain(kerr.InvalidVoterKey, fmt.Sprintf(
 			"node %d's metadata folder is new, but node %d voted before with another (directory.id %s): if the old folder is lost, run `odradek cluster voters replace %d`; if not, put it back",
 			remote.Node, remote.Node, c.Directory, remote.Node))
@@ -35,6 +38,15 @@ func (p *Peers) check(remote link.Hello) error {
 		p.joined.Store(true)
 	}
 	return nil
+}
+
+func sameID(node int32) error {
+	return model.Explain(kerr.DuplicateBrokerRegistration, fmt.Sprintf("two nodes have node.id=%d: give one of them another", node))
+}
+
+// isUp reports whether a line is up to the node that keeps a folder.
+func (p *Peers) isUp(node int32, directory model.ID) bool {
+	return slices.ContainsFunc(p.link.Up(), func(h link.Hello) bool { return h.Node == node && h.Directory == directory })
 }
 
 // refused hears that a node does not want to speak to this one. That of another cluster

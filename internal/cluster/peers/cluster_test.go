@@ -142,7 +142,7 @@ func (m *member) run() {
 		begin(m.quorum.Run)
 	}
 	begin(m.peers.Follow)
-	m.stop = func() (errs []error) {
+	m.stop = sync.OnceValue(func() (errs []error) {
 		cancel()
 		for range n {
 			if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
@@ -150,7 +150,7 @@ func (m *member) run() {
 			}
 		}
 		return errs
-	}
+	})
 }
 
 func (m *member) note(list *[]int32, node int32) {
