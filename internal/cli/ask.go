@@ -70,7 +70,7 @@ func (a *App) withAdmin(work adminWork) func(*cobra.Command, []string) error {
 // withClient is withAdmin for what only a raw request can ask.
 func (a *App) withClient(work func(context.Context, *kgo.Client, []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		cl, err := a.client(kgo.RequestRetries(5))
+		cl, err := a.client(kgo.RequestRetries(5), fresh)
 		if err != nil {
 			return err
 		}

@@ -92,9 +92,13 @@ func (a *App) client(more ...kgo.Opt) (*kgo.Client, error) {
 	return kgo.NewClient(opts...)
 }
 
+// fresh asks the cluster again each time, where the client would take what it heard some
+// seconds ago: a command wants to know what is.
+var fresh = kgo.MetadataMinAge(10 * time.Millisecond)
+
 // admin connects to the cluster to administer it. Close it.
 func (a *App) admin() (*kadm.Client, error) {
-	c, err := a.client(kgo.RequestRetries(5))
+	c, err := a.client(kgo.RequestRetries(5), fresh)
 	if err != nil {
 		return nil, err
 	}

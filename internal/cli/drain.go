@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/odradek/odradek/internal/cli/balance"
 	"github.com/spf13/cobra"
@@ -86,23 +87,36 @@ func stuck(id int32, parts []balance.Partition) error {
 		id, count(len(parts), "partition"), partitionName(p.Topic, p.Partition), ids(p.Replicas)), exitFailed}
 }
 
-// drained looks whether nothing came meanwhile, and says what can be done now.
+// settling is how long brokers may take to hear what the controller has decided.
+const settling = 5 * time.Second
+
+// drained looks whether nothing is left or came meanwhile, and says what can be done now.
 func (m *mover) drained(ctx context.Context, id int32) error {
-	md, err := m.adm.Metadata(ctx)
-	if err != nil {
-		return err
-	}
-	left := 0
-	md.Topics.EachPartition(func(p kadm.PartitionDetail) {
-		if slices.Contains(p.Replicas, id) {
-			left++
+	late := time.NewTimer(settling)
+	defer late.Stop()
+	for {
+		md, err := m.adm.Metadata(ctx)
+		if err != nil {
+			return err
 		}
-	})
-	if left > 0 {
-		return fmt.Errorf("broker %d has %s again or still: run it once more", id, count(left, "partition"))
+		left := 0
+		md.Topics.EachPartition(func(p kadm.PartitionDetail) {
+			if slices.Contains(p.Replicas, id) {
+				left++
+			}
+		})
+		if left == 0 {
+			m.warn("broker %d is empty. Stop it, then odradek broker unregister %d forgets it; odradek broker undrain %d takes it back", id, id, id)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late.C:
+			return fmt.Errorf("broker %d has %s again or still: run it once more", id, count(left, "partition"))
+		case <-time.After(pace):
+		}
 	}
-	m.warn("broker %d is empty. Stop it, then odradek broker unregister %d forgets it; odradek broker undrain %d takes it back", id, id, id)
-	return nil
 }
 
 func brokerUndrain(a *App) *cobra.Command {

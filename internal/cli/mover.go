@@ -46,7 +46,7 @@ func (m *mover) with(work func(context.Context, []string) error) func(*cobra.Com
 		if m.atOnce < 1 {
 			return usagef("--at-once %d: want at least 1", m.atOnce)
 		}
-		if m.cl, err = m.client(kgo.RequestRetries(5)); err != nil {
+		if m.cl, err = m.client(kgo.RequestRetries(5), fresh); err != nil {
 			return err
 		}
 		defer m.cl.Close()
@@ -133,6 +133,7 @@ func (m *mover) run(ctx context.Context, moves []balance.Move) error {
 		return err
 	}
 	failed := &listing{kind: "MoveList", noun: "partition"}
+	m.told = time.Now()
 	var asked []balance.Move
 	tick := time.NewTicker(pace)
 	defer tick.Stop()

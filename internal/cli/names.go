@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"strings"
 )
 
@@ -17,4 +18,16 @@ func comparePartitions(topic1 string, partition1 int32, topic2 string, partition
 // partitionName is how a partition is written: TOPIC:N.
 func partitionName(topic string, partition int32) string {
 	return fmt.Sprintf("%s:%d", topic, partition)
+}
+
+// dialable is where an address that is listened on can be reached from this machine.
+func dialable(address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port), nil
 }

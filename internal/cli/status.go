@@ -145,7 +145,7 @@ func (a *App) addRoles(ctx context.Context, c *local.Cluster, nodes []localNode)
 	if len(alive) == 0 {
 		return nil
 	}
-	cl, err := a.at(alive).client()
+	cl, err := a.at(alive).client(fresh)
 	if err != nil {
 		return err
 	}

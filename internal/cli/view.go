@@ -81,7 +81,8 @@ func (v *view) askCordoned(ctx context.Context, adm *kadm.Client) {
 	configs, _ := adm.DescribeBrokerConfigs(ctx, v.md.Brokers.NodeIDs()...) // beside an error, what was answered
 	for _, rc := range configs {
 		for _, c := range rc.Configs {
-			if id, err := brokerID(rc.Name); err == nil && c.Key == cordonKey && c.Value != nil && *c.Value == "*" {
+			// A broker that does not know the key tells that it is set, but not to what.
+			if id, err := brokerID(rc.Name); err == nil && c.Key == cordonKey && (c.Value == nil || *c.Value == "*") {
 				v.cordoned[id] = true
 			}
 		}
