@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -29,6 +30,7 @@ type cluster struct {
 	rng   *rand.Rand
 	nodes map[int32]*node
 	made  *partition.Settings
+	dir   string
 
 	mu    sync.Mutex // guards truth
 	truth *metadata.Feed
@@ -43,16 +45,18 @@ type node struct {
 	id      int32
 	cluster *cluster
 	ends    func()
-	// slow is what its disk takes for an append to be durable, beside the disk itself.
 	fetches int // requests that it has answered as a leader
 	mu      sync.Mutex
 	config  func(*Config)
 }
 
-func newCluster(t testing.TB, nodes int32) *cluster {
+func newCluster(t testing.TB, nodes int32) *cluster { return newClusterOn(t, nodes, "") }
+
+// newClusterOn puts the nodes' folders below dir on the real disk, unless it is "".
+func newClusterOn(t testing.TB, nodes int32, dir string) *cluster {
 	c := &cluster{
 		t: t, net: memnet.New(4 << 20), rng: rand.New(rand.NewPCG(2, 2)),
-		nodes: make(map[int32]*node), truth: metadata.NewFeed(), made: defaults(),
+		nodes: make(map[int32]*node), truth: metadata.NewFeed(), made: defaults(), dir: dir,
 	}
 	c.made.Log.SegmentBytes = 64 << 10
 	for id := range nodes {
@@ -68,6 +72,12 @@ func (c *cluster) add(id int32) *node {
 	}
 	if t, ok := c.t.(*testing.T); ok {
 		r.t = t
+	}
+	if c.dir != "" {
+		r.fs, r.dirs[0].Path = vfs.OS, filepath.Join(c.dir, fmt.Sprint(id))
+		if err := vfs.MkdirAllDurable(r.fs, r.dirs[0].Path, 0o755); err != nil {
+			c.t.Fatal(err)
+		}
 	}
 	for _, dir := range []string{"/a", "/b"} {
 		if err := vfs.MkdirAllDurable(r.disk, dir, 0o755); err != nil {
