@@ -51,6 +51,9 @@ func (id ID) IsZero() bool { return id == ID{} }
 
 func (id ID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
 
+// MarshalText is the text form, for JSON.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
 // ParseID reads the text form of an ID.
 func ParseID(s string) (ID, error) {
 	b, err := base64.RawURLEncoding.DecodeString(s)
