@@ -67,6 +67,13 @@ func snapshotSum(b []byte) uint32 {
 	return crc32.Update(crc32.Checksum(b[9:17], castagnoli), castagnoli, b[snapshotHeader:])
 }
 
+// Records are the fewest records that make this image, in the order of a snapshot.
+func (m *Image) Records() []Record {
+	list := make([]Record, 0, m.recordCount())
+	m.records(func(r Record) { list = append(list, r) })
+	return list
+}
+
 // recordCount is how many records there are to add.
 func (m *Image) recordCount() int {
 	n := 1 + m.TopicCount() + m.PartitionCount() + m.BrokerCount() + m.features.len() + m.controllers.len()

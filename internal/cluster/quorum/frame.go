@@ -3,6 +3,7 @@ package quorum
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"math"
 
@@ -121,6 +122,38 @@ func framePayload(file []byte, place int, salt uint64) []byte {
 		return nil
 	}
 	return payload
+}
+
+// readFrames calls visit for every frame of a file, with its place and length, and returns
+// where they end: at bytes that are no frame, or at the end of the file, or at the frame at
+// which there was an error.
+func readFrames(file []byte, salt uint64, visit func(at, n int, f *frame) error) (end int, err error) {
+	at := logHeader
+	for at < len(file) {
+		payload := framePayload(file, at, salt)
+		if payload == nil {
+			break
+		}
+		f, err := decodeFrame(payload)
+		if err != nil {
+			return at, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		if err := visit(at, frameHeader+len(payload), f); err != nil {
+			return at, err
+		}
+		at = int(toSector(int64(at + frameHeader + len(payload))))
+	}
+	return at, nil
+}
+
+// wholeAfter is where a whole frame lies after bytes that are none, -1 if nowhere.
+func wholeAfter(file []byte, at int, salt uint64) int64 {
+	for later := toSector(int64(at) + 1); later < int64(len(file)); later += sectorBytes {
+		if framePayload(file, int(later), salt) != nil {
+			return later
+		}
+	}
+	return -1
 }
 
 var errFrame = errors.New("a frame with a good checksum makes no sense")

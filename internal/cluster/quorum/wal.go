@@ -95,25 +95,21 @@ func (w *wal) read(seq uint64, last bool, replay func(*frame) error) error {
 	if seg.salt, err = parseLogHeader(b, seq); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	at := logHeader
-	for at < len(b) {
-		payload := framePayload(b, at, seg.salt)
-		if payload == nil {
-			if err := w.endsHere(name, b, at, seg.salt, last); err != nil {
-				return err
-			}
-			break
-		}
-		f, err := decodeFrame(payload)
-		if err == nil {
-			err = replay(f)
-		}
-		if err != nil {
-			return fmt.Errorf("%s at byte %d: %w: %w", name, at, ErrCorrupt, err)
+	at, err := readFrames(b, seg.salt, func(_, _ int, f *frame) error {
+		if err := replay(f); err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 		seg.took(f)
 		w.hard = f.hard
-		at = int(toSector(int64(at + frameHeader + len(payload))))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s at byte %d: %w", name, at, err)
+	}
+	if at < len(b) {
+		if err := w.endsHere(name, b, at, seg.salt, last); err != nil {
+			return err
+		}
 	}
 	seg.size = int64(at)
 	w.closed = append(w.closed, seg)
@@ -127,11 +123,9 @@ func (w *wal) endsHere(name string, b []byte, at int, salt uint64, last bool) er
 		return fmt.Errorf("%w: %s is damaged at byte %d, and later files follow it: put the file back from a copy",
 			ErrCorrupt, name, at)
 	}
-	for later := toSector(int64(at) + 1); later < int64(len(b)); later += sectorBytes {
-		if framePayload(b, int(later), salt) != nil {
-			return fmt.Errorf("%w: %s is damaged at byte %d, and what follows at byte %d is whole: put the file back from a copy",
-				ErrCorrupt, name, at, later)
-		}
+	if later := wholeAfter(b, at, salt); later >= 0 {
+		return fmt.Errorf("%w: %s is damaged at byte %d, and what follows at byte %d is whole: put the file back from a copy",
+			ErrCorrupt, name, at, later)
 	}
 	w.log.Warn("quorum log: cut a torn end", "file", name, "at", at, "bytes", len(b)-at)
 	f, err := w.fs.OpenFile(name, os.O_RDWR, 0o644)
