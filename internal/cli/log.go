@@ -37,8 +37,8 @@ func logDumpCommand(a *App) *cobra.Command {
 		Use: "dump FILE...", Short: "Print the content of log files and check it",
 		Long: `Print and check files of a data folder: segments (.log), their indexes (.index,
 .timeindex, .txnindex), producer snapshots (.snapshot), checkpoints
-(leader-epoch-checkpoint and others), partition.metadata, meta.properties and the journal
-(.odj). A folder stands for the files in it. Files are not changed, and a node may be
+(leader-epoch-checkpoint and others), partition.metadata, meta.properties, the journal
+(.odj) and the cluster's own log (in __cluster_metadata-0). A folder stands for the files in it. Files are not changed, and a node may be
 running: then the end of a file may be half written. Exit code 7 if a checksum or an entry
 is wrong.`,
 		Example: `  odradek log dump ~/.local/share/odradek/data/orders-0
@@ -136,13 +136,7 @@ func notFound(err error) error {
 	return err
 }
 
-// clusterLogFolder holds the cluster's own log, which has a format of its own.
-const clusterLogFolder = "__cluster_metadata-0"
-
 func (d *dumper) file(name string) error {
-	if abs, err := filepath.Abs(name); err == nil && filepath.Base(filepath.Dir(abs)) == clusterLogFolder {
-		return fmt.Errorf("%s: the cluster's own log has another format than partitions: ask the node, odradek cluster describe", name)
-	}
 	f, err := vfs.OS.Open(name)
 	if err != nil {
 		return notFound(err)
@@ -151,7 +145,16 @@ func (d *dumper) file(name string) error {
 	if d.text() {
 		fmt.Fprintf(d.out, "%s\n", name)
 	}
-	if err := kindOf(filepath.Base(name))(d, f); err != nil {
+	dump := kindOf(filepath.Base(name))
+	if inClusterLog(name) {
+		dump = map[string]func(*dumper, vfs.File) error{
+			".log": (*dumper).clusterLog, ".snapshot": (*dumper).clusterSnapshot,
+		}[filepath.Ext(name)]
+		if dump == nil {
+			return fmt.Errorf("%s: not a file of the cluster's own log", name)
+		}
+	}
+	if err := dump(d, f); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
