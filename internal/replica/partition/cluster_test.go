@@ -39,7 +39,7 @@ type cluster struct {
 	values  int
 	led     map[string]int64 // high watermark by life and leader epoch
 	start   int64            // of the log: DeleteRecords
-	calm    int
+	mood    mood
 }
 
 type sent struct {
@@ -75,7 +75,7 @@ type asked struct {
 
 func newCluster(t *testing.T, seed uint64) *cluster {
 	c := &cluster{t: t, rng: rand.New(rand.NewPCG(seed, 3)), nodes: map[int32]*node{}, fenced: map[int32]bool{}, led: map[string]int64{}}
-	c.calm = c.rng.IntN(3)
+	c.mood = newMood(c.rng)
 	c.states = []Role{{Leader: 1, Epoch: 0, ISR: []int32{1, 2, 3}, Replicas: []int32{1, 2, 3}}}
 	for id := int32(1); id <= 3; id++ {
 		n := newNode(t, id, c.rng)
@@ -135,6 +135,7 @@ func (c *cluster) see(n *node) {
 }
 
 func (c *cluster) marks(n *node) Offsets {
+	c.t.Helper()
 	o, err := n.p.Offsets()
 	if err != nil {
 		c.t.Fatalf("node %d: %v", n.id, err)
@@ -158,6 +159,9 @@ func (c *cluster) elect(isr []int32) int32 {
 
 // fence takes a node out of service. The last one in sync stays in the ISR.
 func (c *cluster) fence(id int32) {
+	if c.fenced[id] {
+		return
+	}
 	s := c.now()
 	c.fenced[id] = true
 	isr := slices.DeleteFunc(slices.Clone(s.ISR), func(i int32) bool { return i == id })
@@ -227,51 +231,74 @@ func isUp(Role) bool      { return true }
 func leads(r Role) bool   { return r.Leading }
 func follows(r Role) bool { return !r.Leading && r.Leader != model.NoLeader }
 
+// mood is how often what happens in a history, out of all of it: some are full of
+// elections, some of crashes, in some the disks are slow or news come late.
+type mood struct{ see, elect, crash, outage, slow int }
+
+func newMood(rng *rand.Rand) mood {
+	pick := func(of ...int) int { return of[rng.IntN(len(of))] }
+	return mood{see: pick(60, 120, 300), elect: pick(2, 10, 40), crash: pick(1, 4, 15), outage: pick(0, 1, 4), slow: pick(1, 2, 4)}
+}
+
 func (c *cluster) step() {
 	n := c.any(isUp)
 	if n == nil {
 		c.restart()
 		return
 	}
-	switch k := c.rng.IntN(1000); {
-	case k < 150:
-		if n := c.any(leads); n != nil {
-			c.produce(n)
+	actions := []struct {
+		weight int
+		do     func()
+	}{
+		{150, func() { c.with(leads, c.produce) }},
+		{450, func() { c.with(follows, c.fetch) }},
+		{80, func() { c.with(leads, c.propose) }},
+		{c.mood.see, func() { c.see(n) }},
+		{60, func() { n.hold(c.rng.IntN(5) < c.mood.slow); synctest.Wait() }},
+		{20, n.checkpoint},
+		{25, c.restart},
+		{10, func() { _, _ = n.p.Tend(time.Now()) }},
+		{8, func() { c.deleteRecords(n) }},
+		{10, func() { c.unfence(n.id) }},
+		{10, func() { time.Sleep(time.Duration(c.rng.IntN(1500)) * time.Millisecond) }},
+		{c.mood.elect, c.move},
+		{c.mood.elect / 4, func() { c.fence(n.id) }}, // falsely, perhaps: it lives, and will be told
+		{c.mood.crash, func() { c.crash(n) }},
+		{c.mood.outage, c.outage},
+	}
+	sum := 0
+	for _, a := range actions {
+		sum += a.weight
+	}
+	k := c.rng.IntN(sum)
+	for _, a := range actions {
+		if k -= a.weight; k < 0 {
+			a.do()
+			return
 		}
-	case k < 620:
-		if n := c.any(follows); n != nil {
-			c.fetch(n)
+	}
+}
+
+func (c *cluster) with(fits func(Role) bool, do func(*node)) {
+	if n := c.any(fits); n != nil {
+		do(n)
+	}
+}
+
+// move gives the partition another leader of the ISR.
+func (c *cluster) move() {
+	if s := c.now(); s.Leader != model.NoLeader {
+		c.decide(c.elect(s.ISR), s.ISR)
+	}
+}
+
+// outage cuts the power of all that are up.
+func (c *cluster) outage() {
+	c.trace("power fails")
+	for id := int32(1); id <= 3; id++ {
+		if n := c.nodes[id]; n.up {
+			n.crash(true)
 		}
-	case k < 740:
-		c.see(n)
-	case k < 830:
-		if n := c.any(leads); n != nil {
-			c.propose(n)
-		}
-	case k < 900:
-		n.hold(c.rng.IntN(3) == 0)
-		synctest.Wait()
-	case k < 920:
-		n.checkpoint()
-	case k < 940:
-		c.restart()
-	case k < 950:
-		_, _ = n.p.Tend(time.Now())
-	case k < 960:
-		c.deleteRecords(n)
-	case k < 970:
-		c.unfence(n.id)
-	case k < 980:
-		time.Sleep(time.Duration(c.rng.IntN(1500)) * time.Millisecond)
-	case c.rng.IntN(3) > c.calm: // in some histories there is more trouble
-	case k < 986:
-		if s := c.now(); s.Leader != model.NoLeader {
-			c.decide(c.elect(s.ISR), s.ISR)
-		}
-	case k < 989 && !c.fenced[n.id]:
-		c.fence(n.id) // falsely: it lives, and will be told
-	default:
-		c.crash(n)
 	}
 }
 
@@ -330,6 +357,10 @@ func (c *cluster) fetch(n *node) {
 		return
 	}
 	n.fetches = slices.Delete(n.fetches, i, i+1)
+	if c.rng.IntN(1000) < 2*c.mood.crash || c.mood.crash > 1 && f.res.Diverging != nil && c.rng.IntN(3) == 0 {
+		n.cutWithin(func() { c.take(n, f) })
+		return
+	}
 	c.take(n, f)
 	if c.rng.IntN(2) == 0 {
 		synctest.Wait()
@@ -435,22 +466,20 @@ func (c *cluster) crash(n *node) {
 		c.trace("node %d loses power", n.id)
 		n.crash(true)
 	}
-	n.fetches = nil
-	if c.rng.IntN(2) == 0 && !c.fenced[n.id] {
+	if c.rng.IntN(2) == 0 {
 		c.fence(n.id)
 	}
 }
 
 func (c *cluster) restart() {
-	for id := int32(1); id <= 3; id++ {
+	for _, i := range c.rng.Perm(3) {
+		id := int32(i + 1)
 		n := c.nodes[id]
 		if n.up || c.rng.IntN(2) == 0 {
 			continue
 		}
 		n.start()
-		if !c.fenced[id] {
-			c.fence(id)
-		}
+		c.fence(id)
 		c.register(n)
 		c.trace("node %d is back", id)
 		if c.rng.IntN(2) == 0 {

@@ -25,6 +25,7 @@ type node struct {
 	t    *testing.T
 	id   int32
 	disk *vfs.Mem
+	fs   *vfs.Faulty // before the disk
 	rng  *rand.Rand
 
 	// One life.
@@ -78,11 +79,12 @@ func small() *Settings {
 
 func (n *node) start() {
 	n.t.Helper()
+	n.fs = vfs.NewFaulty(n.disk, nil)
 	n.known = n.readMarks()
 	var entries []journal.Entry
 	var err error
 	n.journal, entries, err = journal.Open(journal.Config{
-		FS: n.disk, Dir: filepath.Join(dir, "journal"), FileBytes: 64 << 10, SmallBytes: 300, Random: n.rng.Uint64,
+		FS: n.fs, Dir: filepath.Join(dir, "journal"), FileBytes: 64 << 10, SmallBytes: 300, Random: n.rng.Uint64,
 	})
 	if err != nil {
 		n.t.Fatalf("node %d: %v", n.id, err)
@@ -114,12 +116,46 @@ func (replayed) Failed(error)           {}
 
 // crash cuts the power, or kills only the process.
 func (n *node) crash(power bool) {
+	n.down()
 	if power {
-		n.disk = n.disk.Crash(n.rng)
+		n.die(n.disk.Crash(n.rng))
 	} else {
-		n.disk = n.disk.Kill()
+		n.die(n.disk.Kill())
 	}
-	n.up, n.clean = false, false
+}
+
+// cutWithin cuts the power at one of the things that do does to the disk.
+func (n *node) cutWithin(do func()) {
+	var mu sync.Mutex
+	var after *vfs.Mem
+	left, rng := n.rng.IntN(15), rand.New(rand.NewPCG(n.rng.Uint64(), 1))
+	n.fs.SetRule(func(vfs.Op, string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if left--; left < 0 && after == nil {
+			after = n.disk.CrashClone(rng)
+		}
+		return nil
+	})
+	do()
+	n.fs.SetRule(nil)
+	if after != nil {
+		n.down()
+		n.disk.Kill()
+		n.die(after)
+	}
+}
+
+// down says that errors of the disk are to be expected.
+func (n *node) down() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.up = false
+}
+
+// die ends a life and leaves a disk to the next.
+func (n *node) die(disk *vfs.Mem) {
+	n.disk, n.fetches, n.clean = disk, nil, false
 	n.p.Stop()
 	n.stop()
 	<-n.ran
@@ -151,7 +187,7 @@ func (n *node) end() {
 
 func (n *node) openLog() (*commitlog.Log, error) {
 	return commitlog.Open(commitlog.Options{
-		FS: n.disk, Dir: filepath.Join(dir, tp.String()), ID: model.IDPartition{Topic: model.ID{1}}, Topic: tp.Topic, Config: small().Log,
+		FS: n.fs, Dir: filepath.Join(dir, tp.String()), ID: model.IDPartition{Topic: model.ID{1}}, Topic: tp.Topic, Config: small().Log,
 		RecoveryPoint: n.known.recovery, Start: n.known.start, Clean: n.clean,
 	})
 }
@@ -182,7 +218,7 @@ func (n *node) note(log *commitlog.Log, hw int64) {
 }
 
 func (n *node) readMarks() (m kept) {
-	b, err := vfs.ReadFile(n.disk, marksFile)
+	b, err := vfs.ReadFile(n.fs, marksFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m
 	}
@@ -204,7 +240,7 @@ func (n *node) writeMarks() error {
 	n.mu.Lock()
 	m := n.known
 	n.mu.Unlock()
-	return vfs.WriteFileDurable(n.disk, marksFile, fmt.Appendf(nil, "%d %d %d", m.recovery, m.start, m.hw), 0o644)
+	return vfs.WriteFileDurable(n.fs, marksFile, fmt.Appendf(nil, "%d %d %d", m.recovery, m.start, m.hw), 0o644)
 }
 
 func (n *node) Truncated(p *Partition, log *commitlog.Log, to int64) error {

@@ -78,7 +78,9 @@ func (j *Journal) Deleted(id model.IDPartition) error {
 func (j *Journal) mark(e entry) (*slot, error) {
 	j.mu.Lock()
 	s, m, err := j.addMarker(e)
-	waits := j.begun // before that nobody would tell, and nothing can contradict it
+	// Before Run a deletion is not waited for: nobody would tell, and nothing contradicts it.
+	// A log that is cut does contradict what would be replayed into it.
+	waits := j.begun || e.kind == kindTruncate
 	j.mu.Unlock()
 	switch {
 	case s == nil || err != nil:
