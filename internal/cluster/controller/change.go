@@ -63,6 +63,9 @@ func (c *change) done() (metadata.Record, bool) {
 		}
 	}
 	c.elect()
+	if len(c.now.ISR) >= c.s.rulesOf(c.topic).minISR {
+		c.now.ELR = nil // from now on records are committed without them
+	}
 	c.rememberLeader()
 	c.now.Dirs = c.dirs()
 	if c.same() {
@@ -128,13 +131,23 @@ func (c *change) pick() (leader int32, unclean bool) {
 	if i := slices.IndexFunc(c.now.Replicas, c.valid); i >= 0 {
 		return c.now.Replicas[i], false
 	}
-	if c.s.elr() && len(c.now.ISR)+len(c.now.ELR) == 0 && len(c.was.LastKnownELR) == 1 && c.mayLead(c.was.LastKnownELR[0]) {
-		return c.was.LastKnownELR[0], true
+	if id, ok := c.lastKnownLeader(); ok && c.mayLead(id) {
+		return id, true
 	}
 	if i := slices.IndexFunc(c.now.Replicas, c.mayLead); i >= 0 && c.election == uncleanly {
 		return c.now.Replicas[i], true
 	}
 	return model.NoLeader, false
+}
+
+// lastKnownLeader is who led last, when nobody is left of whom it is known that they have
+// every committed record. A reassignment may have taken it away since.
+func (c *change) lastKnownLeader() (int32, bool) {
+	if !c.s.elr() || len(c.now.ISR)+len(c.now.ELR) > 0 || len(c.was.LastKnownELR) != 1 {
+		return 0, false
+	}
+	id := c.was.LastKnownELR[0]
+	return id, slices.Contains(c.now.Replicas, id)
 }
 
 // valid reports whether a replica has every committed record and may lead.

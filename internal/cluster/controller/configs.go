@@ -72,7 +72,31 @@ func (s State) alterConfigs(n int, validateOnly bool, resource func(int) metadat
 	if validateOnly {
 		return results, nil
 	}
-	return results, recs
+	return results, append(recs, s.forgetEligibleBy(recs)...)
+}
+
+// forgetEligibleBy clears the eligible leader replicas of topics for which configs set
+// another min.insync.replicas: they were counted against the one of before (KIP-966).
+func (s State) forgetEligibleBy(configs []metadata.Record) []metadata.Record {
+	if !s.elr() {
+		return nil
+	}
+	var topics []string
+	for _, rec := range configs {
+		c, ok := rec.(metadata.SetConfig)
+		switch {
+		case !ok || c.Key != minISRKey:
+		case c.Resource.Type == metadata.BrokerResource:
+			return s.forgetEligible("")
+		case c.Resource.Type == metadata.TopicResource:
+			topics = append(topics, c.Resource.Name)
+		}
+	}
+	var recs []metadata.Record
+	for _, name := range topics {
+		recs = append(recs, s.forgetEligible(name)...)
+	}
+	return recs
 }
 
 // checkResource says why a resource cannot have configs here.

@@ -164,3 +164,40 @@ func TestReassign(t *testing.T) {
 		t.Errorf("moved: %+v", *p)
 	}
 }
+
+// Who is an eligible leader depends on min.insync.replicas: when it changes, nobody is any
+// more, unless there is nobody else.
+func TestMinISRForgetsEligible(t *testing.T) {
+	for _, c := range []struct {
+		fence []int32
+		isr   []int32
+	}{{[]int32{2, 3}, []int32{1}}, {[]int32{2, 3, 1}, []int32{1, 3}}} {
+		for _, resource := range []metadata.Resource{topicResource("a"), {Type: metadata.BrokerResource}, topicResource("b")} {
+			w := newWorld(t, "", "", "")
+			w.rules.MinISR = func(*metadata.Image, string) int { return 2 }
+			w.topic("a", 1, 2, 3)
+			w.topic("b", 1, 2, 3)
+			for _, id := range c.fence {
+				w.fence(id)
+			}
+			if len(w.partition("a").ELR) == 0 {
+				t.Fatal("no ELR to begin with")
+			}
+			results, recs := w.state().IncrementalAlterConfigs([]IncrementalAlter{{resource, []ConfigChange{{minISRKey, OpSet, ptr("1")}}}}, false)
+			if results[0].Err != nil {
+				t.Fatal(results[0].Err)
+			}
+			w.apply(recs)
+			a := w.partition("a")
+			if resource.Name == "b" {
+				if len(a.ELR) == 0 {
+					t.Error("another topic's setting cleared the ELR")
+				}
+				continue
+			}
+			if len(a.ELR)+len(a.LastKnownELR) > 0 || !slices.Equal(sorted(slices.Clone(a.ISR)), c.isr) {
+				t.Errorf("fenced %v: %+v", c.fence, *a)
+			}
+		}
+	}
+}

@@ -64,7 +64,7 @@ func (s State) UpdateFeatures(updates []FeatureUpdate, validateOnly bool) ([]Fea
 			recs = append(recs, metadata.SetFeature{Name: u.Name, Level: u.Level})
 		}
 		if u.Name == FeatureELR && u.Level == 0 {
-			recs = append(recs, s.forgetEligible()...)
+			recs = append(recs, s.forgetEligible("")...)
 		}
 	}
 	if failed || validateOnly {
@@ -133,19 +133,35 @@ func outside(u FeatureUpdate, who string, ranges []metadata.FeatureRange) string
 	return ""
 }
 
-// forgetEligible clears the eligible leader replicas of every partition.
-func (s State) forgetEligible() []metadata.Record {
+// forgetEligible clears the eligible leader replicas of one topic, or of all (""). Where
+// nobody is in sync they become the ISR: they have what it had.
+func (s State) forgetEligible(topic string) []metadata.Record {
+	if topic != "" {
+		t, ok := s.Image.Topic(topic)
+		if !ok {
+			return nil
+		}
+		return forgetEligibleOf(t)
+	}
 	var recs []metadata.Record
 	for t := range s.Image.Topics() {
-		for i, p := range t.Partitions {
-			if len(p.ELR)+len(p.LastKnownELR) == 0 {
-				continue
-			}
-			q := *p
-			q.ELR, q.LastKnownELR = nil, nil
-			q.PartitionEpoch++
-			recs = append(recs, metadata.ChangePartition{Topic: t.ID, Number: int32(i), Partition: q})
+		recs = append(recs, forgetEligibleOf(t)...)
+	}
+	return recs
+}
+
+func forgetEligibleOf(t *metadata.Topic) (recs []metadata.Record) {
+	for i, p := range t.Partitions {
+		if len(p.ELR)+len(p.LastKnownELR) == 0 {
+			continue
 		}
+		q := *p
+		if len(q.ISR) == 0 {
+			q.ISR = q.ELR
+		}
+		q.ELR, q.LastKnownELR = nil, nil
+		q.PartitionEpoch++
+		recs = append(recs, metadata.ChangePartition{Topic: t.ID, Number: int32(i), Partition: q})
 	}
 	return recs
 }

@@ -67,12 +67,12 @@ func (c *change) cancel(p *metadata.Partition) error {
 	if len(c.now.Replicas) == 0 {
 		return explainf(kerr.InvalidReplicaAssignment, "Invalid replica assignment: addingReplicas contains all replicas.")
 	}
-	if len(c.now.ISR) == 0 {
+	if len(c.now.ISR)+len(c.now.ELR) == 0 {
 		if !unclean {
 			return explainf(kerr.InvalidReplicaAssignment, "Unable to revert partition assignment for %s:%d because it "+
 				"would require an unclean leader election.", c.topic.Name, c.number)
 		}
-		c.now.ISR = c.now.Replicas[:1:1]
+		c.now.ISR, c.now.Recovery = c.now.Replicas[:1:1], metadata.Recovering
 	}
 	return nil
 }

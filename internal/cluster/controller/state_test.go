@@ -20,6 +20,8 @@ type world struct {
 	image *metadata.Image
 	rules Rules
 	rng   *rand.Rand
+	// downgraded: ELR was switched off, which may leave partitions without an ISR.
+	downgraded bool
 }
 
 func newWorld(t testing.TB, racks ...string) *world {
@@ -127,7 +129,7 @@ func (w *world) check() {
 				problem = "a broker stands twice"
 			case len(p.Dirs) != len(p.Replicas):
 				problem = "the folders do not fit the replicas"
-			case !elr && len(p.ISR) == 0:
+			case !elr && len(p.ISR) == 0 && !w.downgraded:
 				problem = "the ISR is empty"
 			case p.Leader != model.NoLeader && !w.state().active(p.Leader):
 				problem = "the leader is not alive"
