@@ -18,6 +18,8 @@ const (
 	maxBackoff = 30 * time.Second
 	// A log that is not ours yet will be soon: the partition learns of its role as we do.
 	roleBackoff = 10 * time.Millisecond
+	// A log that was lost while it was ours is more likely gone for good.
+	lostBackoff = 100 * time.Millisecond
 )
 
 // load is a machine that waits to be loaded, not before at.
@@ -150,6 +152,7 @@ func (r *Runtime[M]) load(ctx context.Context, l load[M]) {
 	}
 	wait := s.backoff(err, l.attempt)
 	r.start(s.partition, s.epoch, s.log, time.Now().Add(wait), l.attempt+1)
+	r.shards[s.partition].astray = s.astray
 }
 
 // backoff is how long a load waits that has failed.

@@ -67,7 +67,7 @@ func (r *Runtime[M]) Lead(partition, epoch int32, log Log) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if old := r.shards[partition]; old != nil {
-		if old.epoch > epoch || old.epoch == epoch && !old.isGone() {
+		if old.epoch > epoch || old.epoch == epoch && !old.isLost() {
 			return
 		}
 		old.leave(kerr.NotCoordinator)
@@ -108,8 +108,8 @@ func (r *Runtime[M]) Resign(partition int32) {
 	}
 }
 
-// reload answers the loss of a machine: unless the log is no longer ours, it is loaded
-// again.
+// reload answers the loss of a machine: it is loaded again, unless the leadership has
+// ended.
 func (r *Runtime[M]) reload(s *shard[M], err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -117,8 +117,13 @@ func (r *Runtime[M]) reload(s *shard[M], err error) {
 		return
 	}
 	if lost(err) {
+		// If others lead, Lead or Resign will come. But this node may lead on in the same
+		// epoch, without a word from the image: it only had no lease for a moment. So the
+		// log is tried again, as at the beginning of a leadership.
 		s.logger.Info("coordinator lost its log", "error", err)
-		return // Lead or Resign will come
+		r.start(s.partition, s.epoch, s.log, time.Now().Add(lostBackoff), 0)
+		r.shards[s.partition].astray = true
+		return
 	}
 	s.logger.Warn("coordinator state is loaded again", "error", err)
 	r.start(s.partition, s.epoch, s.log, time.Time{}, 0)

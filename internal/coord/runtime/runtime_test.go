@@ -240,6 +240,21 @@ func TestLeadAgain(t *testing.T) {
 	})
 }
 
+// A log that refuses a leader for a moment, its lease being late, has the same epoch
+// afterwards, and nobody calls Lead again: the machine comes back by itself.
+func TestLogComesBack(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.want(b.ask(Alone, write("a")), "", nil)
+		b.log.FailAppend(kerr.NotLeaderForPartition)
+		b.want(b.ask(Alone, write("b")), "", kerr.NotCoordinator)
+		b.want(b.ask(Alone, read), "", kerr.NotCoordinator)
+		time.Sleep(2 * lostBackoff)
+		synctest.Wait()
+		b.want(b.ask(Alone, read), "a", nil)
+		b.want(b.ask(Alone, write("c")), "a", nil)
+	})
+}
+
 // A failed commit costs the machine; what the log still holds counts.
 func TestFailedCommit(t *testing.T) {
 	inBubble(t, func(b *bench) {

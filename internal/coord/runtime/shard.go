@@ -36,6 +36,7 @@ type shard[M Machine] struct {
 	log       Log
 	logger    *slog.Logger
 	maxBytes  func() int
+	astray    bool                   // an earlier machine of this epoch lost the log
 	kick      func()                 // the earliest deadline may have moved
 	failed    func(*shard[M], error) // the machine is lost
 
@@ -295,10 +296,11 @@ func (s *shard[M]) isLoading() bool {
 	return s.status == loading
 }
 
-func (s *shard[M]) isGone() bool {
+// isLost reports whether only a new leadership, or luck, brings the machine back.
+func (s *shard[M]) isLost() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.status == gone
+	return s.status == gone || s.status == loading && s.astray
 }
 
 func (s *shard[M]) reason() error {
@@ -309,7 +311,10 @@ func (s *shard[M]) reason() error {
 
 // absence is why commands cannot run; mu is held.
 func (s *shard[M]) absence() error {
-	if s.status == loading {
+	switch {
+	case s.status == loading && s.astray:
+		return kerr.NotCoordinator
+	case s.status == loading:
 		return kerr.CoordinatorLoadInProgress
 	}
 	return s.cause
@@ -323,8 +328,7 @@ func answerTo(err error) error {
 	return kerr.CoordinatorNotAvailable
 }
 
-// lost reports whether err says that the log is no longer ours: then there is nothing
-// to load again until a new leadership.
+// lost reports whether err says that the log is not ours, for now or for good.
 func lost(err error) bool {
 	if refused(err) {
 		return false
