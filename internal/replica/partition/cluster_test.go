@@ -547,6 +547,7 @@ func (c *cluster) same(n, m *node) {
 // heal brings everybody back and waits until they agree.
 func (c *cluster) heal() {
 	c.trace("heal")
+	c.mood = mood{} // no more trouble
 	for range 200 {
 		for id := int32(1); id <= 3; id++ {
 			n := c.nodes[id]

@@ -155,14 +155,14 @@ func (p *Partition) Failed(err error) {
 		told = StorageError(err)
 	}
 	p.mu.Lock()
-	first := p.failed == nil
+	first, home := p.failed == nil, p.home
 	if first {
 		p.failed = told
 		p.wake()
 	}
 	p.mu.Unlock()
 	if first && err != errClosed {
-		p.home.Broken(p, err)
+		home.Broken(p, err)
 	}
 }
 

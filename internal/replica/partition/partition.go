@@ -74,7 +74,7 @@ type Config struct {
 type Partition struct {
 	tp       model.TopicPartition
 	id       model.IDPartition
-	home     Home
+	home     Home // written by Rehome under opening, writing and mu
 	lease    func() bool
 	eager    func(*Partition)
 	logger   *slog.Logger
