@@ -221,6 +221,7 @@ func TestSnapshotOfEqualImages(t *testing.T) {
 		SetConfig{Resource{BrokerResource, ""}, "x", &value}, SetConfig{Resource{TopicResource, "a"}, "y", &value},
 		RegisterBroker{Broker{ID: 1}}, RegisterBroker{Broker{ID: 2}}, SetFeature{"f", 1}, SetFeature{"g", 2},
 		SetCluster{"x"}, SetController{1, 2}, ProducerIDs{1, 1, 1000},
+		RegisterController{Controller{ID: 5}}, RegisterController{Controller{ID: 4}},
 	}
 	var want []byte
 	for seed := range uint64(20) {
@@ -397,6 +398,7 @@ func FuzzDecode(f *testing.F) {
 		AddTopic{"a", id(1)}, AddPartition{id(1), 0, Partition{Replicas: []int32{1, 2}, Dirs: []model.ID{id(1)}}},
 		SetConfig{Resource{TopicResource, "a"}, "k", &value}, SetConfig{Resource{BrokerResource, ""}, "k", nil},
 		RegisterBroker{Broker{ID: 1, Rack: &value, Endpoints: []Endpoint{{"L", "h", 1, 0}}, Features: []FeatureRange{{"f", 0, 1}}}},
+		RegisterController{Controller{ID: 2, Endpoints: []Endpoint{{"C", "h", 2, 0}}, Features: []FeatureRange{{"f", 0, 1}}}}, UnregisterController{2},
 		ChangeBroker{ID: 1}, UnregisterBroker{1, 0}, ProducerIDs{1, 1, 1000}, SetFeature{"f", 1}, SetCluster{"c"}, SetController{1, 1}, RemoveTopic{id(1)},
 	}))
 	f.Fuzz(func(t *testing.T, b []byte) {
