@@ -2,11 +2,14 @@ package peers
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/link"
@@ -89,6 +92,10 @@ func (p *Peers) discover(ctx context.Context) error {
 
 func (p *Peers) askAt(ctx context.Context, address string) {
 	h, err := p.link.Hello(ctx, address)
+	if _, refused := errors.AsType[*kerr.Error](err); refused {
+		p.refused(-1, err)
+		return
+	}
 	if err == nil {
 		err = p.check(h)
 	}

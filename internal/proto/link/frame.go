@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"slices"
 )
 
 // A line begins, in both directions, with the magic "ODRL", one byte for the newest
@@ -115,7 +114,7 @@ func (f *frames) next(into func(head) ([]byte, error)) (head, []byte, error) {
 		return h, nil, err
 	}
 	at := len(dst)
-	dst = slices.Grow(dst, h.length)[:at+h.length]
+	dst = room(dst, h.length)
 	if _, err := io.ReadFull(f.r, dst[at:]); err != nil {
 		return h, nil, err
 	}
@@ -123,6 +122,15 @@ func (f *frames) next(into func(head) ([]byte, error)) (head, []byte, error) {
 		return h, nil, errors.New("the checksum of a frame is wrong")
 	}
 	return h, dst, nil
+}
+
+// room makes b longer by n. What has come is doubled, not what was claimed: so pieces are
+// copied once on average, and a large claim costs nothing.
+func room(b []byte, n int) []byte {
+	if len(b)+n > cap(b) {
+		b = append(make([]byte, 0, max(len(b)+n, 2*len(b))), b...)
+	}
+	return b[:len(b)+n]
 }
 
 // opening reads the magic and the version of the other side.
