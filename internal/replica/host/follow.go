@@ -43,7 +43,7 @@ func (h *Host) apply(is *metadata.Image, c metadata.Changes) {
 		if t.Is != nil {
 			settings := h.cfg.Settings(is, t.Is.Name) // one for all its partitions
 			for _, n := range t.Partitions() {
-				h.place(t.Is, n, settings)
+				h.place(is, t.Is, n, settings)
 			}
 		}
 	}
@@ -52,7 +52,7 @@ func (h *Host) apply(is *metadata.Image, c metadata.Changes) {
 }
 
 // place gives a partition its role here, and makes or ends its replica.
-func (h *Host) place(t *metadata.Topic, n int32, s *partition.Settings) {
+func (h *Host) place(is *metadata.Image, t *metadata.Topic, n int32, s *partition.Settings) {
 	if int(n) >= len(t.Partitions) {
 		return
 	}
@@ -68,10 +68,7 @@ func (h *Host) place(t *metadata.Topic, n int32, s *partition.Settings) {
 	if r == nil {
 		r = h.newReplica(model.TopicPartition{Topic: t.Name, Partition: n}, id, s)
 	}
-	r.Assign(partition.Role{
-		Self: h.cfg.NodeID, Leader: p.Leader, Leading: p.Leader == h.cfg.NodeID,
-		Epoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: p.ISR, Replicas: p.Replicas, Recovery: p.Recovery,
-	})
+	r.Assign(h.role(is, p))
 	h.direct(r, p.Leader, p.LeaderEpoch)
 }
 
