@@ -31,6 +31,8 @@ type cluster struct {
 	nodes map[int32]*node
 	made  *partition.Settings
 	dir   string
+	// twoDirs gives each node that is made two log folders, /a and /b.
+	twoDirs bool
 
 	mu    sync.Mutex // guards truth
 	truth *metadata.Feed
@@ -72,6 +74,9 @@ func (c *cluster) add(id int32) *node {
 	}
 	if t, ok := c.t.(*testing.T); ok {
 		r.t = t
+	}
+	if c.twoDirs {
+		r.dirs = append(r.dirs, Dir{Path: "/b", ID: model.ID{byte(id), 2}})
 	}
 	if c.dir != "" {
 		r.fs, r.dirs[0].Path = vfs.OS, filepath.Join(c.dir, fmt.Sprint(id))
@@ -161,7 +166,7 @@ func (n *node) register() {
 		e, recs, err := s.RegisterBroker(controller.Registration{
 			ID: n.id, Incarnation: incarnation, Features: []metadata.FeatureRange{{Name: controller.FeatureMetadata, Max: 99}},
 			Endpoints: []metadata.Endpoint{{Listener: "IN", Host: n.name(), Port: 9}},
-			LogDirs:   []model.ID{n.dirs[0].ID}, PreviousEpoch: n.host.CleanEpoch(),
+			LogDirs:   n.host.DirIDs(), PreviousEpoch: n.host.CleanEpoch(),
 		})
 		if err != nil {
 			c.t.Fatal(err)
@@ -260,20 +265,20 @@ func (c *cluster) alterPartition(req *kmsg.AlterPartitionRequest) *kmsg.AlterPar
 }
 
 func (c *cluster) assignDirs(req *kmsg.AssignReplicasToDirsRequest) *kmsg.AssignReplicasToDirsResponse {
-	resp := kmsg.NewPtrAssignReplicasToDirsResponse()
+	ask := controller.AssignDirs{Broker: req.BrokerID, BrokerEpoch: req.BrokerEpoch}
 	for _, d := range req.Directories {
-		rd := kmsg.NewAssignReplicasToDirsResponseDirectory()
-		rd.ID = d.ID
 		for _, t := range d.Topics {
-			rt := kmsg.NewAssignReplicasToDirsResponseDirectoryTopic()
-			rt.TopicID = t.TopicID
 			for _, p := range t.Partitions {
-				rt.Partitions = append(rt.Partitions, kmsg.AssignReplicasToDirsResponseDirectoryTopicPartition{Partition: p.Partition})
+				ask.Replicas = append(ask.Replicas, controller.DirReplica{Topic: t.TopicID, Partition: p.Partition, Dir: d.ID})
 			}
-			rd.Topics = append(rd.Topics, rt)
 		}
-		resp.Directories = append(resp.Directories, rd)
 	}
+	resp := kmsg.NewPtrAssignReplicasToDirsResponse()
+	c.decideLocked(func(s controller.State) []metadata.Record {
+		_, recs, err := s.AssignReplicasToDirs(ask)
+		resp.ErrorCode = model.ErrorCode(err)
+		return recs
+	})
 	return resp
 }
 

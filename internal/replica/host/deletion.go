@@ -135,16 +135,16 @@ func (f *folder) discardOne(p *partition.Partition, marked bool) error {
 	return nil
 }
 
-// setAside moves a folder out of the way that belongs to another topic of the same
-// name. Nothing is deleted because of what is not known.
-func (f *folder) setAside(tp model.TopicPartition) error {
+// setAside moves a folder out of the way that is not the partition's. Nothing is deleted
+// because of what is not known.
+func (f *folder) setAside(tp model.TopicPartition, why string) error {
 	f.moving.Lock()
 	defer f.moving.Unlock()
 	aside, err := f.moveAside(tp, straySuffix)
 	if err != nil {
 		return err
 	}
-	f.host.cfg.Log.Warn("folder belongs to another topic of this name: moved aside", "partition", tp, "to", aside)
+	f.host.cfg.Log.Warn("folder of a partition is moved aside", "partition", tp, "to", aside, "why", why)
 	return f.host.cfg.FS.SyncDir(f.Path)
 }
 

@@ -19,6 +19,10 @@ type DirInfo struct {
 type ReplicaInfo struct {
 	TP    model.TopicPartition
 	Bytes int64
+	// OffsetLag is how many records it is behind: behind its leader, or behind the
+	// replica in the present folder if it is Future, a copy that is being made.
+	OffsetLag int64
+	Future    bool
 }
 
 // Describe lists the log folders, their disks and what they hold, sorted by partition.
@@ -36,8 +40,12 @@ func (h *Host) Describe() []DirInfo {
 		index[f] = i
 	}
 	for _, r := range h.replicas() {
-		i := index[r.dir]
-		infos[i].Replicas = append(infos[i].Replicas, ReplicaInfo{r.TP(), r.size()})
+		i := index[r.dir()]
+		infos[i].Replicas = append(infos[i].Replicas, ReplicaInfo{TP: r.TP(), Bytes: r.size(), OffsetLag: r.Lag()})
+	}
+	for _, m := range h.moves.list() {
+		i := index[m.to]
+		infos[i].Replicas = append(infos[i].Replicas, ReplicaInfo{TP: m.r.TP(), Bytes: m.bytes.Load(), OffsetLag: m.lag.Load(), Future: true})
 	}
 	for i := range infos {
 		slices.SortFunc(infos[i].Replicas, func(a, b ReplicaInfo) int { return comparePartitions(a.TP, b.TP) })
@@ -47,7 +55,7 @@ func (h *Host) Describe() []DirInfo {
 
 // size is the bytes of the log. A partition that has no folder is not opened for it.
 func (r *replica) size() int64 {
-	if r.Opened() == nil && !r.dir.has(r.TP()) {
+	if r.Opened() == nil && !r.dir().has(r.TP()) {
 		return 0
 	}
 	log, err := r.Log()

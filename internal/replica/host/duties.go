@@ -32,11 +32,11 @@ func (h *Host) tend(r *replica, now time.Time) {
 		}
 		return
 	}
-	r.dir.mu.Lock()
-	defer r.dir.mu.Unlock()
-	if rest, ok := r.dir.known[r.TP()]; ok {
+	r.dir().mu.Lock()
+	defer r.dir().mu.Unlock()
+	if rest, ok := r.dir().known[r.TP()]; ok {
 		rest.again, rest.by, rest.compact = t.Again, s, t.Dirty
-		r.dir.known[r.TP()] = rest
+		r.dir().known[r.TP()] = rest
 	}
 }
 
@@ -49,9 +49,9 @@ func (r *replica) dueAt(now time.Time) bool {
 	if r.Opened() != nil {
 		return true
 	}
-	r.dir.mu.Lock()
-	defer r.dir.mu.Unlock()
-	rest, here := r.dir.known[r.TP()]
+	r.dir().mu.Lock()
+	defer r.dir().mu.Unlock()
+	rest, here := r.dir().known[r.TP()]
 	switch {
 	case !here:
 		return false // it has never had a record
@@ -85,9 +85,9 @@ func (r *replica) isDirty() bool {
 	if r.Opened() != nil {
 		return true
 	}
-	r.dir.mu.Lock()
-	defer r.dir.mu.Unlock()
-	return r.dir.known[r.TP()].compact
+	r.dir().mu.Lock()
+	defer r.dir().mu.Unlock()
+	return r.dir().known[r.TP()].compact
 }
 
 // syncByAge syncs logs whose topic asks for it by time (flush.ms).

@@ -46,6 +46,7 @@ type folder struct {
 	// epoch that the mark of a clean shutdown names, -1 if there is none.
 	listed     bool
 	endedEpoch int64
+	abandoned  []string // copies that were not finished when the node ended
 
 	// moving is held, across the disk, while folders of partitions are renamed. Taken
 	// before mu.
@@ -166,6 +167,10 @@ func (f *folder) list() error {
 		name := e.Name()
 		if e.IsDir() && strings.HasSuffix(name, deleteSuffix) {
 			f.due = append(f.due, deletion{path: filepath.Join(f.Path, name)})
+			continue
+		}
+		if e.IsDir() && strings.HasSuffix(name, futureSuffix) {
+			f.abandoned = append(f.abandoned, name)
 			continue
 		}
 		if tp, ok := parseFolderName(name); ok && e.IsDir() && tp.Topic != model.ClusterMetadataTopic {

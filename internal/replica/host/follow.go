@@ -66,35 +66,48 @@ func (h *Host) place(is *metadata.Image, t *metadata.Topic, n int32, s *partitio
 		return
 	}
 	if r == nil {
-		r = h.newReplica(model.TopicPartition{Topic: t.Name, Partition: n}, id, s)
+		r = h.newReplica(model.TopicPartition{Topic: t.Name, Partition: n}, id, s, assignedDir(p, h.cfg.NodeID))
 	}
 	r.Assign(h.role(is, p))
 	h.direct(r, p.Leader, p.LeaderEpoch)
+	h.checkDir(r, assignedDir(p, h.cfg.NodeID))
 }
 
-func (h *Host) newReplica(tp model.TopicPartition, id model.IDPartition, s *partition.Settings) *replica {
-	r := &replica{dir: h.choose(tp, h.image.Load().Offset == 0), leader: model.NoLeader, epoch: model.NoEpoch}
+func (h *Host) newReplica(tp model.TopicPartition, id model.IDPartition, s *partition.Settings, assigned model.ID) *replica {
+	r := &replica{leader: model.NoLeader, epoch: model.NoEpoch}
+	r.at.Store(h.choose(tp, assigned, h.image.Load().Offset == 0))
 	r.Partition = partition.New(partition.Config{
-		TP: tp, ID: id, Settings: s, Home: r.dir, Lease: h.cfg.Lease, Eager: h.eager.add, Log: h.cfg.Log,
+		TP: tp, ID: id, Settings: s, Home: r.dir(), Lease: h.cfg.Lease, Eager: h.eager.add, Log: h.cfg.Log,
 	})
-	if err := r.dir.err(); err != nil {
+	if err := r.dir().err(); err != nil {
 		r.Failed(err)
 	}
-	r.dir.count.Add(1)
+	r.dir().count.Add(1)
 	h.mu.Lock()
 	h.byTP[tp], h.byID[id] = r, r
 	h.mu.Unlock()
+	h.moves.arrived(r)
 	return r
 }
 
-// choose finds the folder of a partition: the one that has it, else the emptiest one.
-// When the broker starts with a folder offline that cannot even be listed, a partition
-// that is in no other may well be there: it is offline too, rather than begun anew.
-func (h *Host) choose(tp model.TopicPartition, starting bool) *folder {
+// choose finds the folder of a partition: the one that has it, else the one that was asked
+// for, else the emptiest. If several have it, a move was cut short when all was copied:
+// the one that the cluster knows of is as good as any. When the broker starts with a folder
+// offline that cannot even be listed, a partition that is in no other may well be there:
+// it is offline too, rather than begun anew.
+func (h *Host) choose(tp model.TopicPartition, assigned model.ID, starting bool) *folder {
+	var found *folder
 	for _, f := range h.dirs {
-		if f.has(tp) {
-			return f
+		if f.has(tp) && (found == nil || f.ID == assigned) {
+			found = f
 		}
+	}
+	if found != nil {
+		h.setOthersAside(tp, found)
+		return found
+	}
+	if f := h.moves.preferred(tp); f != nil && f.err() == nil {
+		return f
 	}
 	var best *folder
 	for _, f := range h.dirs {
@@ -109,6 +122,27 @@ func (h *Host) choose(tp model.TopicPartition, starting bool) *folder {
 		best = h.dirs[0]
 	}
 	return best
+}
+
+// setOthersAside takes the copies of a partition out of use that are not in the folder
+// that was chosen.
+func (h *Host) setOthersAside(tp model.TopicPartition, chosen *folder) {
+	for _, f := range h.dirs {
+		if f == chosen || !f.has(tp) || f.err() != nil {
+			continue
+		}
+		if err := f.setAside(tp, "another folder has it too"); err != nil {
+			h.failedTo("set a copy aside", f, err)
+		}
+	}
+}
+
+// assignedDir is the folder that the cluster has for a replica, the zero id if none.
+func assignedDir(p *metadata.Partition, node int32) model.ID {
+	if i := slices.Index(p.Replicas, node); i >= 0 && i < len(p.Dirs) {
+		return p.Dirs[i]
+	}
+	return model.ID{}
 }
 
 func (h *Host) removeTopic(t *metadata.Topic) {
@@ -129,7 +163,7 @@ func (h *Host) remove(r *replica) {
 	delete(h.byID, r.ID())
 	h.mu.Unlock()
 	h.undirect(r)
-	r.dir.leave(r.Partition)
+	r.dir().leave(r.Partition)
 }
 
 // reconfigure gives the partitions of changed topics their settings; a change of the

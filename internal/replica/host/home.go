@@ -49,7 +49,7 @@ func (f *folder) openLog(tp model.TopicPartition, id model.IDPartition, c commit
 	f.mu.Unlock()
 	log, err = commitlog.Open(f.options(tp, id, c, r))
 	if errors.Is(err, commitlog.ErrTopicID) {
-		if err := f.setAside(tp); err != nil {
+		if err := f.setAside(tp, "it belongs to another topic of this name"); err != nil {
 			return nil, false, err
 		}
 		if err := f.forget(tp); err != nil {

@@ -121,6 +121,7 @@ type Host struct {
 
 	fleet *fetcher.Fleet // fetches from other brokers; nil without Dial
 	eager eagers
+	moves moves
 
 	// following is held while the image is followed; not while anyone waits for more.
 	following gate.Gate
@@ -135,11 +136,14 @@ type Host struct {
 // replica is a partition and where it lives.
 type replica struct {
 	*partition.Partition
-	dir *folder
+	at atomic.Pointer[folder] // see dir
 
 	leader, epoch int32         // whom it was told to follow last; guarded by Host.following
 	proposePause  time.Duration // after a proposal that came to nothing; of keepISRs alone
 }
+
+// dir is the folder that it lives in, which changes when it is moved.
+func (r *replica) dir() *folder { return r.at.Load() }
 
 // Open locks the folders, replays their journals and prepares to serve. Every partition
 // opens when it is first used. Close must follow.
@@ -147,9 +151,9 @@ func Open(cfg Config) (*Host, error) {
 	cfg.setDefaults()
 	h := &Host{
 		cfg: cfg, following: gate.New(), discards: make(chan struct{}, 1), over: make(chan error, 1),
-		eager: newEagers(),
-		byTP:  make(map[model.TopicPartition]*replica),
-		byID:  make(map[model.IDPartition]*replica),
+		eager: newEagers(), moves: newMoves(),
+		byTP: make(map[model.TopicPartition]*replica),
+		byID: make(map[model.IDPartition]*replica),
 	}
 	h.image.Store(metadata.Empty())
 	h.fleet = newFleet(h)
@@ -160,6 +164,7 @@ func Open(cfg Config) (*Host, error) {
 		}
 		h.dirs = append(h.dirs, f)
 	}
+	h.resume()
 	if err := h.unusable(); err != nil {
 		for _, f := range h.dirs {
 			f.release()
@@ -186,6 +191,9 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 	if h.cfg.Ask != nil {
 		g.Go("isr", h.keepISRs)
+	}
+	if len(h.dirs) > 1 {
+		g.Go("mover", h.keepMoving)
 	}
 	h.every(g, "retention", h.cfg.RetentionInterval, h.retain)
 	h.every(g, "checkpoint", h.cfg.CheckpointInterval, h.checkpoint)
@@ -301,7 +309,7 @@ func (h *Host) closeAll() (errs []error) {
 	for range closers {
 		group.Go(func() {
 			for r := range todo {
-				if err := r.Close(); err != nil && r.dir.err() == nil {
+				if err := r.Close(); err != nil && r.dir().err() == nil {
 					mu.Lock()
 					errs = append(errs, err)
 					mu.Unlock()

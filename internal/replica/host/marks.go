@@ -206,14 +206,14 @@ func (h *Host) DeleteRecords(p *partition.Partition, before int64) (start int64,
 	if r == nil {
 		return start, nil
 	}
-	err = r.dir.writeCheckpoints()
+	err = r.dir().writeCheckpoints()
 	if errors.Is(err, vfs.ErrNoSpace) {
 		if err = p.Trim(time.Now()); err == nil {
-			err = r.dir.writeCheckpoints()
+			err = r.dir().writeCheckpoints()
 		}
 	}
 	if err != nil {
-		h.failedTo("keep a new log start", r.dir, err)
+		h.failedTo("keep a new log start", r.dir(), err)
 		return start, partition.StorageError(err)
 	}
 	return start, nil

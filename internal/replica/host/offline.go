@@ -51,7 +51,7 @@ func (h *Host) offline(f *folder, err error) {
 	}
 	h.cfg.Log.Error("log folder is offline", "dir", f.Path, "err", err)
 	for _, r := range h.replicas() {
-		if r.dir == f {
+		if r.dir() == f {
 			r.Failed(err)
 		}
 	}
