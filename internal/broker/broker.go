@@ -99,6 +99,10 @@ func (b *Broker) Addr(listener string) net.Addr {
 	return nil
 }
 
+// ErrAtOnce is the cause of a context that ends a node in order, but without handing over
+// to others what it leads.
+var ErrAtOnce = errors.New("stop at once")
+
 // Run runs the node until ctx ends or a room fails that it cannot do without. It stops
 // in order: no more requests, then groups and partitions, then the quorum.
 func (b *Broker) Run(ctx context.Context) (err error) {
@@ -120,7 +124,9 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 	close(b.ready)
 	select {
 	case <-ctx.Done():
-		b.leave()
+		if !errors.Is(context.Cause(ctx), ErrAtOnce) {
+			b.leave()
+		}
 	case <-floors[0].ended:
 	case <-floors[1].ended:
 	case <-floors[2].ended:

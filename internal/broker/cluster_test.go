@@ -33,13 +33,14 @@ type rig struct {
 // peer is one node of a rig. Its disk outlives it.
 type peer struct {
 	rig    *rig
+	cutOff bool // by the network
 	id     int32
 	roles  string // "both", "broker" or "controller"
 	voters map[int32]string
 	disk   *vfs.Mem
 	static map[string]string
 	broker *Broker
-	stop   context.CancelFunc
+	stop   context.CancelCauseFunc
 	done   chan error
 }
 
@@ -88,7 +89,7 @@ func (r *rig) up() {
 func (r *rig) down() {
 	for _, m := range r.nodes {
 		if m.broker != nil {
-			m.stop()
+			m.stop(nil)
 		}
 	}
 	for _, m := range r.nodes {
@@ -144,7 +145,7 @@ func (m *peer) launch() {
 	if err != nil {
 		m.rig.t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancelCause(context.Background())
 	m.stop, m.done, m.broker = stop, make(chan error, 1), b
 	go func() { m.done <- b.Run(ctx) }()
 }
@@ -176,9 +177,21 @@ func (m *peer) kill() {
 	m.disk = m.disk.Crash(m.rig.rng)
 	m.rig.sever(hostOf(m.id), "", true)
 	m.rig.net.Kill(hostOf(m.id))
-	m.stop()
+	m.stop(ErrAtOnce)
 	<-m.done // whatever it says: its disk is gone
 	m.broker = nil
+}
+
+// isolate cuts a node off from all other nodes, or heals that; clients still reach it. With
+// half only what it sends is lost.
+func (m *peer) isolate(cut, half bool) {
+	for _, o := range m.rig.nodes {
+		if o != m {
+			m.rig.net.Freeze(hostOf(m.id), hostOf(o.id), cut)
+			m.rig.net.Freeze(hostOf(o.id), hostOf(m.id), cut && !half)
+		}
+	}
+	m.cutOff = cut
 }
 
 func (r *rig) client(opts ...kgo.Opt) *kgo.Client {

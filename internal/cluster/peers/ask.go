@@ -122,9 +122,6 @@ var errNoLeader = errors.New("no node leads the quorum")
 func (p *Peers) toLeader(ctx context.Context, again bool, try func(context.Context, int32) (bool, leader, error)) error {
 	last, next := errNoLeader, 0
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		p.mu.Lock()
-		moved := p.moved
-		p.mu.Unlock()
 		node := p.leads().node
 		if node < 0 && !p.votes() {
 			node, next = p.anyone(next)
@@ -155,11 +152,30 @@ func (p *Peers) toLeader(ctx context.Context, again bool, try func(context.Conte
 				return err
 			}
 		}
+		if p.awaitOther(ctx, node, pause) != nil {
+			return p.late(ctx, last, false)
+		}
+	}
+}
+
+// awaitOther waits until a node other than the one given is known to lead, at most for a
+// pause. It returns why ctx has ended, if it has.
+func (p *Peers) awaitOther(ctx context.Context, node int32, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		p.mu.Lock()
+		moved := p.moved
+		p.mu.Unlock()
+		if is := p.leads().node; is >= 0 && is != node {
+			return nil
+		}
 		select {
 		case <-moved:
-		case <-time.After(pause):
+		case <-timer.C:
+			return nil
 		case <-ctx.Done():
-			return p.late(ctx, last, false)
+			return context.Cause(ctx)
 		}
 	}
 }

@@ -54,12 +54,13 @@ func (p *Peers) anyone(next int) (node int32, following int) {
 func (p *Peers) followFrom(ctx context.Context, node int32, from int64) (int64, error) {
 	asking, cancel := context.WithTimeout(ctx, p.c.LongPoll+slack)
 	answer, err := p.link.Call(asking, node, kindTail, binary.AppendVarint(nil, from))
+	silent := asking.Err() != nil // not by what err wraps: a line may be down for lateness
 	cancel()
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
 		return 0, context.Cause(ctx)
-	case errors.Is(err, context.DeadlineExceeded):
+	case silent:
 		p.lookAround(ctx, node)
 		return 0, nil
 	default:
