@@ -109,8 +109,19 @@ func (q *Quorum) RemoveVoter(ctx context.Context, id int32) error {
 	if !slices.ContainsFunc(s.Voters, member) && !slices.ContainsFunc(s.Learners, member) {
 		return fmt.Errorf("node %d: %w", id, kerr.VoterNotFound)
 	}
-	if err := q.checkRest(slices.DeleteFunc(slices.Clone(s.Voters), member)); err != nil {
-		return fmt.Errorf("remove voter %d: %w", id, err)
+	// A new leader may not have heard of everybody yet.
+	hearing, cancel := context.WithTimeout(ctx, q.c.Tick*time.Duration(q.c.ElectionTicks))
+	defer cancel()
+	var refused error
+	err = q.await(hearing, term, func(s Status) bool {
+		refused = q.checkRest(slices.DeleteFunc(slices.Clone(s.Voters), member))
+		return refused == nil
+	})
+	if refused != nil && hearing.Err() != nil {
+		return fmt.Errorf("remove voter %d: %w", id, refused)
+	}
+	if err != nil {
+		return err
 	}
 	return q.alter(ctx, term, raftpb.ConfChangeRemoveNode, id)
 }
@@ -227,6 +238,7 @@ func (q *Quorum) alterMembers(e *raftpb.Entry, cc raftpb.ConfChangeI) {
 	q.c.Log.Info("quorum members", "offset", e.GetIndex(), "voters", nodes(q.conf.GetVoters()), "learners", nodes(q.conf.GetLearners()))
 	q.dismiss(was, heir)
 	if q.change != nil && q.change.index == e.GetIndex() {
+		q.publish() // who has waited finds it so
 		err := error(nil)
 		if e.GetTerm() != q.change.term {
 			err = kerr.NotController
