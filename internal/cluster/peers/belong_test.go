@@ -228,7 +228,7 @@ func (q *counting) Tail(ctx context.Context, from int64, most int) (quorum.Chunk
 	return c, err
 }
 
-// A hundred and twenty nodes follow one leader: each piece of the log is read and written once, and
+// Sixty nodes follow one leader: each piece of the log is read and written once, and
 // all have it at the same moment.
 func TestManyFollow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -240,7 +240,7 @@ func TestManyFollow(t *testing.T) {
 		})
 		m.Quorum = one.quorum
 		<-one.isLeading(t)
-		const followers = 120
+		const followers = 60
 		var wg sync.WaitGroup
 		ctx, cancel := context.WithCancel(t.Context())
 		var feeds []*metadata.Feed

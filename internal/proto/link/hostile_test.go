@@ -211,7 +211,7 @@ func TestOutboxHistories(t *testing.T) {
 				t.Fatalf("seed %d, kind %d: %d were sent, %d came, or out of order", seed, kind, len(sent[kind]), len(got[kind]))
 			}
 		}
-		if len(calls) > 0 || len(in.parts) > 0 || o.queued != 0 || len(o.calls) > 0 || len(o.behind) > 0 || len(o.bulk) > 0 {
+		if len(calls) > 0 || o.due() > 0 || o.ready != 0 || len(in.parts) > 0 || o.queued != 0 || len(o.calls) > 0 || len(o.behind) > 0 || len(o.bulk) > 0 {
 			t.Fatalf("seed %d: %d calls did not come, %d payloads are in pieces, %d bytes wait", seed, len(calls), len(in.parts), o.queued)
 		}
 	}

@@ -117,7 +117,11 @@ func (n *line) write(ctx context.Context) error {
 
 // flush writes one batch. Its buffer is lent, so that an idle line has none.
 func (n *line) flush() (more bool, err error) {
-	buf := pool.Get(batchSize + 2*pieceSize)
+	due := n.out.due()
+	if due == 0 {
+		return false, nil
+	}
+	buf := pool.Get(due)
 	defer buf.Release()
 	b, last := n.out.next(buf.B[:0])
 	if len(b) == 0 {

@@ -19,6 +19,7 @@ type outbox struct {
 	control []control
 	credit  uint64 // to be told to the other side, 0 if it knows
 	small   []*parcel
+	ready   int                 // bytes of the frames of small
 	bulk    []*parcel           // the first is next
 	behind  map[uint8][]*parcel // messages that wait for a bulk one of their kind
 	queued  int                 // bytes of messages in small, bulk and behind
@@ -141,6 +142,7 @@ func (o *outbox) answer(typ frameType, id uint64, payload []byte) {
 func (o *outbox) enqueue(p *parcel) {
 	if len(p.payload) <= pieceSize {
 		o.small = append(o.small, p)
+		o.ready += headSize + len(p.payload)
 		return
 	}
 	o.bulk = append(o.bulk, p)
@@ -157,7 +159,11 @@ func (o *outbox) cancel(id uint64) (sent bool) {
 	p, waits := o.calls[id]
 	if waits {
 		delete(o.calls, id)
-		o.small, o.bulk = without(o.small, p), without(o.bulk, p)
+		n := len(o.small)
+		if o.small = without(o.small, p); len(o.small) < n {
+			o.ready -= headSize + len(p.payload)
+		}
+		o.bulk = without(o.bulk, p)
 	}
 	if !waits || p.begun {
 		o.control = append(o.control, control{typ: frameCancel, id: id})
@@ -172,6 +178,26 @@ func without(list []*parcel, p *parcel) []*parcel {
 	}
 	return list
 }
+
+// due is how much next will append, 0 if there is nothing to send.
+func (o *outbox) due() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := min(o.ready, batchSize+headSize+pieceSize)
+	for _, c := range o.control {
+		n += headSize + len(c.payload)
+	}
+	if o.credit > 0 {
+		n += headSize
+	}
+	if o.mayPiece() {
+		n += headSize + pieceSize
+	}
+	return n
+}
+
+// mayPiece reports whether a piece may be sent. mu is held.
+func (o *outbox) mayPiece() bool { return len(o.bulk) > 0 && o.sent-o.came+pieceSize <= window }
 
 // next appends frames to dst, or nothing if there is nothing to send. After the last the
 // line is to end: the other side is refused.
@@ -195,12 +221,13 @@ func (o *outbox) next(dst []byte) (_ []byte, last bool) {
 		p := o.small[n]
 		o.small[n] = nil
 		dst = appendFrame(dst, p.typ, p.kind, 0, p.id, p.payload)
+		o.ready -= headSize + len(p.payload)
 		o.finished(p, len(dst))
 	}
 	if o.small = o.small[n:]; len(o.small) == 0 {
 		o.small = nil
 	}
-	if len(o.bulk) > 0 && o.sent-o.came+pieceSize <= window {
+	if o.mayPiece() {
 		dst = o.piece(dst)
 	}
 	return dst, false
@@ -290,7 +317,7 @@ func (o *outbox) clear() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.control, o.credit, o.sent, o.came = nil, 0, 0, 0
-	o.small, o.bulk, o.queued = nil, nil, 0
+	o.small, o.bulk, o.queued, o.ready = nil, nil, 0, 0
 	clear(o.behind)
 	clear(o.calls)
 	clear(o.failed)
