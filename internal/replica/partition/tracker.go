@@ -39,7 +39,10 @@ type follower struct {
 	fetched     time.Time
 	// caughtUp is when it last had all that there was: at its last fetch, or at the one
 	// before if it has since got what there was then.
-	caughtUp   time.Time
+	caughtUp time.Time
+	// late is when it was first seen to lack something, though it lacked nothing at its last
+	// fetch: a partition that is idle is not fetched, so that fetch may be long ago.
+	late       time.Time
 	fetchedEnd int64 // the leader's end at the last fetch
 	ineligible bool  // fenced, or of another registration, when last looked at
 }
@@ -113,7 +116,7 @@ func (t *tracker) fetch(f *follower, from, start, brokerEpoch, end int64, now ti
 	case brokerEpoch != unknown && brokerEpoch < f.brokerEpoch:
 		return false
 	case from >= end:
-		f.caughtUp = later(f.caughtUp, now)
+		f.caughtUp, f.late = later(f.caughtUp, now), time.Time{}
 	case f.fetchedEnd != unknown && from >= f.fetchedEnd:
 		f.caughtUp = later(f.caughtUp, f.fetched)
 	}
@@ -190,7 +193,16 @@ func (t *tracker) lost(f *follower, hw int64) bool {
 
 // behind reports whether a member has had too much time to catch up.
 func (f *follower) behind(end int64, now time.Time, lagMax time.Duration) bool {
-	return f.end < end && now.Sub(f.caughtUp) > lagMax
+	switch {
+	case f.end >= end:
+		f.late = time.Time{}
+		return false
+	case f.end == unknown || f.end < f.fetchedEnd:
+		return now.Sub(f.caughtUp) > lagMax
+	case f.late.IsZero():
+		f.late = now
+	}
+	return now.Sub(later(f.caughtUp, f.late)) >= lagMax
 }
 
 // propose returns the ISR as it should be, if it should change. end is the leader's log

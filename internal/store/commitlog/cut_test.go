@@ -3,6 +3,9 @@ package commitlog
 import (
 	"slices"
 	"testing"
+
+	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/odradek/odradek/internal/store/producers"
 )
 
 // A crash right after a truncation leaves a checkpoint with the epochs of what is gone.
@@ -33,6 +36,42 @@ func TestEpochsOfTruncatedRecords(t *testing.T) {
 	l = mustOpen(t, o)
 	if got, want := offsetsOf(t, readAll(t, l, 0, 1<<20)), []string{"0-3/4", "3-5/4"}; !slices.Equal(got, want) {
 		t.Errorf("the log has %v, want %v", got, want)
+	}
+}
+
+// A snapshot of producers beyond a cut does not come back by a crash: the log may have
+// grown to its offset again, by other records.
+func TestSnapshotBeyondCut(t *testing.T) {
+	of := func(producer int64) record.Batch {
+		b := record.NewBuilder(record.BuilderConfig{ProducerID: producer})
+		b.Append(record.Record{Timestamp: 1, Value: []byte("v")})
+		return must[record.Batch](t)(b.Build())
+	}
+	for seed := range uint64(20) {
+		mem := newMem(t)
+		l := mustOpen(t, testOptions(mem, testConfig()))
+		appendAll(t, l, 1, of(7), of(8), of(9))
+		if err := l.Roll(); err != nil { // takes a snapshot
+			t.Fatal(err)
+		}
+		must[int64](t)(l.Sync())
+		if err := l.TruncateTo(1); err != nil {
+			t.Fatal(err)
+		}
+		journaled := appendAll(t, l, 2, of(10), of(11))
+		l = mustOpen(t, testOptions(mem.Crash(newRand(seed)), testConfig()))
+		for i, b := range journaled {
+			if err := l.Replay(int64(1+i), b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var ids []int64
+		for _, e := range must[[]producers.Entry](t)(l.Producers()) {
+			ids = append(ids, e.ProducerID)
+		}
+		if want := []int64{7, 10, 11}; !slices.Equal(ids, want) {
+			t.Fatalf("seed %d: producers %v, want %v", seed, ids, want)
+		}
 	}
 }
 

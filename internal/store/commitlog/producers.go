@@ -173,11 +173,17 @@ func (l *Log) dropProducers() error {
 	return l.dropSnapshots(func(int64) bool { return true })
 }
 
-// reloadProducers forgets what was cut off the log.
+// reloadProducers forgets what was cut off the log, for good: were a snapshot beyond the
+// end to come back by a crash, it would be believed once the log has grown again.
 func (l *Log) reloadProducers() error {
 	l.producers.loaded = false
 	l.producers.State = producers.State{}
-	return l.dropSnapshots(func(at int64) bool { return at > l.end })
+	kept := len(l.producers.snapshots)
+	err := l.dropSnapshots(func(at int64) bool { return at > l.end })
+	if err == nil && len(l.producers.snapshots) < kept {
+		err = storageError(l.fs.SyncDir(l.dir))
+	}
+	return err
 }
 
 // dropSnapshots removes the snapshots at the offsets that drop picks.
