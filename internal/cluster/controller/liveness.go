@@ -142,7 +142,10 @@ type outlook struct {
 // those of fence are expected to come back fenced by follow.
 func (l *liveness) look(now time.Time) outlook {
 	l.forgive(now)
-	o := outlook{again: now.Add(l.session / 20)}
+	o := outlook{again: now.Add(l.session / 12)}
+	if !l.leading {
+		o.again = now.Add(l.session)
+	}
 	for id, p := range l.pulses {
 		if p.fenced {
 			continue

@@ -183,7 +183,7 @@ func TestLiveness(t *testing.T) {
 		"many short delays are no silence either": func(s *story) {
 			s.probed(1, accepted)
 			s.l.heartbeat(1, 1, s.now)
-			for range 20 { // a session and a half, half of it late
+			for range 11 { // nearly two sessions, half of it late
 				s.now = s.next.Add(s.next.Sub(s.now))
 				s.look()
 			}

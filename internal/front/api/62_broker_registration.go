@@ -7,6 +7,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/member"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -17,6 +18,9 @@ import (
 //	3  the epoch of before a clean stop (KIP-966)
 //	4  features whose lowest level is 0
 func (s *Server) brokerRegistration(ctx context.Context, r *Request, req *kmsg.BrokerRegistrationRequest) (kmsg.Response, error) {
+	if req.IsMigratingZkBroker {
+		return nil, model.Explain(kerr.BrokerIDNotRegistered, "Controller does not support registering ZK brokers.")
+	}
 	ctx, cancel := s.patience(ctx, 0)
 	defer cancel()
 	ask := controller.Registration{
