@@ -94,7 +94,7 @@ func (b *Broker) logDirs() []api.LogDir {
 	for _, d := range b.host.Describe() {
 		dir := api.LogDir{Path: d.Path, Err: d.Err, Total: d.Total, Usable: d.Free}
 		for _, r := range d.Replicas {
-			dir.Partitions = append(dir.Partitions, api.LogDirPartition{TopicPartition: r.TP, Size: r.Bytes})
+			dir.Partitions = append(dir.Partitions, api.LogDirPartition{TopicPartition: r.TP, Size: r.Bytes, Lag: r.OffsetLag, Future: r.Future})
 		}
 		dirs = append(dirs, dir)
 	}

@@ -12,4 +12,7 @@ type Host interface {
 	Partition(model.TopicPartition) (*partition.Partition, error)
 	PartitionByID(model.IDPartition) (*partition.Partition, error)
 	DeleteRecords(p *partition.Partition, before int64) (start int64, err error)
+	// MoveReplica begins to move a replica to another log folder. It returns
+	// kerr.LogDirNotFound, kerr.KafkaStorageError or kerr.ReplicaNotAvailable.
+	MoveReplica(tp model.TopicPartition, dir string) error
 }

@@ -94,6 +94,7 @@ func Table() []API {
 		{Key: 23, Min: 2, Max: 4, handle: on((*Server).offsetForLeaderEpoch), quick: true},
 		{Key: 32, Min: 1, Max: 4, handle: on((*Server).describeConfigs), On: OnAll},
 		{Key: 33, Min: 0, Max: 2, handle: on((*Server).alterConfigs), On: OnAll, to: inPart},
+		{Key: 34, Min: 1, Max: 2, handle: on((*Server).alterReplicaLogDirs)},
 		{Key: 35, Min: 1, Max: 4, handle: on((*Server).describeLogDirs)},
 		{Key: 36, Min: 0, Max: 2, handle: on((*Server).saslAuthenticate), quick: true, keeps: true, On: OnAll},
 		{Key: 37, Min: 0, Max: 3, handle: on((*Server).createPartitions), On: OnAll, to: toController, fail: failing(failCreatePartitions)},
