@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/replica/partition"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -214,4 +215,30 @@ func failures(t *testing.T, seed uint64) {
 		}
 	}
 	c.end()
+}
+
+// A follower of a partition that was idle for long is not late when the first record comes.
+func TestIdleIsNotLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		c.topic("orders", 1, 1, 2, 3)
+		c.mustPut("orders", 0, "a")
+		asks := c.asks
+		for range 20 {
+			time.Sleep(time.Minute)
+			part := c.nodes[1].partition("orders", 0)
+			a, err := part.Append(c.nodes[1].batch("k", "v"), 12, partition.AllInSync)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.nodes[1].host.proposeAll(t.Context(), c.nodes[1].host.replicas(), map[*replica]time.Time{})
+			if err := part.Wait(t.Context(), a.End, a.Epoch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c.asks != asks {
+			t.Errorf("the controller was asked %d times to change the in-sync set", c.asks-asks)
+		}
+		c.end()
+	})
 }
