@@ -69,6 +69,7 @@ func New(cfg Config) (*Broker, error) {
 		cfg: cfg, ready: make(chan struct{}), feed: metadata.NewFeed(), incarnation: model.NewID(cfg.Random),
 		refused: make(chan error, 1), led: make(chan struct{}, 1),
 	}
+	b.feed.Support(controller.Features)
 	b.settings = newSettings(cfg.NodeID, cfg.Static, b.feed)
 	b.metrics = newMetrics(b)
 	return b, nil
