@@ -88,7 +88,7 @@ public final class Clients {
             set.put(configs[i], configs[i + 1]);
         }
         try (Admin a = admin(s)) {
-            a.createTopics(List.of(new NewTopic(s.topic, partitions, (short) 1).configs(set))).all().get();
+            a.createTopics(List.of(new NewTopic(s.topic, partitions, s.copies).configs(set))).all().get();
             Scenarios.eventually("listed", () -> a.listTopics().names().get().contains(s.topic), true);
         }
     }
@@ -175,7 +175,7 @@ public final class Clients {
 
     private static void topics(Scenarios s) throws Exception {
         try (Admin a = admin(s)) {
-            NewTopic t = new NewTopic(s.topic, 3, (short) 1).configs(Map.of("retention.ms", "60000"));
+            NewTopic t = new NewTopic(s.topic, 3, s.copies).configs(Map.of("retention.ms", "60000"));
             var made = a.createTopics(List.of(t));
             made.all().get();
             s.observe("made", made.numPartitions(s.topic).get() + " " + made.replicationFactor(s.topic).get() + " " + made.config(s.topic).get().get("retention.ms").value());

@@ -29,13 +29,15 @@ final class Scenarios {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int LIMIT_SECONDS = 60;
 
+    final short copies;
     final String bootstrap;
     final String flaky;
     final String topic;
     private final Map<String, Object> observed = new LinkedHashMap<>();
     private String note;
 
-    private Scenarios(String bootstrap, String flaky, String topic) {
+    private Scenarios(String bootstrap, String flaky, short copies, String topic) {
+        this.copies = copies;
         this.bootstrap = bootstrap;
         this.flaky = flaky;
         this.topic = topic;
@@ -103,7 +105,8 @@ final class Scenarios {
             return t;
         });
         for (String name : names.isEmpty() ? bodies.keySet() : names) {
-            Scenarios s = new Scenarios(flags.get("--bootstrap"), flags.get("--flaky"), client.replace(' ', '-') + "." + name);
+            Scenarios s = new Scenarios(flags.get("--bootstrap"), flags.get("--flaky"),
+                Short.parseShort(flags.getOrDefault("--copies", "1")), client.replace(' ', '-') + "." + name + flags.getOrDefault("--suffix", ""));
             Map<String, Object> line = new LinkedHashMap<>();
             line.put("client", client);
             line.put("scenario", name);

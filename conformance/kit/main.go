@@ -31,6 +31,13 @@ type options struct {
 	jobs    int
 	write   bool
 	binary  string
+
+	at      string // a cluster that somebody else runs: its listeners
+	proxies string
+	copies  int
+	tries   int
+	suffix  string
+	lines   string // file for a line of JSON a cell
 }
 
 func main() {
@@ -43,6 +50,12 @@ func main() {
 	flag.IntVar(&o.jobs, "jobs", 3, "how many clients run at a time")
 	flag.BoolVar(&o.write, "write", false, "write RESULTS.md and docs/DIFFERENCES.md")
 	flag.StringVar(&o.binary, "odradek", "", "the odradek binary; default: built from the source")
+	flag.StringVar(&o.at, "at", "", "nodes that run already, HOST:PORT with commas; --peer is what they are called")
+	flag.StringVar(&o.proxies, "proxies", "", "with --at: LISTEN=TARGET for each node's listener whose answers get lost, with commas")
+	flag.IntVar(&o.copies, "copies", 1, "how many copies each partition has")
+	flag.IntVar(&o.tries, "tries", 1, "how often a scenario is tried until it passes, under a name of its own each time")
+	flag.StringVar(&o.suffix, "suffix", "", "what the names of topics and groups end with")
+	flag.StringVar(&o.lines, "lines", "", "file to which each result is appended, a line of JSON each")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -95,6 +108,9 @@ func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 // startPeer starts a node by its name.
 func startPeer(ctx context.Context, o options, name string) (*peer.Peer, error) {
 	dir := filepath.Join(o.work, "peer-"+name)
+	if o.at != "" {
+		return peer.At(name, o.at, o.proxies, dir+"-cluster")
+	}
 	switch name {
 	case "odradek":
 		binary := o.binary

@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -48,8 +50,10 @@ func runPeer(ctx context.Context, o options, name string, clients []client) (_ *
 		}
 	}()
 	out := &outcome{results: make(results)}
-	if out.raw, err = raw.Run(p.Bootstrap); err != nil {
-		return nil, err
+	if o.at == "" { // one node is enough to compare frames
+		if out.raw, err = raw.Run(p.Bootstrap); err != nil {
+			return nil, err
+		}
 	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -66,30 +70,69 @@ func runPeer(ctx context.Context, o options, name string, clients []client) (_ *
 	}
 	wg.Wait()
 	checkCuts(p, out.results)
-	return out, ctx.Err()
+	return out, errors.Join(ctx.Err(), o.writeLines(out.results))
 }
 
 // runClient runs a client's program. A scenario for which no line came has failed.
 func runClient(ctx context.Context, o options, p *peer.Peer, c client) map[string]scenario.Result {
 	rs := make(map[string]scenario.Result)
 	status, reason := "skip", c.reason
-	if c.reason == "" {
-		status = "fail"
-		reason = runProgram(ctx, o, p, c, rs)
-	}
-	for _, name := range o.scenarios() {
-		if _, ok := rs[name]; !ok {
-			rs[name] = scenario.Result{Client: c.name, Scenario: name, Status: status, Reason: reason}
+	names := o.scenarios()
+	for try := 1; try <= o.tries && len(names) > 0 && ctx.Err() == nil; try++ {
+		now := make(map[string]scenario.Result)
+		if c.reason == "" {
+			status = "fail"
+			reason = runProgram(ctx, o, p, c, names, try, now)
 		}
+		var failed []string
+		for _, name := range names {
+			r, ok := now[name]
+			if !ok {
+				r = scenario.Result{Client: c.name, Scenario: name, Status: status, Reason: reason}
+			}
+			if r.Tries = append(rs[name].Tries, rs[name].Reason); try == 1 {
+				r.Tries = nil
+			}
+			if rs[name] = r; r.Status == "fail" {
+				failed = append(failed, name)
+			}
+		}
+		names = failed
 	}
 	return rs
 }
 
-func runProgram(ctx context.Context, o options, p *peer.Peer, c client, rs map[string]scenario.Result) string {
+// writeLines appends every result to the file that was asked for.
+func (o options) writeLines(rs results) error {
+	if o.lines == "" {
+		return nil
+	}
+	f, err := os.OpenFile(o.lines, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	out := json.NewEncoder(f)
+	for _, of := range rs {
+		for _, r := range of {
+			r.Observed = nil
+			if err := out.Encode(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func runProgram(ctx context.Context, o options, p *peer.Peer, c client, names []string, try int, rs map[string]scenario.Result) string {
 	ctx, cancel := context.WithTimeout(ctx, clientLimit)
 	defer cancel()
-	args := append(slices.Clone(c.argv[1:]), "--bootstrap", p.Bootstrap, "--flaky", p.Flaky)
-	cmd := exec.CommandContext(ctx, c.argv[0], append(args, o.scenarios()...)...)
+	suffix := o.suffix
+	if try > 1 {
+		suffix += fmt.Sprintf(".%d", try)
+	}
+	args := append(slices.Clone(c.argv[1:]), "--bootstrap", p.Bootstrap, "--flaky", p.Flaky, "--copies", strconv.Itoa(o.copies), "--suffix", suffix)
+	cmd := exec.CommandContext(ctx, c.argv[0], append(args, names...)...)
 	cmd.Env = append(os.Environ(), "PEER_LOG_DIR="+p.LogDir, "PEER_NAME="+p.Name)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

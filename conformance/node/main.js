@@ -43,17 +43,18 @@ const code = async (call) => {
 
 // Scenario is what a scenario is given, and where it says what it saw.
 class Scenario {
-  constructor(bootstrap, flaky, name) {
-    this.flaky = flaky
-    this.topic = `${CLIENT}.${name}`
+  constructor(flags, name) {
+    this.flaky = flags['--flaky']
+    this.copies = Number(flags['--copies'] || 1)
+    this.topic = `${CLIENT}.${name}${flags['--suffix'] || ''}`
     this.observed = {}
     this.open = []
-    this.kafka = this.client(bootstrap)
+    this.kafka = this.client(flags['--bootstrap'])
   }
 
   client(address) {
     return new Kafka({
-      clientId: CLIENT, brokers: [address], logLevel: logLevel.NOTHING,
+      clientId: CLIENT, brokers: address.split(','), logLevel: logLevel.NOTHING,
       retry: { initialRetryTime: 30, maxRetryTime: 300, retries: 30 },
     })
   }
@@ -79,7 +80,7 @@ class Scenario {
   async create(numPartitions, configs = {}) {
     const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }))
     const admin = await this.admin()
-    await admin.createTopics({ topics: [{ topic: this.topic, numPartitions, replicationFactor: 1, configEntries }] })
+    await admin.createTopics({ topics: [{ topic: this.topic, numPartitions, replicationFactor: this.copies, configEntries }] })
     await eventually('partitions', () => this.partitions(admin), numPartitions)
     // Kafka tells of partitions a moment before it serves them, and kafkajs does not try again.
     await eventually('offsets', () => admin.fetchTopicOffsets(this.topic).then((o) => o.length, () => 0), numPartitions)
@@ -133,7 +134,7 @@ const scenarios = {
     const admin = await s.admin()
     const make = (topic, numPartitions, replicationFactor) =>
       code(() => admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor, configEntries: [{ name: 'retention.ms', value: '60000' }] }] }))
-    want('create', await make(s.topic, 3, 1), 0)
+    want('create', await make(s.topic, 3, s.copies), 0)
     s.observe('again', await admin.createTopics({ topics: [{ topic: s.topic }] })) // false: it is there
     s.observe('three copies', await make(`${s.topic}.x`, 1, 3))
     s.observe('bad name', await make('not a name!', 1, 1))
@@ -350,10 +351,10 @@ const awaitGroup = async (s, admin, counts) => {
   return group
 }
 
-const run = async (bootstrap, flaky, name) => {
+const run = async (flags, name) => {
   const line = { client: CLIENT, scenario: name, status: 'ok' }
   const began = Date.now()
-  const s = new Scenario(bootstrap, flaky, name)
+  const s = new Scenario(flags, name)
   let timer
   const limit = new Promise((_, fail) => {
     timer = setTimeout(() => fail(new Error('did not end within its time')), 60000)
@@ -380,7 +381,7 @@ const main = async () => {
     if (a.startsWith('--')) flags[a] = args.shift()
     else names.push(a)
   }
-  for (const name of names.length ? names : Object.keys(scenarios)) await run(flags['--bootstrap'], flags['--flaky'], name)
+  for (const name of names.length ? names : Object.keys(scenarios)) await run(flags, name)
   process.exit(0)
 }
 

@@ -25,8 +25,9 @@ class Skip(Exception):
 class Scenario:
     """What a scenario is given, and where it says what it saw."""
 
-    def __init__(self, bootstrap, flaky, name):
-        self.bootstrap, self.flaky, self.topic, self.observed = bootstrap, flaky, f"{CLIENT}.{name}", {}
+    def __init__(self, args, name):
+        self.bootstrap, self.flaky, self.copies = args.bootstrap, args.flaky, args.copies
+        self.topic, self.observed = f"{CLIENT}.{name}{args.suffix}", {}
         self.admin = AdminClient(self.config())
 
     def observe(self, key, value):
@@ -37,7 +38,7 @@ class Scenario:
         return base | {k.replace("_", "."): v for k, v in more.items()}
 
     def create(self, partitions, **configs):
-        topic = NewTopic(self.topic, partitions, 1, config={k.replace("_", "."): v for k, v in configs.items()})
+        topic = NewTopic(self.topic, partitions, self.copies, config={k.replace("_", "."): v for k, v in configs.items()})
         want("create", code(self.admin.create_topics([topic])[self.topic]), 0)
         eventually("partitions", lambda: len(self.admin.list_topics(self.topic, timeout=10).topics[self.topic].partitions), partitions)
 
@@ -120,8 +121,8 @@ def topics(s):
     def make(name, partitions, copies):
         return code(s.admin.create_topics([NewTopic(name, partitions, copies, config={"retention.ms": "60000"})])[name])
 
-    want("create", make(s.topic, 3, 1), 0)
-    s.observe("again", make(s.topic, 3, 1))
+    want("create", make(s.topic, 3, s.copies), 0)
+    s.observe("again", make(s.topic, 3, s.copies))
     s.observe("three copies", make(s.topic + ".x", 1, 3))
     s.observe("bad name", make("not a name!", 1, 1))
 
@@ -360,10 +361,10 @@ SCENARIOS = {f.__name__: f for f in (cluster, topics, configs, acks, codecs, hea
                                      positions, group, static, commit, trim, compact)}
 
 
-def run(bootstrap, flaky, name):
+def run(args, name):
     line, began = {"client": CLIENT, "scenario": name, "status": "ok"}, time.monotonic()
     try:
-        s = Scenario(bootstrap, flaky, name)
+        s = Scenario(args, name)
         line["observed"] = s.observed
         if name not in SCENARIOS:
             raise Skip("the client has no call for it")
@@ -380,10 +381,12 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--bootstrap", required=True)
     p.add_argument("--flaky", required=True)
+    p.add_argument("--copies", type=int, default=1)
+    p.add_argument("--suffix", default="")
     p.add_argument("scenarios", nargs="*")
     a = p.parse_args()
     for name in a.scenarios or SCENARIOS:
-        run(a.bootstrap, a.flaky, name)
+        run(a, name)
     sys.stdout.flush()
 
 

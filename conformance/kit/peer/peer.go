@@ -28,9 +28,9 @@ type Peer struct {
 	LogDir    string // where its partitions are
 	Output    string // the file that holds what it printed
 
-	proxy *flaky.Proxy
-	cmd   *exec.Cmd
-	done  chan error
+	proxies []*flaky.Proxy
+	cmd     *exec.Cmd // nil if somebody else runs the nodes
+	done    chan error
 }
 
 // settings are common to both peers: small and quick, so that groups and compaction do
@@ -121,6 +121,28 @@ func Kafka(libs, dir string) (*Peer, error) {
 	return p, p.start(at, exec.Command("java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-cp", classes, "kafka.Kafka", file))
 }
 
+// At is nodes that somebody else runs: bootstrap are their plain listeners, with commas;
+// proxies are pairs LISTEN=TARGET, with commas: where clients are told to come, and the
+// listener that tells them so.
+func At(name, bootstrap, proxies, dir string) (*Peer, error) {
+	p := &Peer{Name: name, Bootstrap: bootstrap, LogDir: os.Getenv("PEER_LOG_DIR"), Output: filepath.Join(dir, "output.log")}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	var at []string
+	for pair := range strings.SplitSeq(proxies, ",") {
+		listen, target, ok := strings.Cut(pair, "=")
+		ln, err := net.Listen("tcp", listen)
+		if err != nil || !ok {
+			p.closeProxies()
+			return nil, fmt.Errorf("proxy %q: %w", pair, err)
+		}
+		p.proxies, at = append(p.proxies, flaky.Listen(ln, target, 3)), append(at, listen)
+	}
+	p.Flaky = strings.Join(at, ",")
+	return p, nil
+}
+
 func (p *Peer) start(at ports, cmd *exec.Cmd) error {
 	out, err := os.Create(p.Output)
 	if err != nil {
@@ -131,11 +153,11 @@ func (p *Peer) start(at ports, cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
-	p.proxy = flaky.Listen(ln, address(at.flaky), 3)
+	p.proxies = []*flaky.Proxy{flaky.Listen(ln, address(at.flaky), 3)}
 	cmd.Stdout, cmd.Stderr = out, out
 	p.cmd, p.done = cmd, make(chan error, 1)
 	if err := cmd.Start(); err != nil {
-		p.proxy.Close()
+		p.closeProxies()
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	go func() { p.done <- cmd.Wait() }()
@@ -180,11 +202,28 @@ func answers(address string) bool {
 }
 
 // Cuts is how many answers each client lost, by its id.
-func (p *Peer) Cuts() map[string]int { return p.proxy.Cuts() }
+func (p *Peer) Cuts() map[string]int {
+	all := make(map[string]int)
+	for _, proxy := range p.proxies {
+		for client, n := range proxy.Cuts() {
+			all[client] += n
+		}
+	}
+	return all
+}
+
+func (p *Peer) closeProxies() {
+	for _, proxy := range p.proxies {
+		proxy.Close()
+	}
+}
 
 // Stop ends the node in order, or by force after ten seconds, and waits for it.
 func (p *Peer) Stop() error {
-	p.proxy.Close()
+	p.closeProxies()
+	if p.cmd == nil {
+		return nil
+	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}

@@ -29,6 +29,7 @@ type Result struct {
 	Reason   string         `json:"reason,omitempty"`
 	Millis   int64          `json:"millis"`
 	Observed map[string]any `json:"observed,omitempty"`
+	Tries    []string       `json:"tries,omitempty"` // why earlier tries failed
 }
 
 // Func is one scenario in the words of one client. It panics by way of T to stop early.
@@ -36,13 +37,17 @@ type Func func(ctx context.Context, t *T)
 
 // T is what a scenario is given, and where it says what it saw.
 type T struct {
-	Bootstrap string // a plain listener
-	Flaky     string // a listener behind a proxy that loses every third answer to Produce
+	Bootstrap string // plain listeners, with commas
+	Flaky     string // listeners behind proxies that lose every third answer to Produce
+	Copies    int    // of each partition
 	Topic     string // a name that no other scenario of any client uses
 	result    *Result
 }
 
 type stop struct{ status, reason string }
+
+// Seeds are the plain listeners, one by one.
+func (t *T) Seeds() []string { return strings.Split(t.Bootstrap, ",") }
 
 // Observe notes what can be compared between peers.
 func (t *T) Observe(key string, value any) { t.result.Observed[key] = value }
@@ -90,8 +95,11 @@ func (t *T) Eventually(ctx context.Context, what string, get func() any, want an
 
 // Main runs the scenarios that the command line names, all if it names none.
 func Main(client string, table map[string]Func) {
-	bootstrap := flag.String("bootstrap", "127.0.0.1:9092", "the address of a node")
-	flaky := flag.String("flaky", "", "the address of the same node through a proxy that loses answers")
+	var t T
+	flag.StringVar(&t.Bootstrap, "bootstrap", "127.0.0.1:9092", "the addresses of nodes, with commas")
+	flag.StringVar(&t.Flaky, "flaky", "", "the addresses of the same nodes through proxies that lose answers")
+	flag.IntVar(&t.Copies, "copies", 1, "how many copies each partition has")
+	suffix := flag.String("suffix", "", "what the names of topics and groups end with")
 	limit := flag.Duration("limit", 45*time.Second, "how long one scenario may take")
 	flag.Parse()
 	names := flag.Args()
@@ -100,7 +108,7 @@ func Main(client string, table map[string]Func) {
 	}
 	out := json.NewEncoder(os.Stdout)
 	for _, name := range names {
-		r := run(client, name, table[name], *limit, T{Bootstrap: *bootstrap, Flaky: *flaky})
+		r := run(client, name, *suffix, table[name], *limit, t)
 		if err := out.Encode(r); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -108,13 +116,13 @@ func Main(client string, table map[string]Func) {
 	}
 }
 
-func run(client, name string, f Func, limit time.Duration, t T) (r Result) {
+func run(client, name, suffix string, f Func, limit time.Duration, t T) (r Result) {
 	r = Result{Client: client, Scenario: name, Status: "ok", Observed: map[string]any{}}
 	if f == nil {
 		r.Status, r.Reason = "skip", "the client has no call for it"
 		return r
 	}
-	t.Topic, t.result = strings.ReplaceAll(client, " ", "-")+"."+name, &r
+	t.Topic, t.result = strings.ReplaceAll(client, " ", "-")+"."+name+suffix, &r
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	began := time.Now()

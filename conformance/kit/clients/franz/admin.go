@@ -33,8 +33,8 @@ func topics(ctx context.Context, t *scenario.T) {
 		r, err := a.CreateTopic(ctx, partitions, factor, configs, name)
 		return code(errors.Join(r.Err, err))
 	}
-	t.Want("create", make(t.Topic, 3, 1), 0)
-	t.Observe("again", make(t.Topic, 3, 1))
+	t.Want("create", make(t.Topic, 3, int16(t.Copies)), 0)
+	t.Observe("again", make(t.Topic, 3, int16(t.Copies)))
 	t.Observe("no partitions", make(t.Topic+".x", 0, 1))
 	t.Observe("three copies", make(t.Topic+".x", 1, 3))
 	t.Observe("bad name", make("not a name!", 1, 1))

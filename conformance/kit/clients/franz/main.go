@@ -22,7 +22,7 @@ func main() {
 
 // client returns a client of the plain listener that lives as long as the scenario.
 func client(ctx context.Context, t *scenario.T, opts ...kgo.Opt) *kgo.Client {
-	c, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(t.Bootstrap)}, opts...)...)
+	c, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(t.Seeds()...)}, opts...)...)
 	t.OK(err, "new client")
 	context.AfterFunc(ctx, c.CloseAllowingRebalance)
 	return c
@@ -46,7 +46,7 @@ func create(ctx context.Context, t *scenario.T, partitions int32, configs map[st
 	for k, v := range configs {
 		set[k] = &v
 	}
-	r, err := admin(ctx, t).CreateTopic(ctx, partitions, 1, set, t.Topic)
+	r, err := admin(ctx, t).CreateTopic(ctx, partitions, int16(t.Copies), set, t.Topic)
 	t.OK(errors.Join(err, r.Err), "create "+t.Topic)
 	t.Eventually(ctx, "partitions", func() any {
 		m, err := admin(ctx, t).ListTopics(ctx, t.Topic)

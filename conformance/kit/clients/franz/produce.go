@@ -99,7 +99,7 @@ func big(ctx context.Context, t *scenario.T) {
 
 func idempotent(ctx context.Context, t *scenario.T) {
 	create(ctx, t, 1, nil)
-	c := client(ctx, t, kgo.SeedBrokers(t.Flaky), kgo.ProducerBatchMaxBytes(1000), kgo.ClientID("franz-go"), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }))
+	c := client(ctx, t, kgo.SeedBrokers(strings.Split(t.Flaky, ",")...), kgo.ProducerBatchMaxBytes(1000), kgo.ClientID("franz-go"), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }))
 	t.OK(send(ctx, c, numbered(t.Topic, 1000)...), "produce")
 	for i, r := range read(ctx, t, 1000, kgo.NewOffset().AtStart()) {
 		t.Want("value", string(r.Value), i)

@@ -32,7 +32,7 @@ func main() {
 
 // admin is the helper that is not kcat.
 func admin(ctx context.Context, t *scenario.T) *kadm.Client {
-	c, err := kgo.NewClient(kgo.SeedBrokers(t.Bootstrap))
+	c, err := kgo.NewClient(kgo.SeedBrokers(t.Seeds()...))
 	t.OK(err, "new client")
 	context.AfterFunc(ctx, c.Close)
 	return kadm.NewClient(c)
@@ -43,7 +43,7 @@ func create(ctx context.Context, t *scenario.T, partitions int32, configs map[st
 	for k, v := range configs {
 		set[k] = &v
 	}
-	r, err := admin(ctx, t).CreateTopic(ctx, partitions, 1, set, t.Topic)
+	r, err := admin(ctx, t).CreateTopic(ctx, partitions, int16(t.Copies), set, t.Topic)
 	t.OK(errors.Join(err, r.Err), "create "+t.Topic)
 	t.Eventually(ctx, "partitions", func() any {
 		m, err := admin(ctx, t).ListTopics(ctx, t.Topic)

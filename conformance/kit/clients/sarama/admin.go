@@ -26,8 +26,8 @@ func topics(ctx context.Context, t *scenario.T) {
 		d := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: factor, ConfigEntries: map[string]*string{"retention.ms": &ms}}
 		return code(a.CreateTopic(name, d, false))
 	}
-	t.Want("create", make(t.Topic, 3, 1), 0)
-	t.Observe("again", make(t.Topic, 3, 1))
+	t.Want("create", make(t.Topic, 3, int16(t.Copies)), 0)
+	t.Observe("again", make(t.Topic, 3, int16(t.Copies)))
 	t.Observe("no partitions", make(t.Topic+".x", 0, 1))
 	t.Observe("three copies", make(t.Topic+".x", 1, 3))
 	t.Observe("bad name", make("not a name!", 1, 1))

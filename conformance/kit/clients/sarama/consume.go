@@ -87,7 +87,7 @@ func join(ctx context.Context, t *scenario.T, instance string, set func(*member)
 	cfg.Consumer.Group.Heartbeat.Interval = 200 * time.Millisecond
 	cfg.Consumer.Group.Session.Timeout = 6 * time.Second
 	cfg.Consumer.Group.Rebalance.Retry.Backoff = 50 * time.Millisecond
-	g, err := sarama.NewConsumerGroup([]string{t.Bootstrap}, t.Topic, cfg)
+	g, err := sarama.NewConsumerGroup(t.Seeds(), t.Topic, cfg)
 	t.OK(err, "new member")
 	m := &member{ConsumerGroup: g, done: make(chan struct{}), seen: make(chan *sarama.ConsumerMessage), from: -1}
 	if set != nil {
@@ -178,7 +178,7 @@ func compact(ctx context.Context, t *scenario.T) {
 // and how many records there were.
 func readTo(ctx context.Context, t *scenario.T, last int64) (map[string]string, int) {
 	kept, n, next := map[string]string{}, 0, int64(0)
-	c, err := sarama.NewConsumer([]string{t.Bootstrap}, config())
+	c, err := sarama.NewConsumer(t.Seeds(), config())
 	t.OK(err, "new consumer")
 	defer c.Close()
 	p, err := c.ConsumePartition(t.Topic, 0, sarama.OffsetOldest)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -26,6 +27,7 @@ func config() *sarama.Config {
 	c.Version = sarama.MaxVersion
 	c.ClientID = "sarama"
 	c.Producer.Return.Successes = true
+	c.Producer.RequiredAcks = sarama.WaitForAll // its own default is the leader alone
 	c.Producer.Retry.Backoff = 20 * time.Millisecond
 	c.Consumer.Return.Errors = true
 	c.Consumer.MaxWaitTime = 100 * time.Millisecond
@@ -34,7 +36,7 @@ func config() *sarama.Config {
 }
 
 func admin(ctx context.Context, t *scenario.T) sarama.ClusterAdmin {
-	a, err := sarama.NewClusterAdmin([]string{t.Bootstrap}, config())
+	a, err := sarama.NewClusterAdmin(t.Seeds(), config())
 	t.OK(err, "new admin")
 	context.AfterFunc(ctx, func() { a.Close() })
 	return a
@@ -63,7 +65,7 @@ func create(ctx context.Context, t *scenario.T, partitions int32, configs map[st
 	for k, v := range configs {
 		entries[k] = &v
 	}
-	d := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1, ConfigEntries: entries}
+	d := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: int16(t.Copies), ConfigEntries: entries}
 	t.OK(admin(ctx, t).CreateTopic(t.Topic, d, false), "create "+t.Topic)
 	t.Eventually(ctx, "partitions", func() any {
 		m, err := admin(ctx, t).DescribeTopics([]string{t.Topic})
@@ -77,7 +79,7 @@ func producer(ctx context.Context, t *scenario.T, address string, set func(*sara
 	if set != nil {
 		set(c)
 	}
-	p, err := sarama.NewSyncProducer([]string{address}, c)
+	p, err := sarama.NewSyncProducer(strings.Split(address, ","), c)
 	t.OK(err, "new producer")
 	context.AfterFunc(ctx, func() { p.Close() })
 	return p
@@ -95,7 +97,7 @@ func numbered(topic string, n int) (ms []*sarama.ProducerMessage) {
 func read(ctx context.Context, t *scenario.T, n int, from int64) (got []*sarama.ConsumerMessage) {
 	cfg := config()
 	cfg.Consumer.Fetch.Default = 8 << 20
-	c, err := sarama.NewConsumer([]string{t.Bootstrap}, cfg)
+	c, err := sarama.NewConsumer(t.Seeds(), cfg)
 	t.OK(err, "new consumer")
 	defer c.Close()
 	p, err := c.ConsumePartition(t.Topic, 0, from)
@@ -116,7 +118,7 @@ func read(ctx context.Context, t *scenario.T, n int, from int64) (got []*sarama.
 
 // offset asks for the offset of a time, or of sarama.OffsetOldest or OffsetNewest.
 func offset(ctx context.Context, t *scenario.T, at int64) int64 {
-	c, err := sarama.NewClient([]string{t.Bootstrap}, config())
+	c, err := sarama.NewClient(t.Seeds(), config())
 	t.OK(err, "new client")
 	defer c.Close()
 	o, err := c.GetOffset(t.Topic, 0, at)

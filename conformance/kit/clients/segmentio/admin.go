@@ -31,8 +31,8 @@ func topics(ctx context.Context, t *scenario.T) {
 		t.OK(err, "create")
 		return code(r.Errors[name])
 	}
-	t.Want("create", make(t.Topic, 3, 1), 0)
-	t.Observe("again", make(t.Topic, 3, 1))
+	t.Want("create", make(t.Topic, 3, t.Copies), 0)
+	t.Observe("again", make(t.Topic, 3, t.Copies))
 	t.Observe("no partitions", make(t.Topic+".x", 0, 1))
 	t.Observe("three copies", make(t.Topic+".x", 1, 3))
 	t.Observe("bad name", make("not a name!", 1, 1))

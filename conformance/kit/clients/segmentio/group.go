@@ -11,7 +11,7 @@ import (
 // member reads as one of the scenario's group.
 func member(t *scenario.T) *kafka.Reader {
 	return kafka.NewReader(kafka.ReaderConfig{
-		Brokers: []string{t.Bootstrap}, GroupID: t.Topic, Topic: t.Topic, StartOffset: kafka.FirstOffset,
+		Brokers: t.Seeds(), GroupID: t.Topic, Topic: t.Topic, StartOffset: kafka.FirstOffset,
 		HeartbeatInterval: 200 * time.Millisecond, SessionTimeout: 6 * time.Second, RebalanceTimeout: 6 * time.Second,
 		JoinGroupBackoff: 100 * time.Millisecond, MaxWait: 100 * time.Millisecond, GroupBalancers: []kafka.GroupBalancer{kafka.RangeGroupBalancer{}},
 	})

@@ -23,7 +23,7 @@ func main() {
 }
 
 func client(t *scenario.T) *kafka.Client {
-	return &kafka.Client{Addr: kafka.TCP(t.Bootstrap), Timeout: 20 * time.Second, Transport: &kafka.Transport{MetadataTTL: 5 * time.Second}}
+	return &kafka.Client{Addr: kafka.TCP(t.Seeds()...), Timeout: 20 * time.Second, Transport: &kafka.Transport{MetadataTTL: 5 * time.Second}}
 }
 
 func code(err error) int {
@@ -45,7 +45,7 @@ func code(err error) int {
 }
 
 func create(ctx context.Context, t *scenario.T, partitions int, configs map[string]string) {
-	tc := kafka.TopicConfig{Topic: t.Topic, NumPartitions: partitions, ReplicationFactor: 1}
+	tc := kafka.TopicConfig{Topic: t.Topic, NumPartitions: partitions, ReplicationFactor: t.Copies}
 	for k, v := range configs {
 		tc.ConfigEntries = append(tc.ConfigEntries, kafka.ConfigEntry{ConfigName: k, ConfigValue: v})
 	}
@@ -61,7 +61,7 @@ func create(ctx context.Context, t *scenario.T, partitions int, configs map[stri
 
 func writer(ctx context.Context, t *scenario.T, set func(*kafka.Writer)) *kafka.Writer {
 	w := &kafka.Writer{
-		Addr: kafka.TCP(t.Bootstrap), Topic: t.Topic, RequiredAcks: kafka.RequireAll, BatchTimeout: 5 * time.Millisecond,
+		Addr: kafka.TCP(t.Seeds()...), Topic: t.Topic, RequiredAcks: kafka.RequireAll, BatchTimeout: 5 * time.Millisecond,
 		Transport: &kafka.Transport{MetadataTTL: time.Second},
 	}
 	if set != nil {
@@ -82,7 +82,7 @@ func numbered(n int) (ms []kafka.Message) {
 // reader reads partition 0 of the scenario's topic from an offset.
 func reader(t *scenario.T, from int64) *kafka.Reader {
 	r := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: []string{t.Bootstrap}, Topic: t.Topic, MaxWait: 100 * time.Millisecond, MaxBytes: 8 << 20,
+		Brokers: t.Seeds(), Topic: t.Topic, MaxWait: 100 * time.Millisecond, MaxBytes: 8 << 20,
 	})
 	t.OK(r.SetOffset(from), "set offset")
 	return r
