@@ -2,7 +2,7 @@
 export CGO_ENABLED := 0
 GO ?= go
 
-.PHONY: help build test race check lint vuln cross generate conformance kafka-diff crash fuzz bench
+.PHONY: help build test race check lint vuln cross generate conformance kafka-diff crash cluster cluster-figures fuzz bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,17 @@ kafka-diff: ## the same scenarios against Apache Kafka, and how the answers diff
 
 crash: ## kill -9 under load, 100 times, and 10 power cuts (as root), with a fresh client's check each
 	$(GO) test -count=1 -run 'TestKillNine|TestPowerCut' ./conformance/crash -kills=100 -cuts=10 -timeout 30m -v
+
+CLUSTER = $(GO) test -count=1 -v ./conformance/cluster
+FIGURES = -results=figures.jsonl
+
+cluster: ## three nodes: clients in six languages while brokers are killed (SOAK=2m), cuts of the network (as root), pauses, spoilt disks
+	$(CLUSTER) -timeout 40m -run 'TestKills|TestPaused|TestWiped|TestCorrupt|TestCoordinator|TestLoss|TestMatrix|TestCuts' -soak=$(or $(SOAK),2m) -cuts $(CLUSTERFLAGS)
+
+cluster-figures: ## what docs/benchmarks/cluster.md is made of: failover beside Kafka (KILLS=50), its tools, 1,000 topics, a soak (SOAK=10m; pieces add up); hours
+	$(CLUSTER) -timeout 4h -run 'TestFailover|TestTools' -failovers=kafka,odradek -kills=$(or $(KILLS),50) -tools $(FIGURES)
+	$(CLUSTER) -timeout 2h -run 'TestThousandTopics|TestMatrix|TestCuts|TestPaused' -thousand=1000 -soak=$(or $(SOAK),10m) -cuts -pauses=4 $(FIGURES)
+	$(GO) test -run TestPages ./conformance/cluster -write
 
 fuzz: ## every fuzz target for a few seconds (FUZZTIME=10s each, or FUZZTOTAL=600 seconds for all)
 	./scripts/fuzz

@@ -117,7 +117,7 @@ func (r *rig) cutOff(net *network, list []cut, victim int, others []int, alone b
 	ctx, cancel := r.context()
 	defer cancel()
 	node := r.cluster.All[victim]
-	p := r.hasty(kgo.ProduceRequestTimeout(2*time.Second), kgo.RequestTimeoutOverhead(2*time.Second))
+	p := r.hasty(kgo.ProduceRequestTimeout(500*time.Millisecond), kgo.RequestTimeoutOverhead(time.Second))
 	defer p.Close()
 	from := r.warm(ctx, p, node)
 	began := time.Now()

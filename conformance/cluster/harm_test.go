@@ -19,6 +19,7 @@ import (
 
 var (
 	pauses   = flag.Int("pauses", 1, "how often a broker is made to stand still")
+	spoil    = flag.Bool("spoil", false, "change bytes in the segments of a follower")
 	pauseFor = flag.Duration("pause-for", 5*time.Second, "how long a broker stands still at the least; chance adds up to twice as much")
 )
 
@@ -38,7 +39,7 @@ func TestPaused(t *testing.T) {
 		for i%2 == 1 && victim.ID == chief {
 			victim = r.cluster.All[r.rng.IntN(3)]
 		}
-		p := r.hasty(kgo.ProduceRequestTimeout(2*time.Second), kgo.RequestTimeoutOverhead(2*time.Second))
+		p := r.hasty(kgo.ProduceRequestTimeout(500*time.Millisecond), kgo.RequestTimeoutOverhead(time.Second))
 		r.try(r.cluster.ElectPreferred(ctx))
 		r.try(r.cluster.Until(ctx, "led by their first replicas", Preferred, probes))
 		from := r.warm(ctx, p, victim)
@@ -101,6 +102,9 @@ func TestWipedDisk(t *testing.T) {
 // serve them to anybody: it fetches them again. As before, the others are then killed, so
 // that everything is read from what it has.
 func TestCorruptSegment(t *testing.T) {
+	if !*spoil {
+		t.Skip("asked for with -spoil")
+	}
 	r := newRig(t, Config{})
 	r.startLoad(2 * time.Millisecond)
 	r.progress(3000)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +45,9 @@ func newRig(t *testing.T, cfg Config) *rig {
 
 func startRig(t *testing.T, cfg Config) *rig {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts processes; left out by -short")
+	}
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
@@ -244,5 +246,3 @@ func (r *rig) figures() string {
 	acked, checked := r.history.Figures()
 	return fmt.Sprintf("%d records acknowledged, none lost, moved or doubled; %d comparisons", acked, checked)
 }
-
-func note(lines ...string) string { return strings.Join(lines, "\n") }
