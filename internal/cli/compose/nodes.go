@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -190,16 +191,9 @@ func (p *planner) ids() error {
 	return nil
 }
 
-// reserve takes the first of the wanted ports that nobody has, else the next free one
-// after the last of them.
-func (p *planner) reserve(wanted ...int) (int, error) {
-	for _, w := range wanted {
-		if w > 0 && w <= 65_535 && !p.taken[w] {
-			p.taken[w] = true
-			return w, nil
-		}
-	}
-	for w := max(1024, wanted[len(wanted)-1]); w <= 65_535; w++ {
+// reserve takes the wanted port, or the next that nobody has.
+func (p *planner) reserve(wanted int) (int, error) {
+	for w := wanted; w <= 65_535; w++ {
 		if !p.taken[w] {
 			p.taken[w] = true
 			return w, nil
@@ -219,7 +213,7 @@ func (p *planner) clientPorts() (err error) {
 				if ok != published {
 					continue
 				}
-				if l.port, err = p.reserve(outside, l.AdvertisedPort, l.inside, 9092); err != nil {
+				if l.port, err = p.reserve(cmp.Or(outside, l.AdvertisedPort, l.inside, 9092)); err != nil {
 					return err
 				}
 			}
@@ -242,13 +236,13 @@ func (p *planner) otherPorts() (err error) {
 	for _, d := range p.nodes {
 		for i := range d.controls {
 			c := &d.controls[i]
-			if c.port, err = p.reserve(d.service.Ports[c.inside], above(d.firstPort(c.inside), 10_000)); err != nil {
+			if c.port, err = p.reserve(cmp.Or(d.service.Ports[c.inside], above(d.firstPort(c.inside), 10_000))); err != nil {
 				return err
 			}
 		}
 	}
 	for _, d := range p.nodes {
-		port, err := p.reserve(above(d.firstPort(9092), 20_000))
+		port, err := p.reserve(above(d.firstPort(9092), 5_000))
 		if err != nil {
 			return err
 		}

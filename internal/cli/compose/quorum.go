@@ -53,7 +53,7 @@ func (p *planner) speak(d *draft, votes bool) error {
 		if l.AdvertisedHost != "" {
 			advertised = append(advertised, l.Name+"://"+local(l.port))
 		}
-		if i == 0 {
+		if i == d.forPeople() {
 			d.Kafka, roles = local(l.port), append(roles, "broker")
 		} else {
 			d.Others = append(d.Others, local(l.port))
@@ -89,6 +89,11 @@ func (p *planner) speak(d *draft, votes bool) error {
 		s["listener.security.protocol.map"] = m + "," + name + ":PLAINTEXT"
 	}
 	return nil
+}
+
+// forPeople is the first listener that the file publishes, else the first.
+func (d *draft) forPeople() int {
+	return max(0, slices.IndexFunc(d.listeners, func(l draftListener) bool { _, ok := d.service.Ports[l.inside]; return ok }))
 }
 
 // drop leaves out a setting of the file.
