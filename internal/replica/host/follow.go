@@ -49,6 +49,42 @@ func (h *Host) apply(is *metadata.Image, c metadata.Changes) {
 	}
 	h.reconfigure(is, c.Configs)
 	h.greet(c.Brokers)
+	if b, ok := is.Broker(h.cfg.NodeID); ok && !h.swept && b.Epoch == h.cfg.BrokerEpoch() {
+		h.swept = true
+		h.sweep()
+	}
+}
+
+// sweep sets folders aside that the cluster does not place here: what a crash left between
+// the word that a topic is deleted and the renaming, or what was brought from elsewhere.
+// It waits for an image that has this registration: an older one may not know all.
+func (h *Host) sweep() {
+	for _, f := range h.dirs {
+		if f.err() != nil {
+			continue
+		}
+		for _, tp := range f.strays() {
+			if err := f.setAside(tp, "the cluster does not place it here"); err != nil {
+				h.failedTo("set a stray folder aside", f, err)
+				break
+			}
+		}
+	}
+}
+
+// strays are the partitions that have a folder here and no replica.
+func (f *folder) strays() (list []model.TopicPartition) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.host.mu.RLock()
+	defer f.host.mu.RUnlock()
+	for tp := range f.known {
+		if r := f.host.byTP[tp]; (r == nil || r.dir() != f) && len(f.leaving[tp]) == 0 {
+			list = append(list, tp)
+		}
+	}
+	slices.SortFunc(list, comparePartitions)
+	return list
 }
 
 // place gives a partition its role here, and makes or ends its replica.

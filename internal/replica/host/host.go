@@ -126,6 +126,7 @@ type Host struct {
 	// following is held while the image is followed; not while anyone waits for more.
 	following gate.Gate
 	image     atomic.Pointer[metadata.Image]
+	swept     bool // strays were set aside; guarded by following
 
 	// mu guards byTP and byID, for moments only.
 	mu   sync.RWMutex

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/cluster/controller"
+	"github.com/odradek/odradek/internal/cluster/metadata"
+	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
 	"math/rand/v2"
 	"slices"
@@ -239,6 +242,32 @@ func TestIdleIsNotLate(t *testing.T) {
 		if c.asks != asks {
 			t.Errorf("the controller was asked %d times to change the in-sync set", c.asks-asks)
 		}
+		c.end()
+	})
+}
+
+// A folder that the cluster does not place here, because its topic went while the node was
+// down or its replica is elsewhere now, is set aside at the next start, once the node is
+// known again; the others stay.
+func TestStraysAreSetAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2)
+		c.topic("gone", 1, 1, 2)
+		c.topic("kept", 1, 1, 2)
+		c.mustPut("gone", 0, "a")
+		c.mustPut("kept", 0, "b")
+		n := c.nodes[2]
+		n.kill()
+		c.fence(2)
+		c.decide(func(controller.State) []metadata.Record {
+			return []metadata.Record{metadata.RemoveTopic{ID: model.ID{'g', 7}}}
+		})
+		n.up()
+		time.Sleep(time.Second)
+		if got := n.folders("/a"); got != "gone-0…stray kept-0" {
+			t.Errorf("folders: %s", got)
+		}
+		c.same("kept", 0, 1, 2)
 		c.end()
 	})
 }
