@@ -205,7 +205,7 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
-// While 64 MiB are on their way, small messages pass, those of the same kind wait, and
+// While 16 MiB are on their way, small messages pass, those of the same kind wait, and
 // calls that follow are answered.
 func TestLargePayloadsHoldUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -223,7 +223,7 @@ func TestLargePayloadsHoldUpNobody(t *testing.T) {
 		})
 		a.knows(2)
 		synctest.Wait()
-		large := make([]byte, 64<<20)
+		large := make([]byte, 16<<20)
 		answered := make(chan error, 1)
 		go func() {
 			answer, err := a.link.Call(t.Context(), 2, kindEcho, large)
@@ -232,7 +232,7 @@ func TestLargePayloadsHoldUpNobody(t *testing.T) {
 			}
 			answered <- err
 		}()
-		a.link.Send(2, 4, large[:20<<20])
+		a.link.Send(2, 4, large[:5<<20])
 		a.link.Send(2, 4, large[:1])
 		a.link.Send(2, 5, large[:1])
 		if _, err := a.link.Call(t.Context(), 2, kindEcho, nil); err != nil {

@@ -56,6 +56,9 @@ func onTCP(t testing.TB) (dials *Link, gone chan int32, kill func()) {
 func TestTCP(t *testing.T) {
 	l, gone, kill := onTCP(t)
 	for _, size := range []int{0, 100, 1 << 20, 64 << 20} {
+		if testing.Short() && size > 1<<20 {
+			continue
+		}
 		answer, err := l.Call(t.Context(), 2, kindEcho, make([]byte, size))
 		if err != nil || len(answer) != size {
 			t.Fatalf("%d bytes: %d, %v", size, len(answer), err)
