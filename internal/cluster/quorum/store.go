@@ -10,9 +10,12 @@ import (
 	"github.com/odradek/odradek/internal/base/vfs"
 )
 
-// keepEntries is how many entries below a snapshot stay in memory, for members that
-// are a little behind.
-const keepEntries = 4096
+// keepEntries is how many entries below a snapshot stay in memory, for members and readers
+// that are a little behind; fewer if they have more than keepBytes.
+const (
+	keepEntries = 4096
+	keepBytes   = 8 << 20
+)
 
 // store is Raft's storage: what is durable on this node. It implements raft.Storage.
 //
@@ -219,10 +222,22 @@ func (s *store) snap(index uint64, conf *raftpb.ConfState, data []byte) error {
 	if err := s.wal.roll(); err != nil {
 		return err
 	}
-	if index > s.base.index+keepEntries {
-		s.forget(index - keepEntries)
+	if low := s.keepFrom(index); low > s.base.index {
+		s.forget(low)
 	}
 	return s.wal.drop(index)
+}
+
+// keepFrom is the index up to which entries may go once there is a snapshot at index.
+func (s *store) keepFrom(index uint64) uint64 {
+	bytes := 0
+	for low := index; low > s.base.index; low-- {
+		bytes += len(s.entries[low-s.base.index-1].GetData())
+		if index-low >= keepEntries || bytes > keepBytes {
+			return low
+		}
+	}
+	return s.base.index
 }
 
 // forget lets go of the entries up to index.
