@@ -113,11 +113,15 @@ func pop(q *[]*slot) *slot {
 
 func (j *Journal) sync(job syncJob) error {
 	synced, err := job.target.Sync()
-	for errors.Is(err, vfs.ErrNoFiles) {
+	for tries := 1; errors.Is(err, vfs.ErrNoFiles); tries++ {
 		// It could not even open its files; others close theirs in time.
-		j.cfg.Log.Warn("sync waits for a file descriptor", "partition", job.slot.id, "err", err)
+		if tries == 1 {
+			j.cfg.Log.Warn("sync waits for a file descriptor", "partition", job.slot.id, "err", err)
+		}
 		time.Sleep(retryInterval)
-		synced, err = job.target.Sync()
+		if synced, err = job.target.Sync(); !errors.Is(err, vfs.ErrNoFiles) {
+			j.cfg.Log.Info("sync has waited for a file descriptor", "partition", job.slot.id, "tries", tries)
+		}
 	}
 	if err != nil {
 		return j.die(fmt.Errorf("sync the segments of %s: %w", job.slot.id, err))
