@@ -3,6 +3,7 @@ package fetcher
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/odradek/odradek/internal/proto/wire"
 	"github.com/odradek/odradek/internal/replica/partition"
@@ -24,6 +25,7 @@ func (f *Fetcher) take(ctx context.Context) {
 	}
 	f.session.answered(r.SessionID)
 	f.reached()
+	f.now = time.Now()
 	for i := range r.Partitions {
 		p := &r.Partitions[i]
 		if st := f.states[p.ID]; st != nil && st.phase == fetching {
@@ -65,6 +67,7 @@ func (f *Fetcher) append(st *state, p *wire.FetchedPartition) {
 	}
 	st.failures = 0
 	st.lag = max(0, p.HW-end)
+	f.moved(st, len(p.Records), f.now)
 	if end != st.offset || p.LogStart > st.start {
 		st.end = end
 		f.grown = append(f.grown, st)

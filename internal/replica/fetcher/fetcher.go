@@ -44,7 +44,9 @@ type Config struct {
 	Address func(broker int32) (address string, ok bool)
 	// Epoch is that of this broker's registration.
 	Epoch func() int64
-	Log   *slog.Logger
+	// Throttle holds back replicas that need not hurry; nil does not.
+	Throttle *Throttle
+	Log      *slog.Logger
 
 	Fetchers    int           // num.replica.fetchers
 	Wait        time.Duration // replica.fetch.wait.max.ms
@@ -77,6 +79,7 @@ type Fetcher struct {
 	req     wire.FetchRequest
 	resp    wire.FetchResponse
 	wait    time.Duration // of the next request: short while partitions come
+	now     time.Time     // when the answer came
 	broken  int           // how often in a row the leader could not be reached
 }
 

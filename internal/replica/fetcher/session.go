@@ -45,7 +45,7 @@ func (s *session) refused(err error) {
 }
 
 // build makes the next request.
-func (f *Fetcher) build() {
+func (f *Fetcher) build(now time.Time) {
 	r := &f.req
 	r.Partitions, r.Forgotten = r.Partitions[:0], r.Forgotten[:0]
 	full := f.session.full()
@@ -57,7 +57,7 @@ func (f *Fetcher) build() {
 		}
 	}
 	for _, st := range f.dirty {
-		if st.isDirty = false; st.phase != fetching {
+		if st.isDirty = false; st.phase != fetching || f.held(st, now) {
 			continue
 		}
 		st.inSession = true
@@ -96,8 +96,9 @@ func (f *Fetcher) patience(now time.Time) time.Duration {
 
 // fetch asks, and leaves the answer in resp.
 func (f *Fetcher) fetch(ctx context.Context) error {
-	f.build()
-	polling, wait, done := f.inbox.poll(ctx, f.patience(time.Now()))
+	now := time.Now()
+	f.build(now)
+	polling, wait, done := f.inbox.poll(ctx, f.patience(now))
 	defer done()
 	f.req.MaxWaitMillis = int32(wait / time.Millisecond)
 	return f.client.FetchRaw(polling, &f.req, &f.resp)

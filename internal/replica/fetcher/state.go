@@ -143,9 +143,14 @@ func (f *Fetcher) soil(st *state) {
 
 // backOff lets a partition rest, longer each time.
 func (f *Fetcher) backOff(st *state) {
-	f.leave(st, rests)
 	st.failures++
-	st.until = time.Now().Add(f.pause(st.failures))
+	f.restUntil(st, time.Now().Add(f.pause(st.failures)))
+}
+
+// restUntil takes a partition out of the session for a while.
+func (f *Fetcher) restUntil(st *state, until time.Time) {
+	f.leave(st, rests)
+	st.until = until
 	heap.Push(&f.resting, st)
 }
 

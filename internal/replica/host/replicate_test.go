@@ -10,6 +10,7 @@ import (
 	"github.com/odradek/odradek/internal/replica/partition"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -268,6 +269,50 @@ func TestStraysAreSetAside(t *testing.T) {
 			t.Errorf("folders: %s", got)
 		}
 		c.same("kept", 0, 1, 2)
+		c.end()
+	})
+}
+
+// A replica that is listed is filled at the rate that is set, while others are not held up
+// and it is not held up itself once it is in sync (KIP-73).
+func TestThrottle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2)
+		c.topic("orders", 1, 1, 2)
+		c.topic("trades", 1, 1, 2)
+		c.nodes[2].kill()
+		c.fence(2)
+		for range 50 {
+			c.mustPut("orders", 0, strings.Repeat("x", 10_000))
+		}
+		rate, list := "50000", "0:2"
+		c.decide(func(controller.State) []metadata.Record {
+			return []metadata.Record{
+				metadata.SetConfig{Resource: metadata.Resource{Type: metadata.BrokerResource, Name: "2"}, Key: "follower.replication.throttled.rate", Value: &rate},
+				metadata.SetConfig{Resource: metadata.Resource{Type: metadata.TopicResource, Name: "orders"}, Key: "follower.replication.throttled.replicas", Value: &list},
+			}
+		})
+		c.nodes[2].config = func(cfg *Config) { cfg.FetchMaxBytes = 20_000 }
+		c.nodes[2].up()
+		began := time.Now()
+		for len(c.partitionState("orders", 0).ISR) < 2 {
+			if len(c.partitionState("trades", 0).ISR) == 2 {
+				if at := time.Now(); c.put("trades", 0, "x") != nil || time.Since(at) > 10*time.Millisecond {
+					t.Fatalf("another partition took %v", time.Since(at))
+				}
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if took := time.Since(began); took < 8*time.Second || took > 12*time.Second {
+			t.Errorf("half a megabyte at 50 KB/s took %v", took)
+		}
+		at := time.Now()
+		for range 10 {
+			c.mustPut("orders", 0, strings.Repeat("x", 10_000))
+		}
+		if took := time.Since(at); took > time.Second {
+			t.Errorf("in sync, and held up for %v", took)
+		}
 		c.end()
 	})
 }
