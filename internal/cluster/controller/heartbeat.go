@@ -34,6 +34,7 @@ func (s *Service) heartbeat(h Heartbeat) (HeartbeatResult, Wait, error) {
 		s.live.heartbeat(h.ID, h.Epoch, st.Now)
 		s.offsets[h.ID] = h.MetadataOffset
 		changes = len(recs) > 0
+		s.tell(st, h.ID, recs)
 		told = len(recs) == 0 && s.agreed(st, h)
 		return result[HeartbeatResult]{answer: r}, recs
 	})
@@ -47,6 +48,28 @@ func (s *Service) heartbeat(h Heartbeat) (HeartbeatResult, Wait, error) {
 		s.noteShutdown(h, r.answer, changes)
 	}
 	return r.answer, wait, r.err
+}
+
+// tell logs what becomes of a broker by its own word.
+func (s *Service) tell(st State, id int32, recs []metadata.Record) {
+	was, _ := st.Image.Broker(id)
+	for _, rec := range recs {
+		is, ok := rec.(metadata.ChangeBroker)
+		var what string
+		switch {
+		case !ok || is.ID != id:
+			continue
+		case is.Fenced && !was.Fenced:
+			what = "broker fenced at its wish"
+		case !is.Fenced && was.Fenced:
+			what = "broker unfenced"
+		case is.InControlledShutdown && !was.InControlledShutdown:
+			what = "broker hands its leaders over"
+		default:
+			what = "broker has lost log folders"
+		}
+		s.o.Log.Info(what, "broker", id, "epoch", is.Epoch, "partitions", len(recs)-1, "folders", len(is.LogDirs))
+	}
 }
 
 // noteShutdown remembers where a controlled shutdown began.
