@@ -1,0 +1,67 @@
+package peers
+
+import (
+	"encoding/binary"
+	"reflect"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// harmless are the requests that may be done twice: the second time changes nothing, or
+// what the first did makes it fail in words that the asker understands.
+var harmless = map[int16]bool{
+	29: true, 30: true, // DescribeAcls, CreateAcls
+	32: true, 33: true, 44: true, // DescribeConfigs, AlterConfigs, IncrementalAlterConfigs
+	43: true,           // ElectLeaders
+	45: true, 46: true, // AlterPartitionReassignments, ListPartitionReassignments
+	48: true, 49: true, // DescribeClientQuotas, AlterClientQuotas
+	50: true, 51: true, // user SCRAM credentials
+	55: true, 56: true, // DescribeQuorum, AlterPartition
+	60: true,                     // DescribeCluster
+	62: true, 63: true, 67: true, // BrokerRegistration, BrokerHeartbeat, AllocateProducerIds
+	70: true, 73: true, // ControllerRegistration, AssignReplicasToDirs
+	75: true, // DescribeTopicPartitions
+}
+
+// notController reports whether an answer says as a whole that the node is not the
+// controller.
+func notController(e Envelope, body []byte) bool {
+	resp := kmsg.ResponseForKey(e.Key)
+	if resp == nil {
+		return false
+	}
+	resp.SetVersion(e.Version)
+	code := reflect.ValueOf(resp).Elem().FieldByName("ErrorCode")
+	if !code.IsValid() || code.Kind() != reflect.Int16 || resp.ReadFrom(body) != nil {
+		return false
+	}
+	return int16(code.Int()) == kerr.NotController.Code
+}
+
+// An envelope is: varint key, varint version, client id (uvarint 0 for none, else its
+// length plus one, and the bytes), string listener, string principal, and the body.
+func (e Envelope) append(dst []byte) []byte {
+	dst = binary.AppendVarint(binary.AppendVarint(dst, int64(e.Key)), int64(e.Version))
+	if e.ClientID == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(binary.AppendUvarint(dst, uint64(len(*e.ClientID))+1), *e.ClientID...)
+	}
+	dst = appendBytes(appendBytes(dst, e.Listener), e.Principal)
+	return append(dst, e.Body...)
+}
+
+func parseEnvelope(b []byte) (Envelope, error) {
+	r := fields{b: b}
+	e := Envelope{Key: r.int16(), Version: r.int16()}
+	if n, k := binary.Uvarint(r.b); k <= 0 || n > uint64(len(r.b)-k)+1 {
+		r.fail()
+	} else if r.b = r.b[k:]; n > 0 {
+		id := string(r.b[:n-1])
+		e.ClientID, r.b = &id, r.b[n-1:]
+	}
+	e.Listener, e.Principal = string(r.bytes()), string(r.bytes())
+	e.Body = r.b
+	return e, r.err()
+}
