@@ -45,11 +45,11 @@ CLUSTER = $(GO) test -count=1 -v ./conformance/cluster
 FIGURES = -results=figures.jsonl
 
 cluster: ## three nodes: clients in six languages while brokers are killed (SOAK=2m), cuts of the network (as root), pauses, spoilt disks
-	$(CLUSTER) -timeout 40m -run 'TestKills|TestPaused|TestWiped|TestCorrupt|TestCoordinator|TestLoss|TestMatrix|TestCuts' -soak=$(or $(SOAK),2m) -cuts $(CLUSTERFLAGS)
+	$(CLUSTER) -timeout 40m -run 'TestKills|TestPaused|TestWiped|TestCoordinator|TestLoss|TestMatrix|TestCuts' -soak=$(or $(SOAK),2m) -hurt -cuts $(CLUSTERFLAGS)
 
 cluster-figures: ## what docs/benchmarks/cluster.md is made of: failover beside Kafka (KILLS=50), its tools, 1,000 topics, a soak (SOAK=10m; pieces add up); hours
 	$(CLUSTER) -timeout 4h -run 'TestFailover|TestTools' -failovers=kafka,odradek -kills=$(or $(KILLS),50) -tools $(FIGURES)
-	$(CLUSTER) -timeout 2h -run 'TestThousandTopics|TestMatrix|TestCuts|TestPaused' -thousand=1000 -soak=$(or $(SOAK),10m) -cuts -pauses=4 $(FIGURES)
+	$(CLUSTER) -timeout 2h -run 'TestThousandTopics|TestMatrix|TestCuts|TestPaused' -thousand=1000 -soak=$(or $(SOAK),10m) -cuts -hurt -pauses=4 $(FIGURES)
 	$(GO) test -run TestPages ./conformance/cluster -write
 
 fuzz: ## every fuzz target for a few seconds (FUZZTIME=10s each, or FUZZTOTAL=600 seconds for all)

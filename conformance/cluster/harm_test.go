@@ -19,6 +19,7 @@ import (
 
 var (
 	pauses   = flag.Int("pauses", 1, "how often a broker is made to stand still")
+	hurt     = flag.Bool("hurt", false, "let brokers stand still, lose their disk or, as coordinators, their life")
 	spoil    = flag.Bool("spoil", false, "change bytes in the segments of a follower")
 	pauseFor = flag.Duration("pause-for", 5*time.Second, "how long a broker stands still at the least; chance adds up to twice as much")
 )
@@ -27,6 +28,9 @@ var (
 // go on without it. When it goes on, with requests in its sockets that were meant for a
 // leader, it comes back as a follower; nothing is lost and nothing stands twice.
 func TestPaused(t *testing.T) {
+	if !*hurt {
+		t.Skip("asked for with -hurt")
+	}
 	r := newRig(t, Config{})
 	r.startLoad(2 * time.Millisecond)
 	r.makeProbes()
@@ -71,6 +75,9 @@ func TestPaused(t *testing.T) {
 // again. Then the two others are killed one after the other, so that what is read must
 // come from the new disk.
 func TestWipedDisk(t *testing.T) {
+	if !*hurt {
+		t.Skip("asked for with -hurt")
+	}
 	r := newRig(t, Config{MetadataApart: true})
 	r.startLoad(2 * time.Millisecond)
 	r.progress(3000)
@@ -201,6 +208,9 @@ func (r *rig) eachLog(n *Node, f func(path string, info fs.FileInfo) error) (cou
 // Committed offsets survive with their group's coordinator: the one that leads the
 // group's partition is killed, and the next one knows the same.
 func TestCoordinatorKilled(t *testing.T) {
+	if !*hurt {
+		t.Skip("asked for with -hurt")
+	}
 	r := newRig(t, Config{})
 	r.startLoad(2 * time.Millisecond)
 	r.progress(1000)
