@@ -21,11 +21,7 @@ func (f *fetching) reply() wire.Reply {
 	leaders := make(map[int32]bool)
 	for i := range f.results {
 		r := &f.results[i]
-		news := f.news(r)
-		if f.kept && r.unread(f.replica() >= 0) {
-			f.session.Mark(r.want.Part) // whatever the client asks next, this has to be looked at
-		}
-		if !news && !f.whole {
+		if !f.news(r) && !f.whole {
 			continue
 		}
 		key := r.want.Part.Key
@@ -39,11 +35,27 @@ func (f *fetching) reply() wire.Reply {
 		told[last] = append(told[last], r)
 	}
 	f.endpoints(resp, leaders)
+	f.markUnread()
 	records := func(t, p int) wire.Part {
 		r := told[t][p]
 		return wire.Part{File: r.File, Pos: r.Pos, Len: r.Len}
 	}
 	return wire.Fetch(f.request, resp, records, f.end)
+}
+
+// markUnread marks what has to be looked at next time, whatever the client asks then. Those
+// that gave nothing come before those that did, so that none starves.
+func (f *fetching) markUnread() {
+	if !f.kept {
+		return
+	}
+	for _, gave := range []bool{false, true} {
+		for i := range f.results {
+			if r := &f.results[i]; (r.Len > 0) == gave && r.unread(f.replica() >= 0) {
+				f.session.Mark(r.want.Part)
+			}
+		}
+	}
 }
 
 // sameTopic reports whether the next partition belongs to the topic written last: those

@@ -203,6 +203,9 @@ func TestFollowLogStart(t *testing.T) {
 	if err := p.Restart(epoch, 11); err != nil {
 		t.Fatal(err)
 	}
+	_, err := p.AppendFetched(epoch, stamped(t, 6, epoch, 7), 13, 11)
+	wantErr(t, "the answer to an older fetch", err, kerr.FencedLeaderEpoch)
+	p.FetchFrom()
 	if end, err := p.AppendFetched(epoch, stamped(t, 10, epoch, 1, 2, 3), 13, 11); err != nil || end != 13 {
 		t.Fatalf("end %d, %v", end, err)
 	}
@@ -212,20 +215,34 @@ func TestFollowLogStart(t *testing.T) {
 }
 
 // A member of the ISR gives nothing up that is committed before it is a member no more.
-func TestRestartInSync(t *testing.T) {
+func TestDistrust(t *testing.T) {
 	p, _, epoch := followed(t, 6)
-	wantErr(t, "in sync", p.Restart(epoch, 2), ErrInSync)
+	wantErr(t, "in sync", p.Distrust(epoch, 2), ErrInSync)
 	if at, last, _, _ := p.FetchFrom(); at != 2 || last != 3 || marks(t, p).End != 6 {
 		t.Errorf("it fetches from %d after epoch %d", at, last)
+	}
+	if end, err := p.AppendFetched(epoch, stamped(t, 0, 3, 1, 2, 3), 6, 0); err != nil || end != 6 {
+		t.Errorf("end %d, %v", end, err)
 	}
 	r := p.Role()
 	r.ISR, r.PartitionEpoch = []int32{1, 3}, r.PartitionEpoch+1
 	p.Assign(r)
-	if err := p.Restart(epoch, 2); err != nil {
-		t.Error(err)
+	if end, err := p.AppendFetched(epoch, stamped(t, 0, 3, 1, 2, 3), 6, 0); err != nil || end != 2 {
+		t.Errorf("end %d, %v", end, err)
 	}
 	if at, _, _, _ := p.FetchFrom(); at != 2 || marks(t, p).End != 2 {
 		t.Errorf("it fetches from %d: %+v", at, marks(t, p))
+	}
+	wantErr(t, "out of sync", p.Distrust(epoch, 0), nil)
+}
+
+// A leader's start that the log has reached takes nothing away.
+func TestLateRestart(t *testing.T) {
+	p, _, epoch := followed(t, 4)
+	for _, c := range []struct{ at, start int64 }{{2, 2}, {5, 4}} {
+		if err := p.Restart(epoch, c.at); err != nil || marks(t, p).Start != c.start || marks(t, p).End != 6 {
+			t.Errorf("at %d: %+v, %v", c.at, marks(t, p), err)
+		}
 	}
 }
 
@@ -261,7 +278,7 @@ func TestReadAsFollower(t *testing.T) {
 		from        int64
 		want        error
 	}{
-		{4, epoch, 0, kerr.UnknownLeaderEpoch}, {4, -1, 0, kerr.UnknownTopicOrPartition}, {1, epoch, 0, kerr.UnknownLeaderEpoch},
+		{4, epoch, 0, kerr.UnknownLeaderEpoch}, {4, -1, 0, kerr.NotLeaderForPartition}, {1, epoch, 0, kerr.UnknownLeaderEpoch},
 		{2, epoch - 1, 0, kerr.FencedLeaderEpoch}, {2, epoch + 1, 0, kerr.UnknownLeaderEpoch}, {2, epoch, 4, kerr.OffsetOutOfRange},
 	} {
 		_, err := fetchAt(p, c.node, c.epoch, c.from)

@@ -19,8 +19,8 @@ type FollowerFetch struct {
 
 // ReadAsFollower returns whole batches from the one that holds From up to the log end,
 // committed or not, and notes how far the follower is, which may commit records.
-// It returns kerr.UnknownLeaderEpoch or kerr.UnknownTopicOrPartition for a node that is
-// no replica as far as is known here, kerr.NotLeaderForPartition for one whose
+// It returns kerr.UnknownLeaderEpoch for a node that is no replica as far as is known
+// here, or kerr.NotLeaderForPartition if it does not tell its epoch, that too for one whose
 // registration is over, and what Read does.
 func (p *Partition) ReadAsFollower(f FollowerFetch) (ReadResult, error) {
 	log, err := p.led(f.CurrentEpoch)
@@ -57,7 +57,7 @@ func (p *Partition) replicates(f FollowerFetch) error {
 	case f.CurrentEpoch != model.NoEpoch:
 		return fmt.Errorf("%w: node %d is no replica of %s", kerr.UnknownLeaderEpoch, f.Node, p.tp)
 	}
-	return fmt.Errorf("%w: node %d is no replica of %s", kerr.UnknownTopicOrPartition, f.Node, p.tp)
+	return fmt.Errorf("%w: node %d is no replica of %s", kerr.NotLeaderForPartition, f.Node, p.tp)
 }
 
 // progress notes that a follower has everything below f.From, as the leader has it, and
