@@ -1,9 +1,7 @@
 package partition
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/store/commitlog"
@@ -72,13 +70,9 @@ func (p *Partition) cut(log *commitlog.Log, offset int64) error {
 	return p.home.Keep(p, log)
 }
 
-// Restart empties the log, to begin anew at an offset: its leader has nothing of what is
-// here any more, or what is here cannot be trusted. It waits for the disk.
-//
-// A member of the ISR may not give up what is committed: it could be elected. So it first
-// fetches from the offset at, by which its leader sees that it is no member any more; until
-// the role says so too ErrInSync is returned, and Restart is to be called again.
-// Otherwise it fails as Truncate does.
+// Restart begins anew at the leader's log start, if the log ends before: what lies in
+// between is deleted everywhere. It waits for the disk.
+// It fails as Truncate does.
 func (p *Partition) Restart(epoch int32, at int64) error {
 	log, err := p.Log()
 	if err != nil {
@@ -89,25 +83,10 @@ func (p *Partition) Restart(epoch int32, at int64) error {
 	if err := p.followsIn(epoch); err != nil {
 		return err
 	}
-	if p.keeps(at) {
-		return fmt.Errorf("%w: %s", ErrInSync, p.tp)
+	if at > log.End() {
+		return p.storage(p.restart(log, at))
 	}
-	return p.storage(p.restart(log, at))
-}
-
-// ErrInSync is wrapped by the error of a replica that must leave the ISR first.
-var ErrInSync = errors.New("replica is in the ISR")
-
-// keeps reports whether the cluster counts on what is here from offset at on. If it does
-// the next fetches tell the leader not to.
-func (p *Partition) keeps(at int64) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if at >= p.hw.Load() || !slices.Contains(p.role.ISR, p.role.Self) {
-		return false
-	}
-	p.following.suspect = at
-	return true
+	return p.storage(log.AdvanceStart(min(at, p.hw.Load()))) // late news
 }
 
 func (p *Partition) restart(log *commitlog.Log, at int64) error {
@@ -129,7 +108,7 @@ func (p *Partition) restart(log *commitlog.Log, at int64) error {
 	p.mu.Lock()
 	p.durable = at
 	p.hw.Store(at)
-	p.following.same, p.following.suspect = at, unknown
+	p.following.same = at
 	p.mu.Unlock()
 	return p.home.Keep(p, log)
 }
@@ -150,7 +129,7 @@ func (p *Partition) lower(log *commitlog.Log, to, next int64) {
 		p.logger.Info("log is truncated", attrs...)
 	}
 	p.following.same = min(p.following.same, to)
-	p.following.asked = unknown
+	p.following.asked, p.following.cut = unknown, true
 	if to < hw {
 		p.hw.Store(to)
 	}

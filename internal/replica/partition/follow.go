@@ -21,11 +21,12 @@ type following struct {
 	// asked is the offset of the first FetchFrom since the leader last answered: by
 	// answering, it says that the log is its own below. -1 if there was none.
 	asked int64
-	// suspect is from where on the log cannot be trusted: see Restart. -1 if it can.
-	suspect int64
+	// cut says that the log was cut since FetchFrom: what the leader answers now is to a
+	// question that is over.
+	cut bool
 }
 
-func newFollowing() following { return following{asked: unknown, suspect: unknown} }
+func newFollowing() following { return following{asked: unknown} }
 
 // FetchFrom tells from where to fetch: the durable end, which is what the leader counts,
 // the epoch of the record before it, model.NoEpoch if there is none, and the log start.
@@ -37,10 +38,8 @@ func (p *Partition) FetchFrom() (offset int64, lastEpoch int32, start int64, err
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f := &p.following
-	if offset = p.durable; f.suspect != unknown {
-		offset = min(offset, f.suspect)
-	}
-	if f.asked == unknown {
+	offset = p.durable
+	if f.cut = false; f.asked == unknown {
 		f.asked = offset
 	}
 	return offset, log.EpochAt(offset - 1), log.Start(), p.failed
@@ -51,7 +50,7 @@ func (p *Partition) FetchFrom() (offset int64, lastEpoch int32, start int64, err
 // FetchFrom says that the logs are the same below; what is here beyond, of an earlier
 // leader, gives way if it is another. It returns the log end; see WaitDurable.
 // It returns kerr.FencedLeaderEpoch wrapped if the replica does not follow in that epoch
-// any more, kerr.CorruptMessage wrapped if bytes are damaged, and an error that wraps
+// any more or was cut since FetchFrom, kerr.CorruptMessage wrapped if bytes are damaged, and an error that wraps
 // commitlog.ErrUnexpectedOffset if offsets do not follow on the log.
 func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW, leaderStart int64) (end int64, err error) {
 	log, err := p.Log()
@@ -62,6 +61,9 @@ func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW, leaderS
 	defer p.writing.Unlock()
 	if err := p.followsIn(epoch); err != nil {
 		return log.End(), err
+	}
+	if p.isCut() {
+		return log.End(), fmt.Errorf("%w: the log of %s was cut since it was asked for", kerr.FencedLeaderEpoch, p.tp)
 	}
 	same := int64(0)
 	for rest := batches; len(rest) > 0; {
@@ -124,8 +126,14 @@ func (p *Partition) heard(leaderHW, same int64) {
 	f := &p.following
 	f.leaderHW = max(f.leaderHW, leaderHW)
 	f.same = max(f.same, f.asked, same)
-	f.asked = unknown
+	f.asked, f.cut = unknown, false
 	p.advance()
+}
+
+func (p *Partition) isCut() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.following.cut
 }
 
 // WaitDurable blocks until everything below end is on stable storage here. It returns

@@ -214,28 +214,6 @@ func TestFollowLogStart(t *testing.T) {
 	}
 }
 
-// A member of the ISR gives nothing up that is committed before it is a member no more.
-func TestDistrust(t *testing.T) {
-	p, _, epoch := followed(t, 6)
-	wantErr(t, "in sync", p.Distrust(epoch, 2), ErrInSync)
-	if at, last, _, _ := p.FetchFrom(); at != 2 || last != 3 || marks(t, p).End != 6 {
-		t.Errorf("it fetches from %d after epoch %d", at, last)
-	}
-	if end, err := p.AppendFetched(epoch, stamped(t, 0, 3, 1, 2, 3), 6, 0); err != nil || end != 6 {
-		t.Errorf("end %d, %v", end, err)
-	}
-	r := p.Role()
-	r.ISR, r.PartitionEpoch = []int32{1, 3}, r.PartitionEpoch+1
-	p.Assign(r)
-	if end, err := p.AppendFetched(epoch, stamped(t, 0, 3, 1, 2, 3), 6, 0); err != nil || end != 2 {
-		t.Errorf("end %d, %v", end, err)
-	}
-	if at, _, _, _ := p.FetchFrom(); at != 2 || marks(t, p).End != 2 {
-		t.Errorf("it fetches from %d: %+v", at, marks(t, p))
-	}
-	wantErr(t, "out of sync", p.Distrust(epoch, 0), nil)
-}
-
 // A leader's start that the log has reached takes nothing away.
 func TestLateRestart(t *testing.T) {
 	p, _, epoch := followed(t, 4)

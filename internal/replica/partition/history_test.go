@@ -221,6 +221,8 @@ func (c *cluster) take(n *node, f *fetch) {
 		err := n.p.Restart(f.epoch, f.res.Start)
 		c.trace("node %d begins anew at %d in epoch %d: %v; %+v", n.id, f.res.Start, f.epoch, err, c.marks(n))
 		c.check(err)
+	case errors.Is(f.err, kerr.OffsetOutOfRange):
+		c.check(n.p.Truncate(f.epoch, EpochEnd{Epoch: model.NoEpoch, End: f.res.End}))
 	case f.err != nil:
 	case f.res.Diverging != nil:
 		err := n.p.Truncate(f.epoch, *f.res.Diverging)
@@ -236,7 +238,7 @@ func (c *cluster) take(n *node, f *fetch) {
 // check allows a follower only to be told that its epoch is over.
 func (c *cluster) check(err error) {
 	c.t.Helper()
-	if err != nil && !errors.Is(err, kerr.FencedLeaderEpoch) && !errors.Is(err, ErrInSync) {
+	if err != nil && !errors.Is(err, kerr.FencedLeaderEpoch) {
 		c.t.Fatalf("a follower: %v", err)
 	}
 }

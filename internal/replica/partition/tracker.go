@@ -185,8 +185,8 @@ func (t *tracker) waiting(f *follower, hw int64) bool {
 	return !t.inFlight && !t.stale && !t.maximal(f.id) && t.ready(f, hw)
 }
 
-// lost reports whether a member of the ISR does not have, or does not trust, all that is
-// committed. It must leave at once: it may not lead.
+// lost reports whether a member of the ISR does not have all that is committed. It must
+// leave at once: it may not lead.
 func (t *tracker) lost(f *follower, hw int64) bool {
 	return t.inSync(f.id) && f.end != unknown && f.end < hw && !t.inFlight && !t.stale
 }
