@@ -68,6 +68,7 @@ func (f *Fetcher) append(st *state, p *wire.FetchedPartition) {
 	st.failures = 0
 	st.lag = max(0, p.HW-end)
 	f.moved(st, len(p.Records), f.now)
+	st.full = len(p.Records) >= f.maxBytes/2
 	if end != st.offset || p.LogStart > st.start {
 		st.end = end
 		f.grown = append(f.grown, st)
@@ -87,10 +88,23 @@ func (f *Fetcher) settle(ctx context.Context) {
 			}
 			continue
 		}
-		f.ask(st)
+		if f.ask(st); st.phase == fetching && f.misplaced(st) {
+			f.drop(st)
+			f.shift(st)
+		}
 	}
 	clear(f.grown)
 	f.grown = f.grown[:0]
+}
+
+// misplaced reports whether a replica belongs in the other lane of its leader. One that is
+// in sync lacks nothing that is committed, however much is written; one that lacks so much
+// that an answer does not hold it is far behind.
+func (f *Fetcher) misplaced(st *state) bool {
+	if f.catchingUp {
+		return st.lag == 0
+	}
+	return st.lag > 0 && st.full
 }
 
 // truncate cuts off what the leader does not have (KIP-279, by the answer to a Fetch).

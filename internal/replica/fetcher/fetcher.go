@@ -63,6 +63,10 @@ type Fetcher struct {
 	cfg    *Config
 	leader int32
 	log    *slog.Logger
+	// catchingUp says that its replicas are far behind; shift gives one to the other lane.
+	catchingUp bool
+	maxBytes   int // of one partition
+	shift      func(st *state)
 
 	inbox inbox
 
@@ -85,7 +89,7 @@ type Fetcher struct {
 
 func newFetcher(cfg *Config, leader int32) *Fetcher {
 	return &Fetcher{
-		cfg: cfg, leader: leader, log: cfg.Log.With("leader", leader),
+		cfg: cfg, leader: leader, log: cfg.Log.With("leader", leader), maxBytes: cfg.MaxBytes,
 		inbox:  inbox{changes: make(map[model.IDPartition]change), kick: make(chan struct{}, 1)},
 		states: make(map[model.IDPartition]*state), wait: cfg.Wait,
 	}

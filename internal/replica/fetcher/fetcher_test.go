@@ -126,14 +126,14 @@ func TestNewsDoesNotWait(t *testing.T) {
 		if sessions := r.leader.id - before; sessions > 2 {
 			t.Errorf("%d sessions for a hundred partitions", sessions)
 		}
-		if n := len(r.leader.session); n != 102 {
+		if n := r.leader.size(); n != 102 {
 			t.Errorf("the session has %d partitions", n)
 		}
 		for n := range int32(100) {
 			r.fleet.Unfollow(id('b', n))
 		}
 		r.rest(time.Second)
-		if n := len(r.leader.session); n != 2 {
+		if n := r.leader.size(); n != 2 {
 			t.Errorf("the session has %d partitions after the others have left", n)
 		}
 		r.stop()
@@ -224,9 +224,9 @@ func TestSessionsEnd(t *testing.T) {
 			r.caught(p.id, n+1)
 			r.leader.change(func() {
 				if n%2 == 0 {
-					r.leader.session, r.leader.id = nil, r.leader.id+5
+					clear(r.leader.sessions)
 				} else {
-					r.leader.epoch += 3
+					r.leader.sessions[r.leader.id].epoch += 3
 				}
 			})
 		}
@@ -263,6 +263,45 @@ func TestLeaderGoesAndReturns(t *testing.T) {
 		r.rest(time.Minute)
 		if len(r.leader.requests) != before {
 			t.Error("a leader is asked that leads nothing of here")
+		}
+		r.stop()
+	})
+}
+
+// Replicas that are far behind do not hold up those that are in sync, and move into their
+// lane when they have caught up.
+func TestCatchingUpHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.fleet.cfg.MaxBytes, r.fleet.cfg.AnswerBytes = 100, 500
+		live := r.follow(id('b', 0))
+		r.rest(time.Second)
+		var late []*replica
+		for n := range int32(50) {
+			p := &replica{t: t, id: id('a', n), epoch: 5, delay: 10 * time.Millisecond}
+			r.leader.change(func() { r.leader.logs[p.id] = &leaderLog{epoch: 5, sent: -1, end: 2000, hw: 2000} })
+			r.fleet.Follow(p, 1, 5)
+			late = append(late, p)
+		}
+		r.rest(2 * time.Second) // by now they are in the other lane
+		for n := range int64(50) {
+			r.leader.append(live.id, 1)
+			if took := r.caught(live.id, n+1); took > 15*time.Millisecond {
+				t.Errorf("one that is in sync took %v", took)
+			}
+		}
+		r.rest(time.Minute)
+		for _, p := range late {
+			r.caught(p.id, 2000)
+		}
+		for _, p := range late {
+			r.leader.append(p.id, 1)
+			if took := r.caught(p.id, 2001); took > 20*time.Millisecond {
+				t.Errorf("one that has caught up took %v", took)
+			}
+		}
+		if f := r.fleet.lanes[1].catchUp; f == nil || len(f.states) > 0 {
+			t.Error("somebody is still catching up, or nobody ever was")
 		}
 		r.stop()
 	})

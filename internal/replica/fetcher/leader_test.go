@@ -26,12 +26,23 @@ type leader struct {
 	mu       sync.Mutex
 	moved    chan struct{} // closed at every change
 	logs     map[model.IDPartition]*leaderLog
-	session  map[model.IDPartition]kmsg.FetchRequestTopicPartition
-	id       int32 // of the only session
-	epoch    int32
-	refuse   *kerr.Error // whole requests
+	sessions map[int32]*fakeSession
+	id       int32 // of the newest session
 	requests []*kmsg.FetchRequest
 	lists    int
+}
+
+type fakeSession struct {
+	parts map[model.IDPartition]kmsg.FetchRequestTopicPartition
+	epoch int32
+}
+
+// size is how many partitions are in sessions.
+func (l *leader) size() (n int) {
+	for _, s := range l.sessions {
+		n += len(s.parts)
+	}
+	return n
 }
 
 type leaderLog struct {
@@ -42,10 +53,11 @@ type leaderLog struct {
 	told       int64 // the follower's end
 	asked      int   // how often it was asked with an error
 	sent       int64 // the hw that was told last
+	hw         int64 // 0: what the follower has
 }
 
 func newLeader(t *testing.T) *leader {
-	return &leader{t: t, moved: make(chan struct{}), logs: make(map[model.IDPartition]*leaderLog)}
+	return &leader{t: t, moved: make(chan struct{}), logs: make(map[model.IDPartition]*leaderLog), sessions: make(map[int32]*fakeSession)}
 }
 
 // change does what do does, and wakes those who wait.
@@ -99,7 +111,8 @@ func (l *leader) decode(r *wire.Request, req kmsg.Request) {
 
 func (l *leader) fetch(ctx context.Context, r *wire.Request, req *kmsg.FetchRequest) (wire.Reply, error) {
 	resp := kmsg.NewPtrFetchResponse()
-	if err := l.open(req); err != nil {
+	id, session, err := l.open(req)
+	if err != nil {
 		resp.ErrorCode = err.Code
 		return wire.Message(resp), nil
 	}
@@ -108,8 +121,8 @@ func (l *leader) fetch(ctx context.Context, r *wire.Request, req *kmsg.FetchRequ
 	for last := false; ; {
 		l.mu.Lock()
 		moved := l.moved
-		records := l.answer(resp)
-		resp.SessionID = l.id
+		records := l.answer(session, int(req.MaxBytes), resp)
+		resp.SessionID = id
 		l.mu.Unlock()
 		if len(resp.Topics) > 0 || last || req.MaxWaitMillis == 0 {
 			return wire.Fetch(r, resp, func(t, _ int) wire.Part { return wire.Part{Bytes: records[t]} }, nil), nil
@@ -125,27 +138,29 @@ func (l *leader) fetch(ctx context.Context, r *wire.Request, req *kmsg.FetchRequ
 }
 
 // open finds or makes the session of a request.
-func (l *leader) open(req *kmsg.FetchRequest) *kerr.Error {
+func (l *leader) open(req *kmsg.FetchRequest) (int32, *fakeSession, *kerr.Error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.requests = append(l.requests, req)
+	id := req.SessionID
+	s := l.sessions[id]
 	switch {
-	case l.refuse != nil:
-		return l.refuse
 	case req.SessionEpoch == 0:
-		l.session = make(map[model.IDPartition]kmsg.FetchRequestTopicPartition)
-		l.id, l.epoch = l.id+1, 0
-	case req.SessionID != l.id || l.session == nil:
-		return kerr.FetchSessionIDNotFound
-	case req.SessionEpoch != l.epoch+1:
-		return kerr.InvalidFetchSessionEpoch
+		delete(l.sessions, id)
+		l.id++
+		id, s = l.id, &fakeSession{parts: make(map[model.IDPartition]kmsg.FetchRequestTopicPartition)}
+		l.sessions[id] = s
+	case s == nil:
+		return 0, nil, kerr.FetchSessionIDNotFound
+	case req.SessionEpoch != s.epoch+1:
+		return 0, nil, kerr.InvalidFetchSessionEpoch
 	default:
-		l.epoch++
+		s.epoch++
 	}
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
 			id := model.IDPartition{Topic: t.TopicID, Partition: p.Partition}
-			l.session[id] = p
+			s.parts[id] = p
 			if log := l.logs[id]; log != nil && p.CurrentLeaderEpoch == log.epoch {
 				log.told = p.FetchOffset
 			}
@@ -153,17 +168,17 @@ func (l *leader) open(req *kmsg.FetchRequest) *kerr.Error {
 	}
 	for _, t := range req.ForgottenTopics {
 		for _, p := range t.Partitions {
-			delete(l.session, model.IDPartition{Topic: t.TopicID, Partition: p})
+			delete(s.parts, model.IDPartition{Topic: t.TopicID, Partition: p})
 		}
 	}
-	return nil
+	return id, s, nil
 }
 
 // answer fills resp with the partitions that have something to tell.
-func (l *leader) answer(resp *kmsg.FetchResponse) (records [][]byte) {
+func (l *leader) answer(s *fakeSession, left int, resp *kmsg.FetchResponse) (records [][]byte) {
 	resp.Topics = nil
-	for _, id := range slices.SortedFunc(maps.Keys(l.session), compareIDs) {
-		asked := l.session[id]
+	for _, id := range slices.SortedFunc(maps.Keys(s.parts), compareIDs) {
+		asked := s.parts[id]
 		p := kmsg.NewFetchResponseTopicPartition()
 		p.Partition = id.Partition
 		log := l.logs[id]
@@ -184,8 +199,9 @@ func (l *leader) answer(resp *kmsg.FetchResponse) (records [][]byte) {
 		case asked.FetchOffset < log.start || asked.FetchOffset > log.end:
 			p.ErrorCode = kerr.OffsetOutOfRange.Code
 		default:
-			p.HighWatermark, p.LogStartOffset = log.told, log.start
-			b = make([]byte, min(log.end-asked.FetchOffset, int64(asked.PartitionMaxBytes)))
+			p.HighWatermark, p.LogStartOffset = max(log.told, log.hw), log.start
+			b = make([]byte, min(log.end-asked.FetchOffset, int64(asked.PartitionMaxBytes), int64(left)))
+			left -= len(b)
 			if len(b) == 0 && log.sent == log.told {
 				continue
 			}

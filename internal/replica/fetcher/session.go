@@ -63,7 +63,7 @@ func (f *Fetcher) build(now time.Time) {
 		st.inSession = true
 		r.Partitions = append(r.Partitions, wire.FetchPartition{
 			ID: st.id, CurrentEpoch: st.epoch, Offset: st.offset, LastFetchedEpoch: st.lastEpoch,
-			LogStart: st.start, MaxBytes: int32(f.cfg.MaxBytes),
+			LogStart: st.start, MaxBytes: int32(f.maxBytes),
 		})
 	}
 	for _, id := range f.left {

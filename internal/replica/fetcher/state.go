@@ -23,6 +23,7 @@ type state struct {
 
 	end       int64 // of the log, while the round waits until it is durable
 	lag       int64 // records that the leader has committed and this replica lacks; -1: not known
+	full      bool  // its last answer had as much as was asked for, or nearly
 	inSession bool
 	isDirty   bool
 	failures  int       // in a row
