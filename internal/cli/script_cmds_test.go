@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -51,7 +52,7 @@ func fill(ts *testscript.TestScript, neg bool, args []string) {
 		base, err = strconv.ParseInt(args[3], 10, 64)
 		ts.Check(err)
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("ODRADEK_BOOTSTRAP_SERVERS")), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(ts.Getenv("ODRADEK_BOOTSTRAP_SERVERS"), ",")...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	ts.Check(err)
 	defer cl.Close()
 	for i := range n {
@@ -67,7 +68,7 @@ func member(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: member GROUP TOPIC")
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("ODRADEK_BOOTSTRAP_SERVERS")), kgo.ClientID("tester"),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(ts.Getenv("ODRADEK_BOOTSTRAP_SERVERS"), ",")...), kgo.ClientID("tester"),
 		kgo.InstanceID("tester-1"), kgo.ConsumerGroup(args[0]), kgo.ConsumeTopics(args[1]), kgo.DisableAutoCommit(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	ts.Check(err)

@@ -68,7 +68,9 @@ func (c *Cluster) Close() error {
 	if c.lock == nil {
 		return nil
 	}
-	return c.lock.Close()
+	lock := c.lock
+	c.lock = nil
+	return lock.Close()
 }
 
 func (c *Cluster) file(name string) string { return filepath.Join(c.Dir, name) }
@@ -180,7 +182,7 @@ func (c *Cluster) Down(id int32, patience time.Duration) (Stopped, error) {
 }
 
 // Reset deletes what the nodes keep and the cluster's own files, and the folder if that
-// leaves it empty. No node may run.
+// leaves it empty, and closes the cluster. No node may run.
 func (c *Cluster) Reset() error {
 	if r := c.Running(); len(r) > 0 {
 		panic(fmt.Sprintf("bug: reset while node %d runs", r[0].ID))
@@ -193,6 +195,9 @@ func (c *Cluster) Reset() error {
 		}
 	}
 	c.State = State{}
+	if err := c.Close(); err != nil { // an open file cannot be removed everywhere
+		return err
+	}
 	for _, name := range []string{stateName, stateName + ".new", lockName} {
 		if err := os.Remove(c.file(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
