@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/odradek/odradek/internal/cluster/config"
@@ -40,24 +41,23 @@ func (b *Broker) registration() member.Registration {
 // alone need not ask.
 func (b *Broker) lease() bool { return b.cfg.alone() || b.member.Lease() }
 
-// previousEpoch is the registration after which this broker has lost nothing, -1 if that
-// is not known: then the cluster elects a leader anew for all that it led. The mark of a
-// clean shutdown in its folders says so.
+// previousEpoch is the registration since which this broker has lost no record that was
+// acknowledged, -1 if that is not known: then the cluster trusts none of its replicas
+// before they have caught up (KIP-966). The mark of a clean shutdown in its folders says so.
 //
-// Without the mark it is known all the same of a broker that is alone. Every replica is
-// the only one, so there is nobody to elect and nobody who has what it may have lost; and
-// what was acknowledged is on its disk. The leader epoch may go on: a record that a power
-// cut took was never committed, and nobody has read it. That does not hold where topics
-// are committed by the operating system's time: there consumers must notice the loss, by
-// a new epoch.
+// Without the mark it is known all the same if every topic is committed only when it is on
+// stable storage, and the folders are those that the broker had. A folder that is new, as
+// after the loss of a disk, has another id. Where topics are committed by the operating
+// system's time a crash may have taken what others count on.
 func (b *Broker) previousEpoch() int64 {
 	image := b.feed.Image()
 	me, ok := image.Broker(b.cfg.NodeID)
 	if !ok {
 		return -1
 	}
-	alone := image.BrokerCount() == 1 && b.cfg.alone() && len(b.quorum.Status().Voters) == 1
-	if alone && b.settings.allDurable(image) {
+	here := b.host.DirIDs()
+	lost := slices.ContainsFunc(me.LogDirs, func(id model.ID) bool { return !slices.Contains(here, id) })
+	if !lost && b.settings.allDurable(image) {
 		return me.Epoch
 	}
 	return b.host.CleanEpoch()
