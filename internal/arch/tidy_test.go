@@ -68,6 +68,7 @@ var doorkeepers = map[string]string{
 	"internal/cluster/peers":      "passes net.Conn and net.Listener on; opens nothing",
 	"internal/proto/memnet":       "it implements net.Conn",
 	"internal/front/api":          "formats addresses; opens nothing",
+	"internal/front/zkview":       "net.Conn and net.Listener are its words; it never dials",
 	"internal/cluster/config":     "parses addresses; opens nothing",
 	"internal/cluster/controller": "formats addresses; it probes by its Options",
 }
