@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -115,6 +116,7 @@ func build(t *testing.T) string {
 func (r *rig) epilogue() {
 	if r.t.Failed() {
 		r.t.Log(r.cluster.LastWords(40))
+		r.keepLogs()
 	}
 	if r.stop != nil {
 		r.stop()
@@ -123,6 +125,20 @@ func (r *rig) epilogue() {
 	if r.load != nil {
 		r.load.Close()
 	}
+}
+
+// keepLogs copies what the nodes printed to where it outlives the test.
+func (r *rig) keepLogs() {
+	if *keep != "" {
+		return // they stay where they are
+	}
+	dir := filepath.Join("..", ".work", "failed", r.t.Name())
+	err := os.MkdirAll(dir, 0o755)
+	for _, n := range r.cluster.All {
+		text, readErr := os.ReadFile(n.Output)
+		err = errors.Join(err, readErr, os.WriteFile(filepath.Join(dir, fmt.Sprintf("node-%d.log", n.ID)), text, 0o644))
+	}
+	r.t.Logf("the nodes' logs are kept in conformance/.work/failed/%s (%v)", r.t.Name(), err)
 }
 
 func (r *rig) try(err error) {
