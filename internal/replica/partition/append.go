@@ -82,6 +82,7 @@ func (p *Partition) append(b record.Batch, epoch int32, s *Settings, origin comm
 	if now, err := p.leading(model.NoEpoch); err != nil || now != epoch {
 		return Appended{}, kerr.NotLeaderForPartition
 	}
+	log = p.log.Load() // it may have been replaced meanwhile, too
 	a, err := log.AppendLeader(b, epoch, origin)
 	if errors.Is(err, vfs.ErrNoSpace) {
 		return Appended{}, fmt.Errorf("the disk of %s is full, try again when there is room: %w", p.tp, err)

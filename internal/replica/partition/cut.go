@@ -22,6 +22,7 @@ func (p *Partition) Truncate(epoch int32, d EpochEnd) error {
 	if err := p.followsIn(epoch); err != nil {
 		return err
 	}
+	log = p.log.Load() // it may have been replaced meanwhile
 	return p.storage(p.cut(log, cutAt(log, d)))
 }
 
@@ -83,6 +84,7 @@ func (p *Partition) Restart(epoch int32, at int64) error {
 	if err := p.followsIn(epoch); err != nil {
 		return err
 	}
+	log = p.log.Load() // it may have been replaced meanwhile
 	if at > log.End() {
 		return p.storage(p.restart(log, at))
 	}

@@ -9,5 +9,5 @@ func (p *Partition) Producers() ([]producers.Entry, error) {
 		return nil, err
 	}
 	entries, err := log.Producers()
-	return entries, p.storage(err)
+	return entries, p.storageOf(log, err)
 }

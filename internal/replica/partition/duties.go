@@ -26,7 +26,7 @@ func (p *Partition) Tend(now time.Time) (t Tended, err error) {
 		if err == nil && !p.used.Swap(false) {
 			err = log.CloseIdle(now)
 		}
-		return t, p.storage(err)
+		return t, p.storageOf(log, err)
 	}
 	p.opening.Lock()
 	defer p.opening.Unlock()
@@ -70,7 +70,7 @@ func sooner(a, b time.Time) time.Time {
 // Rest gives up the files that were not used since the last call.
 func (p *Partition) Rest(now time.Time) {
 	if log := p.log.Load(); log != nil {
-		_ = p.storage(log.CloseIdle(now)) // if it fails the partition is offline, and that is told
+		_ = p.storageOf(log, log.CloseIdle(now)) // if it fails the partition is offline, and that is told
 	}
 }
 
@@ -81,9 +81,9 @@ func (p *Partition) Trim(now time.Time) error {
 		return err
 	}
 	if _, err := log.Retain(p.hw.Load(), now); err != nil {
-		return p.storage(err)
+		return p.storageOf(log, err)
 	}
-	return p.storage(log.CloseIdle(now.Add(p.settings.Load().Log.FileDeleteDelay)))
+	return p.storageOf(log, log.CloseIdle(now.Add(p.settings.Load().Log.FileDeleteDelay)))
 }
 
 // SyncByAge syncs the log if its topic asks for it by time (flush.ms) and its oldest
@@ -103,7 +103,7 @@ func (p *Partition) SyncByAge(now time.Time) error {
 		return nil
 	}
 	_, err := log.Sync()
-	return p.storage(err)
+	return p.storageOf(log, err)
 }
 
 // Compact cleans the log once, if it is worth it, and reports whether it was: more may be to do.
@@ -113,5 +113,5 @@ func (p *Partition) Compact(now time.Time) (more bool, err error) {
 		return false, err
 	}
 	done, err := log.Compact(p.hw.Load(), now)
-	return done.Ran, p.storage(err)
+	return done.Ran, p.storageOf(log, err)
 }

@@ -62,6 +62,7 @@ func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW, leaderS
 	if err := p.followsIn(epoch); err != nil {
 		return log.End(), err
 	}
+	log = p.log.Load() // it may have been replaced meanwhile
 	if p.isCut() {
 		return log.End(), fmt.Errorf("%w: the log of %s was cut since it was asked for", kerr.FencedLeaderEpoch, p.tp)
 	}

@@ -54,7 +54,7 @@ func (p *Partition) ListOffset(spec int64, currentEpoch int32) (Found, error) {
 	if err == nil && p.late(hw) {
 		err = kerr.OffsetNotAvailable
 	}
-	return Nowhere, p.storage(err)
+	return Nowhere, p.storageOf(log, err)
 }
 
 // late reports whether a leader's high watermark is still below where its epoch began.
@@ -99,5 +99,8 @@ func (p *Partition) DeleteRecords(before int64) (start int64, err error) {
 		p.wake() // the followers are to hear of it
 		p.mu.Unlock()
 	}
-	return log.Start(), p.storage(err)
+	if err == nil && p.log.Load() != log && p.Err() == nil {
+		return -1, errMoved // the log that is in use now may not know
+	}
+	return log.Start(), p.storageOf(log, err)
 }

@@ -67,7 +67,7 @@ func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 	}
 	p.used.Store(true)
 	r.Slice, err = log.Read(a.From, r.HW, a.MaxBytes, a.MinOne)
-	return r, p.storage(err)
+	return r, p.storageOf(log, err)
 }
 
 // readable returns the log if this replica may answer.
@@ -127,11 +127,11 @@ func (p *Partition) ReadLog(from int64, maxBytes int) (batches []byte, next int6
 	}
 	slice, err := log.Read(from, end, maxBytes, true)
 	if err != nil {
-		return nil, from, p.storage(err)
+		return nil, from, p.storageOf(log, err)
 	}
 	defer slice.Release()
 	batches, err = slice.ReadAll(nil)
-	return batches, slice.Next, p.storage(err)
+	return batches, slice.Next, p.storageOf(log, err)
 }
 
 // Offsets are the present marks. To ask for them is no use of the log: one that rests

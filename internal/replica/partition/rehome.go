@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/odradek/odradek/internal/store/commitlog"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // Rehome gives the partition another home, with a log that has the same records. finish
@@ -23,20 +24,37 @@ func (p *Partition) Rehome(to Home, finish func(from *commitlog.Log) (*commitlog
 	if err := p.Err(); err != nil || from == nil {
 		return err
 	}
-	log, err := finish(from)
-	if err != nil {
+	// Whoever syncs meanwhile, the journal, is told that all is durable: so it must be.
+	if _, err := from.Sync(); err != nil {
 		return p.storage(err)
 	}
-	if log.End() != from.End() {
-		err := fmt.Errorf("%w: %s ends at %d and its copy at %d", commitlog.ErrInvariant, p.tp, from.End(), log.End())
-		p.Failed(err)
-		return err
+	p.Durable(from.End())
+	p.log.Store(nil) // who opens it waits
+	log, err := finish(from)
+	if err == nil && log.End() != from.End() {
+		err = fmt.Errorf("%w: %s ends at %d and its copy at %d", commitlog.ErrInvariant, p.tp, from.End(), log.End())
+	}
+	if err != nil {
+		p.log.Store(from)
+		return p.storage(err)
 	}
 	p.mu.Lock()
-	p.home, p.durable = to, log.End()
+	p.home = to
 	p.log.Store(log)
 	p.advance()
-	p.wakeLocal()
+	p.wake()
 	p.mu.Unlock()
 	return p.storage(p.begin(log, p.Role()))
 }
+
+// storageOf is storage for who uses a log without the lock writing: it may have been
+// replaced, and its errors then tell nothing of the one that is in use.
+func (p *Partition) storageOf(log *commitlog.Log, err error) error {
+	if err != nil && !Passing(err) && p.log.Load() != log && p.Err() == nil {
+		return errMoved
+	}
+	return p.storage(err)
+}
+
+// errMoved has clients come again.
+var errMoved = fmt.Errorf("%w: the replica has just moved to another folder", kerr.NotLeaderForPartition)
