@@ -3,11 +3,13 @@ package broker
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/member"
+	"github.com/odradek/odradek/internal/cluster/quorum"
 	"github.com/odradek/odradek/internal/proto/model"
 )
 
@@ -63,13 +65,21 @@ func (b *Broker) previousEpoch() int64 {
 	return b.host.CleanEpoch()
 }
 
-// leaveTime bounds what a node does for others before it stops.
-const leaveTime = 10 * time.Second
+// What a node does for others before it stops is bounded: by leaveTime in all, and by
+// lonelyTime without a controller, as when the whole cluster stops.
+const (
+	leaveTime  = 10 * time.Second
+	lonelyTime = time.Second
+)
 
 // leave has others take over what this node leads, before it stops serving. The last
 // broker has nobody to hand anything to.
 func (b *Broker) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
+	defer cancel()
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	waiting.Go(func() { b.giveUp(ctx, cancel) })
 	defer cancel()
 	others := false
 	for o := range b.feed.Image().Brokers() {
@@ -80,9 +90,34 @@ func (b *Broker) leave() {
 			b.cfg.Log.Warn("the node stops before others have taken over", "err", err)
 		}
 	}
-	if b.quorum != nil {
+	if b.quorum != nil && b.heard() {
+		ctx, cancel := context.WithTimeout(ctx, lonelyTime)
+		defer cancel()
 		if err := b.quorum.TransferLeadership(ctx); err != nil {
 			b.cfg.Log.Warn("the node stops while it leads the quorum", "err", err)
 		}
 	}
+}
+
+// giveUp calls stop when no controller has been known for a while.
+func (b *Broker) giveUp(ctx context.Context, stop func()) {
+	const look = lonelyTime / 10
+	for lonely := time.Duration(0); lonely < lonelyTime; lonely += look {
+		if node, _ := b.peers.Leader(); node >= 0 {
+			lonely = 0
+		}
+		select {
+		case <-time.After(look):
+		case <-ctx.Done():
+			return
+		}
+	}
+	stop()
+}
+
+// heard reports whether another voter answers.
+func (b *Broker) heard() bool {
+	return slices.ContainsFunc(b.quorum.Status().Voters, func(r quorum.Replica) bool {
+		return r.Node != b.cfg.NodeID && r.Active
+	})
 }

@@ -29,6 +29,9 @@ func (q *Quorum) run(ctx context.Context) error {
 	defer q.clock.stop()
 	q.hurry.init()
 	defer q.hurry.timer.Stop()
+	// A cluster that comes up whole has nobody to wait for. Where one leads already, those
+	// who hear it refuse their votes.
+	q.hurryUp()
 	for {
 		if q.c.pause != nil {
 			q.c.pause()
