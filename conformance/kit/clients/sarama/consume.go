@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -97,8 +98,12 @@ func join(ctx context.Context, t *scenario.T, instance string, set func(*member)
 	go func() {
 		defer close(m.done)
 		for ctx.Err() == nil {
-			if m.Consume(ctx, []string{t.Topic}, m) != nil {
+			err := m.Consume(ctx, []string{t.Topic}, m)
+			if errors.Is(err, sarama.ErrClosedConsumerGroup) {
 				return
+			}
+			if err != nil { // its coordinator may have gone: it says so, and must be asked again
+				time.Sleep(50 * time.Millisecond)
 			}
 		}
 	}()
