@@ -54,6 +54,9 @@ func (b *Broker) checks() []check {
 	list := []check{{Name: "started", OK: true}}
 	st := b.status()
 	list = append(list, check{Name: "quorum", OK: st.Leader >= 0, Note: fmt.Sprintf("leader %d, term %d", st.Leader, st.Term)})
+	if !b.cfg.Broker {
+		return list
+	}
 	off := b.host.OfflineDirs()
 	list = append(list, check{Name: "log dirs", OK: off == 0, Note: fmt.Sprintf("%d offline", off)})
 	me, ok := b.feed.Image().Broker(b.cfg.NodeID)

@@ -142,9 +142,15 @@ type floor struct {
 	err   error
 }
 
-// newFloor begins a floor that does not end with ctx by itself: its turn comes.
+// newFloor begins a floor that does not end with ctx by itself: its turn comes. One in
+// which nothing runs, as on a node without the broker role, does not end either.
 func newFloor(ctx context.Context) *floor {
-	return &floor{group: run.New(context.WithoutCancel(ctx), "broker"), ended: make(chan struct{})}
+	f := &floor{group: run.New(context.WithoutCancel(ctx), "broker"), ended: make(chan struct{})}
+	f.group.Go("floor", func(ctx context.Context) error {
+		<-ctx.Done()
+		return nil
+	})
+	return f
 }
 
 // watch waits for the floor's end, once everything in it was started.

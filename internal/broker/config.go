@@ -24,8 +24,10 @@ type Config struct {
 	LogDirs     []string
 	MetadataDir string
 
-	// Broker and Controller are the roles (process.roles); neither is both.
+	// Broker and Controller are the roles (process.roles); neither is both, unless the node
+	// is an Observer, which follows what is agreed on and is no part of the cluster.
 	Broker, Controller bool
+	Observer           bool
 	// Listeners are for clients and brokers; InterBroker names the one of them over which
 	// brokers copy from each other, default the first. Controllers are for the other nodes
 	// of the quorum, and may be left out where there are none.
@@ -80,7 +82,8 @@ func (c *Config) validate() error {
 		}
 	}
 	need(len(c.LogDirs) > 0, "no log folder")
-	if !c.Broker && !c.Controller {
+	need(!c.Observer || !c.Broker && !c.Controller, "an observer with other roles")
+	if !c.Broker && !c.Controller && !c.Observer {
 		c.Broker, c.Controller = true, true
 	}
 	need(len(c.Listeners) > 0 || !c.Broker, "no listener")

@@ -103,6 +103,9 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		leader = 1
 	}
 	gauge(descLeader, leader)
+	if !g.b.cfg.Broker {
+		return
+	}
 	gauge(descOffline, float64(g.b.host.OfflineDirs()))
 	for topic, u := range g.b.host.Usage() {
 		gauge(descLogBytes, float64(u.Bytes), topic)

@@ -19,7 +19,7 @@ func nodeConfig(set *settings.Settings) broker.Config {
 		LogDirs: set.DataDirs, MetadataDir: set.MetadataDir,
 		Static: set.StaticMap(), CreateTopics: set.CreateTopics,
 		FS: vfs.OS, Listen: listenTCP, Dial: new(net.Dialer).DialContext, Random: func(p []byte) { rand.Read(p) },
-		Broker: set.Broker, Controller: set.Controller, Listeners: listeners(set.Listeners), InterBroker: set.InterBroker,
+		Broker: set.Broker, Controller: set.Controller, Observer: set.Observer, Listeners: listeners(set.Listeners), InterBroker: set.InterBroker,
 		Controllers: listeners(set.Controllers), Bootstrap: set.Bootstrap, ZooKeeper: set.ZooKeeper, Release: Version,
 	}
 	for _, v := range set.Voters {

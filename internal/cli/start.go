@@ -297,6 +297,7 @@ type welcome struct {
 	Data        []string `json:"data"`
 	Ephemeral   bool     `json:"ephemeral,omitempty"`
 	Kafka       []string `json:"kafka"`
+	ZooKeeper   string   `json:"zookeeper,omitempty"`
 	Admin       string   `json:"admin,omitempty"`
 	PID         int      `json:"pid"`
 	ReadyMillis int64    `json:"readyMillis"`
@@ -305,7 +306,7 @@ type welcome struct {
 func newWelcome(b *broker.Broker, cfg broker.Config, admin net.Listener, ephemeral bool) welcome {
 	w := welcome{
 		ClusterID: b.ClusterID(), NodeID: cfg.NodeID, Ephemeral: ephemeral, Data: cfg.LogDirs,
-		PID: os.Getpid(), ReadyMillis: time.Since(processStart).Milliseconds(),
+		ZooKeeper: cfg.ZooKeeper, PID: os.Getpid(), ReadyMillis: time.Since(processStart).Milliseconds(),
 	}
 	for _, l := range cfg.Listeners {
 		w.Kafka = append(w.Kafka, reachable(l.Bind, b.Addr(l.Name)))
@@ -335,7 +336,11 @@ func (s *starter) welcome(w welcome) error {
 		return json.NewEncoder(s.Stdout).Encode(w)
 	}
 	var at string
-	if w.Kafka[0] != defaultBroker {
+	kafka := "none"
+	if len(w.Kafka) > 0 {
+		kafka = strings.Join(w.Kafka, "  ")
+	}
+	if len(w.Kafka) > 0 && w.Kafka[0] != defaultBroker {
 		at = " -b " + w.Kafka[0]
 	}
 	data := strings.Join(w.Data, "  ")
@@ -358,6 +363,6 @@ func (s *starter) welcome(w welcome) error {
            %[7]s topic list%[8]s
   stop     Ctrl-C
 
-`, w.ClusterID, w.NodeID, w.ReadyMillis, data, strings.Join(w.Kafka, "  "), admin, cmd, at)
+`, w.ClusterID, w.NodeID, w.ReadyMillis, data, kafka, admin, cmd, at)
 	return err
 }

@@ -21,11 +21,12 @@ type localNode struct {
 	PID        int    `json:"pid"`   // 0: it does not run
 	Kafka      string `json:"kafka"`
 	Controller string `json:"controller,omitempty"`
+	ZooKeeper  string `json:"zookeeper,omitempty"`
 	Admin      string `json:"admin,omitempty"`
 	Data       string `json:"data"`
 	Log        string `json:"log"`
 
-	Role    string `json:"role"`          // in the quorum: leader, voter, observer; - if not known
+	Role    string `json:"role"`          // in the quorum: leader, voter, observer, or zookeeper for what looks like it; - if not known
 	Leads   int    `json:"leads"`         // partitions; -1: not known
 	Follows int    `json:"follows"`       // partitions; -1: not known
 	OutSync int    `json:"outOfSync"`     // of those, not in sync; -1: not known
@@ -35,8 +36,11 @@ type localNode struct {
 
 func newLocalNode(c *local.Cluster, n local.Node) localNode {
 	out := localNode{
-		Node: n.ID, State: "stopped", Kafka: n.Kafka, Controller: n.Controller, Admin: n.Admin,
+		Node: n.ID, State: "stopped", Kafka: n.Kafka, Controller: n.Controller, ZooKeeper: n.ZooKeeper, Admin: n.Admin,
 		Data: c.DataDir(n), Log: c.LogFile(n), Role: "-", Leads: -1, Follows: -1, OutSync: -1, Behind: -1, Memory: n.Memory(),
+	}
+	if n.ZooKeeper != "" {
+		out.Role = "zookeeper"
 	}
 	if n.Alive() {
 		out.State, out.PID = "starting", n.PID
@@ -88,7 +92,7 @@ func (a *App) localStatus(ctx context.Context, c *local.Cluster) error {
 	t := &listing{columns: []string{"node", "state", "pid", "kafka", "quorum", "leads", "follows", "out-of-sync", "behind", "memory"}}
 	for _, n := range nodes {
 		l.add(n, fmt.Sprint(n.Node))
-		t.add(nil, fmt.Sprint(n.Node), n.State, orDash(positive(n.PID)), firstOf(n.Kafka, "-"), n.Role,
+		t.add(nil, fmt.Sprint(n.Node), n.State, orDash(positive(n.PID)), firstOf(n.Kafka, n.ZooKeeper, "-"), n.Role,
 			known(int64(n.Leads)), known(int64(n.Follows)), known(int64(n.OutSync)), known(n.Behind), knownSize(n.Memory))
 	}
 	l.text = func(w io.Writer) error {
@@ -157,6 +161,9 @@ func (a *App) addRoles(ctx context.Context, c *local.Cluster, nodes []localNode)
 		return err
 	}
 	for i := range nodes {
+		if nodes[i].ZooKeeper != "" {
+			continue // no part of the cluster
+		}
 		nodes[i].Role = v.role(nodes[i].Node)
 		if b, ok := v.broker(nodes[i].Node); ok {
 			nodes[i].Leads, nodes[i].Follows, nodes[i].OutSync, nodes[i].Behind = b.Leads, b.Replicas-b.Leads, b.OutOfSync, b.Behind

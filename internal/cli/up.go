@@ -365,7 +365,7 @@ func (u *upper) screen(w io.Writer, headline string) error {
 	}
 	fmt.Fprintf(w, "\n  cluster  %s   %s\n  data     %s\n", u.State.ClusterID, headline, u.Dir)
 	for _, n := range u.State.Nodes {
-		fmt.Fprintf(w, "  node     %-3d  %s   pid %d%s\n", n.ID, firstOf(n.Kafka, n.Controller), n.PID, adminOf(n))
+		fmt.Fprintf(w, "  node     %-3d  %s   pid %d%s\n", n.ID, firstOf(n.Kafka, n.Controller, n.ZooKeeper), n.PID, adminOf(n))
 	}
 	_, err := fmt.Fprintf(w, `  kafka    %s
 

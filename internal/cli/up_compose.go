@@ -33,7 +33,7 @@ func (u *upper) planCompose(context.Context) error {
 	settings := make(map[int32]map[string]string)
 	var nodes []local.Node
 	for _, p := range planned {
-		nodes = append(nodes, local.Node{ID: p.ID, Name: p.Name, Kafka: p.Kafka, Others: p.Others, Controller: p.Controller, Admin: p.Admin})
+		nodes = append(nodes, local.Node{ID: p.ID, Name: p.Name, Kafka: p.Kafka, Others: p.Others, Controller: p.Controller, ZooKeeper: p.ZooKeeper, Admin: p.Admin})
 		settings[p.ID] = p.Settings
 		if u.State.ClusterID == "" && p.ClusterID != "" {
 			u.State.ClusterID = p.ClusterID

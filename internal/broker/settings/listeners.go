@@ -108,6 +108,7 @@ func (l *loader) quorum() {
 	v := l.s.Values
 	roles := config.ProcessRoles.Get(v)
 	l.s.Broker, l.s.Controller = slices.Contains(roles, "broker"), slices.Contains(roles, "controller")
+	l.s.Observer = slices.Contains(roles, "observer")
 	if l.unread("controller.quorum.voters", "controller.quorum.bootstrap.servers", "process.roles") {
 		return
 	}
@@ -125,8 +126,10 @@ func (l *loader) quorum() {
 		l.warn("controller.quorum.voters", "%d voters survive no more failures than %d do: use 1, 3 or 5", len(voters), len(voters)-1)
 	case !l.s.Controller && i >= 0:
 		l.fail("controller.quorum.voters", "controller.quorum.voters names this node, %d, but process.roles=%s has no controller", l.s.NodeID, strings.Join(roles, ","))
+	case l.s.Observer && len(roles) > 1:
+		l.fail("process.roles", "process.roles=%s: an observer has no other role", strings.Join(roles, ","))
 	case !l.s.Controller && len(voters)+len(l.s.Bootstrap) == 0:
-		l.fail("process.roles", "process.roles=broker: where are the controllers? Set controller.quorum.voters=ID@HOST:PORT,… or controller.quorum.bootstrap.servers=HOST:PORT,…")
+		l.fail("process.roles", "process.roles=%s: where are the controllers? Set controller.quorum.voters=ID@HOST:PORT,… or controller.quorum.bootstrap.servers=HOST:PORT,…", strings.Join(roles, ","))
 	case l.s.Controller && len(voters) > 0 && i < 0 && len(l.s.Controllers) == 0:
 		l.fail("controller.quorum.voters", "controller.quorum.voters does not name this node, %d: name it, or open a listener of controller.listener.names so that it can be added to the quorum later", l.s.NodeID)
 	case l.s.Controller && len(voters) > 1 && len(l.s.Controllers) == 0:

@@ -35,7 +35,8 @@ type Settings struct {
 	DataDirs    []string // at least one, distinct
 	MetadataDir string   // empty: the first of DataDirs
 
-	Broker, Controller bool // process.roles, at least one
+	Broker, Controller bool // process.roles, at least one; or
+	Observer           bool // alone
 
 	Listeners   []Listener     // for clients and brokers, at least one on a broker
 	InterBroker string         // the one of Listeners that brokers use

@@ -13,13 +13,14 @@ import (
 	"github.com/odradek/odradek/internal/cluster/config"
 )
 
-// Node is a broker or controller of a file as a process of this machine.
+// Node is a broker, controller or ZooKeeper of a file as a process of this machine.
 type Node struct {
 	Name       string // of its service, fit for a file
 	ID         int32
 	Kafka      string   // the first listener for clients, "" if it has none
-	Others     []string // the further ones, and ZooKeeper's
+	Others     []string // the further ones
 	Controller string
+	ZooKeeper  string // where it shows the cluster as ZooKeeper would; such a node does nothing else
 	Admin      string
 	ClusterID  string            // "" if the file names none
 	Settings   map[string]string // all of them, as for server.properties
@@ -49,6 +50,13 @@ func Nodes(services []Service, dataDir func(name string) string) (nodes []Node, 
 	for _, d := range p.nodes {
 		nodes = append(nodes, d.Node)
 	}
+	if len(p.zk) > 0 {
+		z, err := p.observer()
+		if err != nil {
+			return nil, p.notes, err
+		}
+		nodes = append(nodes, z)
+	}
 	return nodes, p.notes, nil
 }
 
@@ -57,8 +65,14 @@ type planner struct {
 	dataDir func(name string) string
 	nodes   []*draft
 	taken   map[int]bool // ports
-	zk      []int        // ports of ZooKeeper services
+	zk      []zooKeeper
 	notes   []string
+}
+
+// zooKeeper is a ZooKeeper service of the file.
+type zooKeeper struct {
+	name string // fit for a file
+	port int
 }
 
 // draft is a node that is being made.
@@ -93,7 +107,7 @@ func (p *planner) take(s Service) error {
 		p.note("service %s belongs to a profile and is not run", s.Name)
 		return nil
 	case kind == ZooKeeper:
-		p.zk = append(p.zk, s.zooKeeperPort())
+		p.zk = append(p.zk, zooKeeper{fileName(s.Name), s.zooKeeperPort()})
 		return nil
 	case s.Replicas > 1:
 		return fmt.Errorf("service %s: %d replicas: write each broker as a service of its own, with an id and ports of its own", s.Name, s.Replicas)
@@ -224,12 +238,11 @@ func (p *planner) clientPorts() (err error) {
 
 // otherPorts settles those that only nodes and operators use.
 func (p *planner) otherPorts() (err error) {
-	for i, port := range p.zk {
-		if i > 0 {
-			p.note("the brokers' registrations are shown on one port as ZooKeeper would: the other ZooKeeper services are not run")
-			break
-		}
-		if p.zk[0], err = p.reserve(port); err != nil {
+	if len(p.zk) > 1 {
+		p.note("service %s shows the brokers as ZooKeeper would: the other ZooKeeper services are not run", p.zk[0].name)
+	}
+	if len(p.zk) > 0 {
+		if p.zk[0].port, err = p.reserve(p.zk[0].port); err != nil {
 			return err
 		}
 	}
@@ -271,7 +284,6 @@ func local(port int) string { return fmt.Sprintf("localhost:%d", port) }
 
 // finish writes the settings.
 func (p *planner) finish() error {
-	first := true
 	for _, d := range p.nodes {
 		s := d.Settings
 		for k, v := range d.static {
@@ -282,13 +294,40 @@ func (p *planner) finish() error {
 		s["node.id"] = fmt.Sprint(d.ID)
 		s["odradek.admin.listener"] = d.Admin
 		d.folders(p.dataDir(d.Name))
-		if first && len(p.zk) > 0 && len(d.listeners) > 0 {
-			s["odradek.zookeeper.listener"] = local(p.zk[0])
-			d.Others = append(d.Others, local(p.zk[0]))
-			first = false
-		}
 	}
 	return nil
+}
+
+// observerID is the first that is tried for the node that stands in for ZooKeeper: its
+// port, which people know.
+const observerID = 2181
+
+// observer is the node that shows what ZooKeeper would, whichever of the others is down.
+func (p *planner) observer() (Node, error) {
+	z := p.zk[0]
+	n := Node{Name: z.name, ID: observerID, ZooKeeper: local(z.port)}
+	for slices.ContainsFunc(p.nodes, func(d *draft) bool { return d.ID == n.ID }) {
+		n.ID++
+	}
+	if slices.ContainsFunc(p.nodes, func(d *draft) bool { return d.Name == n.Name }) {
+		return n, fmt.Errorf("service %s: another service is called almost the same", n.Name)
+	}
+	port, err := p.reserve(above(z.port, 5_000))
+	if err != nil {
+		return n, err
+	}
+	n.Admin = local(port)
+	like := p.nodes[0].Settings
+	n.Settings = map[string]string{
+		"node.id": fmt.Sprint(n.ID), "process.roles": "observer", "log.dirs": filepath.Join(p.dataDir(n.Name), "data"),
+		"odradek.admin.listener": n.Admin, "odradek.zookeeper.listener": n.ZooKeeper,
+	}
+	for _, key := range []string{"controller.quorum.voters", "controller.listener.names", "listener.security.protocol.map"} {
+		if v, ok := like[key]; ok {
+			n.Settings[key] = v
+		}
+	}
+	return n, nil
 }
 
 // replaced are settings for which others are written.

@@ -31,9 +31,10 @@ services:
     environment: {<<: *env, KAFKA_ADVERTISED_PORT: 9097}
   ui: {image: provectuslabs/kafka-ui}
 `, `
-kafka-1 500 localhost:9095 [localhost:2182] localhost:19095 localhost:14095: advertised.listeners=PLAINTEXT://localhost:9095 controller.listener.names=CONTROLLER controller.quorum.voters=500@localhost:19095,501@localhost:19096,1@localhost:19097 listeners=PLAINTEXT://localhost:9095,CONTROLLER://localhost:19095 log.dirs=/d/kafka-1/kafka/logs-500 node.id=500 odradek.admin.listener=localhost:14095 odradek.zookeeper.listener=localhost:2182 offsets.topic.replication.factor=3 process.roles=broker,controller
+kafka-1 500 localhost:9095 [] localhost:19095 localhost:14095: advertised.listeners=PLAINTEXT://localhost:9095 controller.listener.names=CONTROLLER controller.quorum.voters=500@localhost:19095,501@localhost:19096,1@localhost:19097 listeners=PLAINTEXT://localhost:9095,CONTROLLER://localhost:19095 log.dirs=/d/kafka-1/kafka/logs-500 node.id=500 odradek.admin.listener=localhost:14095 offsets.topic.replication.factor=3 process.roles=broker,controller
 kafka-2 501 localhost:9096 [] localhost:19096 localhost:14096: advertised.listeners=PLAINTEXT://localhost:9096 controller.listener.names=CONTROLLER controller.quorum.voters=500@localhost:19095,501@localhost:19096,1@localhost:19097 listeners=PLAINTEXT://localhost:9096,CONTROLLER://localhost:19096 log.dirs=/d/kafka-2/kafka/a,/d/kafka-2/b node.id=501 odradek.admin.listener=localhost:14096 offsets.topic.replication.factor=3 process.roles=broker,controller
 kafka-3 1 localhost:9097 [] localhost:19097 localhost:14097: advertised.listeners=PLAINTEXT://localhost:9097 controller.listener.names=CONTROLLER controller.quorum.voters=500@localhost:19095,501@localhost:19096,1@localhost:19097 listeners=PLAINTEXT://localhost:9097,CONTROLLER://localhost:19097 log.dirs=/d/kafka-3/data node.id=1 odradek.admin.listener=localhost:14097 offsets.topic.replication.factor=3 process.roles=broker,controller
+zookeeper 2181  []  localhost:7182: controller.listener.names=CONTROLLER controller.quorum.voters=500@localhost:19095,501@localhost:19096,1@localhost:19097 log.dirs=/d/zookeeper/data node.id=2181 odradek.admin.listener=localhost:7182 odradek.zookeeper.listener=localhost:2182 process.roles=observer
 `, "service ui is no broker and is not run"},
 	{"apache/kafka's, with controllers of their own", `
 services:
@@ -97,7 +98,8 @@ services:
       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://localhost:9092,PLAINTEXT_INTERNAL://broker:29092
   init-kafka: {image: confluentinc/cp-kafka:7.3.0, entrypoint: ["/bin/sh", "-c"], command: "kafka-topics --list"}
 `, `
-broker 1 localhost:9092 [localhost:29092 localhost:2181] localhost:19092 localhost:14092: advertised.listeners=PLAINTEXT://localhost:9092,PLAINTEXT_INTERNAL://localhost:29092 controller.listener.names=CONTROLLER controller.quorum.voters=1@localhost:19092 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PLAINTEXT_INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT listeners=PLAINTEXT://localhost:9092,PLAINTEXT_INTERNAL://localhost:29092,CONTROLLER://localhost:19092 log.dirs=/d/broker/data node.id=1 odradek.admin.listener=localhost:14092 odradek.zookeeper.listener=localhost:2181 process.roles=broker,controller
+broker 1 localhost:9092 [localhost:29092] localhost:19092 localhost:14092: advertised.listeners=PLAINTEXT://localhost:9092,PLAINTEXT_INTERNAL://localhost:29092 controller.listener.names=CONTROLLER controller.quorum.voters=1@localhost:19092 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PLAINTEXT_INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT listeners=PLAINTEXT://localhost:9092,PLAINTEXT_INTERNAL://localhost:29092,CONTROLLER://localhost:19092 log.dirs=/d/broker/data node.id=1 odradek.admin.listener=localhost:14092 process.roles=broker,controller
+zookeeper 2181  []  localhost:7181: controller.listener.names=CONTROLLER controller.quorum.voters=1@localhost:19092 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PLAINTEXT_INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT log.dirs=/d/zookeeper/data node.id=2181 odradek.admin.listener=localhost:7181 odradek.zookeeper.listener=localhost:2181 process.roles=observer
 `, "service init-kafka is no broker and is not run"},
 }
 

@@ -40,6 +40,7 @@ type Node struct {
 	Kafka      string   `json:"kafka,omitempty"`
 	Others     []string `json:"others,omitempty"`
 	Controller string   `json:"controller,omitempty"`
+	ZooKeeper  string   `json:"zookeeper,omitempty"`
 	Admin      string   `json:"admin,omitempty"`
 
 	PID  int    `json:"pid,omitempty"`  // 0: it was not started, or was stopped
@@ -48,7 +49,7 @@ type Node struct {
 
 // Addresses are all that the node listens on.
 func (n Node) Addresses() []string {
-	all := append([]string{n.Kafka, n.Controller, n.Admin}, n.Others...)
+	all := append([]string{n.Kafka, n.Controller, n.ZooKeeper, n.Admin}, n.Others...)
 	return slices.DeleteFunc(all, func(a string) bool { return a == "" })
 }
 

@@ -108,6 +108,8 @@ type Def struct {
 	Differs      string
 	KafkaDefault string
 
+	// Since is the release of Kafka that brought the key, if that is later than 4.2.
+	Since string
 	// DynamicOnly keys cannot be set before the broker runs.
 	DynamicOnly bool
 

@@ -79,7 +79,7 @@ func TestDescribeAsKafka(t *testing.T) {
 				want, ok := kafka[key]
 				delete(kafka, key)
 				d, known := Find(Broker, e.Name)
-				if strings.HasPrefix(e.Name, "odradek.") || known && d.Differs != "" && d.KafkaDefault != d.Default {
+				if strings.HasPrefix(e.Name, "odradek.") || known && d.Since != "" || known && d.Differs != "" && d.KafkaDefault != d.Default {
 					continue
 				}
 				if !ok {

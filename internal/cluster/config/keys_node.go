@@ -101,8 +101,8 @@ var (
 		"The number that names this node in the cluster. It must never change once the node holds data.",
 		high, atLeast(0), differs("(required)", "a single node needs no set-up"), alias("broker.id"))
 	ProcessRoles = Broker.list("process.roles", "broker,controller",
-		"What this node does: broker keeps partitions and serves clients, controller votes in the metadata quorum.",
-		high, oneOf("broker", "controller"), notEmpty, differs("(required)", "a single node needs no set-up"))
+		"What this node does: broker keeps partitions and serves clients, controller votes in the metadata quorum. Beyond Kafka, observer alone follows the metadata and is no part of the cluster, for odradek.zookeeper.listener.",
+		high, oneOf("broker", "controller", "observer"), notEmpty, differs("(required)", "a single node needs no set-up"))
 	ServerMaxStartupTimeMs = Broker.long("server.max.startup.time.ms", "9223372036854775807",
 		"Longest time that a start may take.",
 		internal, atLeast(0), inert("a start has no time limit of its own"))

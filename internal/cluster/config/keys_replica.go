@@ -8,6 +8,9 @@ var (
 	ControlledShutdownEnable = Broker.boolean("controlled.shutdown.enable", "true",
 		"Move leaderships away before a broker stops.",
 		pending(cluster))
+	CordonedLogDirs = Broker.list("cordoned.log.dirs", "",
+		"Folders of the broker that get no new replicas; * is all of them (KIP-1066, of Kafka 4.3). odradek broker drain sets it.",
+		perBroker, since("4.3"), mapped("only * has an effect"))
 	DefaultReplicationFactor = Broker.int("default.replication.factor", "3",
 		"Replicas of a topic whose creator does not say how many.",
 		differs("1", "a new topic is safe when there are brokers enough: unless it was set, it is the number of brokers if that is less"))

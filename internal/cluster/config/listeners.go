@@ -68,7 +68,10 @@ func ParseListeners(v Values) (Listeners, Report) {
 	p := listenerParser{v: v, roles: ProcessRoles.Get(v)}
 	p.l.ControllerNames = upper(ControllerListenerNames.Get(v))
 	p.protocols()
-	bound := p.endpoints("listeners", ListenerList.Get(v), true)
+	var bound []Endpoint
+	if !p.is("observer") || ListenerList.IsSet(v) {
+		bound = p.endpoints("listeners", ListenerList.Get(v), true)
+	}
 	for _, e := range bound {
 		if slices.Contains(p.l.ControllerNames, e.Name) {
 			p.l.Controller = append(p.l.Controller, e)
@@ -274,7 +277,7 @@ func (p *listenerParser) controllers() {
 		p.fail("controller.listener.names", "%s is in controller.listener.names and in listeners, but process.roles has no controller", names(p.l.Controller))
 	}
 	if !p.is("broker") && len(p.l.Broker) > 0 {
-		p.fail("listeners", "listeners has %s, but process.roles=controller allows only those in controller.listener.names", names(p.l.Broker))
+		p.fail("listeners", "listeners has %s, but process.roles=%s allows only those in controller.listener.names", names(p.l.Broker), strings.Join(p.roles, ","))
 	}
 	if !p.is("controller") {
 		for _, n := range p.l.ControllerNames {

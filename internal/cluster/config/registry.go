@@ -73,6 +73,9 @@ func mapped(note string) option  { return func(d *Def) { d.Meaning, d.Note = Map
 func inert(note string) option   { return func(d *Def) { d.Meaning, d.Note = Inert, note } }
 func pending(note string) option { return func(d *Def) { d.Meaning, d.Note = Pending, note } }
 
+// since names the release of Kafka that has the key, if 4.2 does not.
+func since(release string) option { return func(d *Def) { d.Since = release } }
+
 // differs marks a default that is not Kafka's, on purpose.
 func differs(kafkaDefault, why string) option {
 	return func(d *Def) {
