@@ -58,11 +58,11 @@ func TestThousandTopics(t *testing.T) {
 			victim = r.cluster.Node(chief%3 + 1)
 		}
 		led := r.led(ctx, victim)
-		name := fmt.Sprintf("leaders moved (quorum's leader: %v)", leads)
+		name := fmt.Sprintf("leaders of a victim that %s the quorum", map[bool]string{true: "leads", false: "does not lead"}[leads])
 		began = time.Now()
 		r.try(victim.Kill())
 		r.try(r.cluster.Until(ctx, "led by others", func(v View) bool { return v.Leader >= 0 && v.Leader != victim.ID }))
-		numbers[name+", ms"], numbers[name] = millis(time.Since(began)), float64(led)
+		numbers[name+", moved, ms"], numbers[name] = millis(time.Since(began)), float64(led)
 		r.restart()
 		r.try(r.cluster.Until(ctx, "in sync", WholeISR))
 		r.try(r.cluster.ElectPreferred(ctx))
