@@ -55,9 +55,10 @@ type Log struct {
 	firstDirty  int64
 	epochs      epochs
 	epochsSaved mark
-	names       mark // files were made since the last SyncDir
-	folder      mark // the folder itself was
-	metadata    mark // partition.metadata was
+	names       mark  // files were made since the last SyncDir
+	folder      mark  // the folder itself was
+	metadata    mark  // partition.metadata was
+	rotten      []Rot // what may not be read, in order; replaced, never changed
 	hints       [8]hint
 	nextHint    int
 }

@@ -52,8 +52,8 @@ type place struct {
 }
 
 // at finds the segment of an offset. It returns kerr.OffsetOutOfRange, and ok false if
-// nothing can be read there yet.
-func (l *Log) at(from, limit int64) (p place, end int64, ok bool, err error) {
+// nothing can be read there yet. all has it find what is known to be rotten, too.
+func (l *Log) at(from, limit int64, all bool) (p place, end int64, ok bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if from < l.start || from > l.end {
@@ -62,6 +62,11 @@ func (l *Log) at(from, limit int64) (p place, end int64, ok bool, err error) {
 	limit = min(limit, l.end)
 	if from >= limit {
 		return p, limit, false, nil
+	}
+	if len(l.rotten) > 0 && !all {
+		if limit, err = l.sound(from, limit); err != nil {
+			return p, 0, false, err
+		}
 	}
 	return l.placeOf(holding(l.segs, from), from), limit, true, nil
 }
@@ -78,7 +83,7 @@ func (l *Log) placeOf(i int, from int64) place {
 
 func (l *Log) read(from, limit int64, maxBytes int, minOne bool) (Slice, *segment, error) {
 	none := Slice{Base: from, Next: from}
-	p, limit, ok, err := l.at(from, limit)
+	p, limit, ok, err := l.at(from, limit, false)
 	if err != nil || !ok {
 		return none, nil, err
 	}
@@ -92,7 +97,7 @@ func (l *Log) read(from, limit int64, maxBytes int, minOne bool) (Slice, *segmen
 			return none, nil, nil
 		}
 		from = max(from, p.next)
-		if p, _, ok, err = l.at(from, limit); err != nil || !ok {
+		if p, _, ok, err = l.at(from, limit, false); err != nil || !ok {
 			return none, nil, err
 		}
 	}
@@ -198,6 +203,9 @@ func (l *Log) stretch(p place, h *handle, pos, limit int64, maxBytes int, minOne
 	defer func() { sc.close() }()
 	first := true
 	for {
+		if next >= limit {
+			return sc.pos, next, nil
+		}
 		b, size, err := sc.header()
 		if err == io.EOF {
 			return sc.pos, p.next, nil

@@ -94,7 +94,7 @@ func (l *Log) restartAt(offset int64) error {
 	defer l.mu.Unlock()
 	l.segs = []*segment{s}
 	clear(l.hints[:])
-	l.start, l.end, l.recovery = offset, offset, offset
+	l.start, l.end, l.recovery, l.rotten = offset, offset, offset, nil
 	l.firstDirty = min(l.firstDirty, offset)
 	l.setEpochs(nil)
 	l.names.touch()

@@ -123,6 +123,7 @@ func (l *Log) cutSegment(s *segment, offset int64) error {
 	clear(l.hints[:])
 	s.size = pos
 	l.end = next
+	l.pardon()
 	l.start, l.recovery, l.firstDirty = min(l.start, next), min(l.recovery, next), min(l.firstDirty, next)
 	l.setEpochs(l.epochs.before(next))
 	l.mu.Unlock()
@@ -154,6 +155,9 @@ func lastBefore(h *handle, start, size, base, offset int64) (pos, next int64, er
 		b, n, err := sc.header()
 		if err == io.EOF || err == nil && b.LastOffset() >= offset {
 			return sc.pos, next, nil
+		}
+		if err != nil && notABatch(err) && next >= offset {
+			return sc.pos, next, nil // it is cut because it is rotten
 		}
 		if err != nil {
 			return 0, 0, err
