@@ -123,7 +123,8 @@ func (s *settings) rules() controller.Rules {
 	v := s.Values()
 	return controller.Rules{
 		Partitions:        int32(config.NumPartitions.Get(v)),
-		ReplicationFactor: int16(config.ReplicationFactor(config.DefaultReplicationFactor, v, 1)),
+		ReplicationFactor: int16(config.DefaultReplicationFactor.Get(v)),
+		FewerReplicas:     !config.DefaultReplicationFactor.IsSet(v),
 		Features:          controller.Features,
 		SessionTimeout:    time.Duration(config.BrokerSessionTimeoutMs.Get(v)) * time.Millisecond,
 		HeartbeatInterval: time.Duration(config.BrokerHeartbeatIntervalMs.Get(v)) * time.Millisecond,

@@ -38,7 +38,10 @@ type State struct {
 type Rules struct {
 	Partitions        int32 // num.partitions; default 1
 	ReplicationFactor int16 // default.replication.factor; default 1
-	MaxPartitions     int   // new partitions of one request; default 10,000
+	// FewerReplicas says that ReplicationFactor is nobody's wish: with fewer brokers a
+	// topic gets as many replicas as there are brokers.
+	FewerReplicas bool
+	MaxPartitions int // new partitions of one request; default 10,000
 	// SessionTimeout is how long a broker is taken for alive after a heartbeat; default
 	// 3 s (broker.session.timeout.ms).
 	SessionTimeout time.Duration

@@ -143,6 +143,9 @@ func (s State) assign(t NewTopic) ([]metadata.Partition, error) {
 	}
 	if replicas == -1 {
 		replicas = s.Rules.ReplicationFactor
+		if s.Rules.FewerReplicas {
+			replicas = int16(max(1, min(int(replicas), s.Image.BrokerCount())))
+		}
 	}
 	placed, err := s.placeNew(int(partitions), int(replicas))
 	if err != nil {

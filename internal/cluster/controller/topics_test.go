@@ -221,3 +221,20 @@ func checkSpread(t *testing.T, w *world, racks []string, factor int, fenced int3
 		}
 	}
 }
+
+// A number of replicas that nobody asked for is no reason to refuse a topic where there
+// are fewer brokers; one that was set is.
+func TestCreateTopicsByDefault(t *testing.T) {
+	for brokers, want := range map[int]int{1: 1, 2: 2, 3: 3, 4: 3} {
+		w := newWorld(t, make([]string, brokers)...)
+		w.rules.ReplicationFactor, w.rules.FewerReplicas = 3, true
+		r := w.create(NewTopic{Name: "a", Partitions: 1, ReplicationFactor: -1})
+		wantErr(t, r.Err, nil, "")
+		if int(r.ReplicationFactor) != want {
+			t.Errorf("%d brokers: %d replicas, want %d", brokers, r.ReplicationFactor, want)
+		}
+	}
+	w := newWorld(t, "")
+	w.rules.ReplicationFactor = 3
+	wantErr(t, w.create(NewTopic{Name: "a", Partitions: 1, ReplicationFactor: -1}).Err, kerr.InvalidReplicationFactor, "only 1 broker(s)")
+}
