@@ -2,7 +2,7 @@
 export CGO_ENABLED := 0
 GO ?= go
 
-.PHONY: help build test race check lint vuln cross generate conformance kafka-diff crash cluster cluster-figures fuzz bench
+.PHONY: help build test race check lint vuln cross generate conformance zookeeper kafka-diff crash cluster cluster-figures fuzz bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ generate: ## write again what is generated: schema tables, docs/CONFIG.md, docs/
 
 conformance: ## real clients in six languages against a node (needs Java, Maven, Node, Python, kcat; says what it lacks)
 	./conformance/run
+
+zookeeper: ## what a compose file of ZooKeeper's days shows to zkCli.sh and kazoo (conformance/run --install fetches them; says what it lacks)
+	$(GO) test -count=1 -v ./conformance/zookeeper
 
 kafka-diff: ## the same scenarios against Apache Kafka, and how the answers differ (needs Java and Maven)
 	./conformance/run --peer kafka

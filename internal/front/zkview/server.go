@@ -87,6 +87,7 @@ var words = map[string]func(*Server) string{
 	"srvr": (*Server).srvr,
 	"stat": (*Server).srvr,
 	"mntr": (*Server).mntr,
+	"envi": func(s *Server) string { return "Environment:\nzookeeper.version=3.9.0-odradek-" + s.release + "\n" },
 }
 
 func (s *Server) srvr() string {
