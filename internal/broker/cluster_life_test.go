@@ -3,10 +3,12 @@ package broker
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -95,4 +97,44 @@ func (r *rig) readAll(topic string, n int) map[string]int {
 		})
 	}
 	return got
+}
+
+// Nodes of one role each go on as those of both do: a controller without partitions has
+// less to run, but does not end for that.
+func TestClusterOfRolesApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, 3, 3)
+		for _, m := range r.nodes[:3] {
+			m.roles = "controller"
+		}
+		r.up()
+		time.Sleep(time.Minute)
+		for _, m := range r.nodes {
+			select {
+			case err := <-m.done:
+				t.Fatalf("node %d, %s, has ended: %v", m.id, m.roles, err)
+			default:
+			}
+		}
+		r.down()
+	})
+}
+
+// A voter whose disk is lost has forgotten what it voted for: it is refused, and told how
+// it may come back.
+func TestVoterWithoutItsDiskIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, 3, 0)
+		r.up()
+		m := r.nodes[1]
+		m.kill()
+		m.disk = vfs.NewMem()
+		m.launch()
+		err := m.serving()
+		if err == nil || !strings.Contains(err.Error(), "odradek cluster voters replace 2") {
+			t.Errorf("the node says %v, and not how it is replaced", err)
+		}
+		r.nodes = append(r.nodes[:1], r.nodes[2])
+		r.down()
+	})
 }

@@ -28,6 +28,10 @@ type rig struct {
 
 	mu  sync.Mutex         // guards cuts
 	cut map[[2]string]bool // hosts that cannot dial each other, from and to
+
+	truth   truth          // what the nodes' images have said
+	waiting sync.WaitGroup // for those who listen to the images
+	wipes   bool           // a disk may be lost, as none was
 }
 
 // peer is one node of a rig. Its disk outlives it.
@@ -38,6 +42,8 @@ type peer struct {
 	roles  string // "both", "broker" or "controller"
 	voters map[int32]string
 	disk   *vfs.Mem
+	slow   chan struct{} // open while the disk stalls, nil while it does not
+	drive  *vfs.Faulty   // disk, for the process that runs
 	static map[string]string
 	broker *Broker
 	stop   context.CancelCauseFunc
@@ -51,7 +57,7 @@ func controllerAddress(id int32) string { return hostOf(id) + ":9093" }
 // newRig makes voters nodes that are broker and voter, and after them brokers that are
 // brokers only. None runs yet. It must be called inside a bubble.
 func newRig(t *testing.T, seed uint64, voters, brokers int) *rig {
-	r := &rig{t: t, net: memnet.New(0), rng: rand.New(rand.NewPCG(seed, 3)), cut: make(map[[2]string]bool)}
+	r := &rig{t: t, net: memnet.New(0), rng: rand.New(rand.NewPCG(seed, 3)), cut: make(map[[2]string]bool), truth: newTruth()}
 	r.net.OnDial(r.dialed)
 	addresses := make(map[int32]string)
 	for id := range int32(voters) {
@@ -100,6 +106,10 @@ func (r *rig) down() {
 			m.broker = nil
 		}
 	}
+	r.waiting.Wait()
+	for _, err := range r.truth.errs {
+		r.t.Error(err)
+	}
 }
 
 // dialed refuses what is cut, as a dead machine's neighbour would.
@@ -123,10 +133,11 @@ func (r *rig) sever(from, to string, cut bool) {
 func (m *peer) launch() {
 	m.rig.t.Helper()
 	m.rig.sever(hostOf(m.id), "", false)
+	m.drive = vfs.NewFaulty(m.disk, nil)
 	var mu sync.Mutex
 	bytes := rand.NewChaCha8([32]byte{byte(m.rig.rng.Uint32()), byte(m.rig.rng.Uint32()), byte(m.id)})
 	cfg := Config{
-		NodeID: m.id, LogDirs: []string{"/data"}, FS: m.disk,
+		NodeID: m.id, LogDirs: []string{"/data"}, FS: m.drive,
 		Broker: m.roles != "controller", Controller: m.roles != "broker", Voters: m.voters,
 		Listen: func(_ context.Context, a string) (net.Listener, error) { return m.rig.net.Listen("tcp", a) },
 		Dial:   m.rig.net.Host(hostOf(m.id)).Dial,
@@ -148,6 +159,7 @@ func (m *peer) launch() {
 	ctx, stop := context.WithCancelCause(context.Background())
 	m.stop, m.done, m.broker = stop, make(chan error, 1), b
 	go func() { m.done <- b.Run(ctx) }()
+	m.rig.waiting.Go(func() { m.rig.truth.listen(ctx, m.id, b.feed) })
 }
 
 // noTime prints how long a bubble has lived instead of the time.
@@ -164,6 +176,7 @@ func (m *peer) serving() error {
 	case <-m.broker.Ready():
 		return nil
 	case err := <-m.done:
+		m.stop(nil) // those who listen to it
 		m.broker = nil
 		return errors.Join(errors.New("it has stopped"), err)
 	case <-time.After(time.Minute):
@@ -175,11 +188,28 @@ func (m *peer) serving() error {
 // are the bytes on the line.
 func (m *peer) kill() {
 	m.disk = m.disk.Crash(m.rig.rng)
+	m.stall(false)
 	m.rig.sever(hostOf(m.id), "", true)
 	m.rig.net.Kill(hostOf(m.id))
 	m.stop(ErrAtOnce)
 	<-m.done // whatever it says: its disk is gone
 	m.broker = nil
+}
+
+// stall has the disk answer nothing until it is healthy again.
+func (m *peer) stall(on bool) {
+	if on == (m.slow != nil) {
+		return
+	}
+	if !on {
+		close(m.slow)
+		m.drive.SetRule(nil)
+		m.slow = nil
+		return
+	}
+	m.slow = make(chan struct{})
+	until := m.slow
+	m.drive.SetRule(func(vfs.Op, string) error { <-until; return nil })
 }
 
 // isolate cuts a node off from all other nodes, or heals that; clients still reach it. With
@@ -204,6 +234,8 @@ func (r *rig) client(opts ...kgo.Opt) *kgo.Client {
 	}
 	c, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(seeds...), kgo.Dialer(r.net.Host("client").Dial), kgo.MetadataMinAge(50 * time.Millisecond),
+		// A node that is cut off does not know new topics, and is asked more than four times.
+		kgo.UnknownTopicRetries(-1),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 	}, opts...)...)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/odradek/odradek/internal/base/run"
+	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/identity"
 	"github.com/odradek/odradek/internal/cluster/peers"
@@ -123,8 +124,9 @@ func (b *Broker) openQuorum() error {
 		Snapshot: func() []byte { _, data := b.feed.Snapshot(); return data },
 		Restore:  b.feed.Restore,
 		Lead:     b.lead, Resign: func() { b.control.Resign() },
-		Send:  func(ms []*raftpb.Message) { b.peers.Send(ms) },
-		Phase: b.cfg.Phase, Rand: b.random64, Log: b.cfg.Log,
+		Send:          func(ms []*raftpb.Message) { b.peers.Send(ms) },
+		SnapshotBytes: b.snapshotBytes(),
+		Phase:         b.cfg.Phase, Rand: b.random64, Log: b.cfg.Log,
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the cluster's log: %w", err), lock.Close())
@@ -139,6 +141,15 @@ func (b *Broker) openQuorum() error {
 	}
 	b.control = controller.New(o)
 	return nil
+}
+
+// snapshotBytes is how far the cluster's log grows before a snapshot takes its place, 0 for
+// what the quorum holds to be right.
+func (b *Broker) snapshotBytes() int64 {
+	if v := b.settings.Values(); config.MetadataLogMaxRecordBytesBetweenSnapshots.IsSet(v) {
+		return config.MetadataLogMaxRecordBytesBetweenSnapshots.Get(v)
+	}
+	return 0
 }
 
 func (b *Broker) closeQuorum() error {
