@@ -113,11 +113,15 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 			err = errors.Join(err, floors[i].stop())
 		}
 	}()
+	stands := ctx // while no floor has failed: what is built above waits for nothing then
 	for _, build := range []func(context.Context, *run.Group) error{b.ground, b.rooms, b.desk} {
-		f := newFloor(ctx)
-		floors = append(floors, f)
-		err := build(ctx, f.group)
+		f := newFloor(stands)
+		floors, stands = append(floors, f), f.stands
+		err := build(stands, f.group)
 		f.watch()
+		if err != nil && stands.Err() != nil && ctx.Err() == nil {
+			return nil // the floor that has failed says why
+		}
 		if err != nil {
 			return err
 		}
@@ -137,16 +141,20 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 
 // floor is a part of the house that stops as one.
 type floor struct {
-	group *run.Group
-	ended chan struct{} // closed when all of it has ended; err is set then
-	err   error
+	group  *run.Group
+	stands context.Context // ends with what the floor was built on, or when it ends
+	ended  chan struct{}   // closed when all of it has ended; err is set then
+	err    error
 }
 
 // newFloor begins a floor that does not end with ctx by itself: its turn comes. One in
 // which nothing runs, as on a node without the broker role, does not end either.
 func newFloor(ctx context.Context) *floor {
 	f := &floor{group: run.New(context.WithoutCancel(ctx), "broker"), ended: make(chan struct{})}
+	stands, fell := context.WithCancel(ctx)
+	f.stands = stands
 	f.group.Go("floor", func(ctx context.Context) error {
+		defer fell()
 		<-ctx.Done()
 		return nil
 	})
