@@ -39,9 +39,28 @@ type Config struct {
 	Log *slog.Logger
 	// Listen opens Address; default: TCP.
 	Listen func(ctx context.Context, address string) (net.Listener, error)
+	// Dial reaches the other nodes of a cluster; default: TCP.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Random fills its argument with random bytes; default: crypto/rand. It must be safe
 	// for concurrent use.
 	Random func([]byte)
+
+	voters      map[int32]string // of a cluster
+	controllers net.Listener     // for its other nodes
+}
+
+func (c *Config) defaults() {
+	if c.Listen == nil {
+		c.Listen = func(ctx context.Context, address string) (net.Listener, error) {
+			return new(net.ListenConfig).Listen(ctx, "tcp", address)
+		}
+	}
+	if c.Dial == nil {
+		c.Dial = new(net.Dialer).DialContext
+	}
+	if c.Random == nil {
+		c.Random = func(p []byte) { rand.Read(p) }
+	}
 }
 
 // Server is a running node.
@@ -52,7 +71,10 @@ type Server struct {
 	err  error
 }
 
-const listenerName = "PLAINTEXT"
+const (
+	listenerName   = "PLAINTEXT"
+	controllerName = "CONTROLLER"
+)
 
 // Start starts a node and returns when it serves clients. The node stops when ctx ends,
 // or by Close.
@@ -99,6 +121,7 @@ func (s *Server) Close() error {
 func (s *Server) Done() <-chan struct{} { return s.done }
 
 func (c Config) broker() (broker.Config, error) {
+	c.defaults()
 	static, err := c.static()
 	if err != nil {
 		return broker.Config{}, err
@@ -106,8 +129,8 @@ func (c Config) broker() (broker.Config, error) {
 	b := broker.Config{
 		NodeID: c.NodeID, LogDirs: []string{c.Dir}, FS: vfs.OS, Static: static,
 		Listeners: []broker.Listener{{Name: listenerName, Bind: c.Address}},
-		Listen:    c.Listen, Random: c.Random, Log: c.Log,
-		ClusterID: static["odradek.cluster.id"],
+		Listen:    c.Listen, Dial: c.Dial, Random: c.Random, Log: c.Log,
+		ClusterID: static["odradek.cluster.id"], Voters: c.voters,
 	}
 	if b.NodeID == 0 {
 		b.NodeID = 1
@@ -118,13 +141,15 @@ func (c Config) broker() (broker.Config, error) {
 	if c.Address == "" {
 		b.Listeners[0].Bind = "127.0.0.1:0"
 	}
-	if b.Listen == nil {
+	if c.controllers != nil {
+		at := c.controllers.Addr().String()
+		b.Controllers = []broker.Listener{{Name: controllerName, Bind: at}}
 		b.Listen = func(ctx context.Context, address string) (net.Listener, error) {
-			return new(net.ListenConfig).Listen(ctx, "tcp", address)
+			if address == at {
+				return c.controllers, nil
+			}
+			return c.Listen(ctx, address)
 		}
-	}
-	if b.Random == nil {
-		b.Random = func(p []byte) { rand.Read(p) }
 	}
 	return b, nil
 }

@@ -87,7 +87,7 @@ func (c *Config) validate() error {
 		c.Broker, c.Controller = true, true
 	}
 	need(len(c.Listeners) > 0 || !c.Broker, "no listener")
-	need(c.Dial != nil || c.alone(), "no Dial, and there are other nodes")
+	need(c.Dial != nil || c.alone() && len(c.Controllers) == 0, "no Dial, and there may be other nodes")
 	need(c.FS != nil, "no FS")
 	need(c.Listen != nil, "no Listen")
 	need(c.Random != nil, "no Random")

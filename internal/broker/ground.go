@@ -136,7 +136,7 @@ func (b *Broker) openQuorum() error {
 		InterBroker: b.cfg.InterBroker, Voters: b.quorum,
 		Rand: rand.New(rand.NewPCG(b.random64(), b.random64())), Log: b.cfg.Log,
 	}
-	if b.cfg.Dial != nil {
+	if !b.cfg.alone() || len(b.cfg.Controllers) > 0 { // else there is nobody to look after
 		o.Probe = controller.ProbeBy(b.cfg.Dial)
 	}
 	b.control = controller.New(o)

@@ -24,24 +24,33 @@ func (p *Peers) self() link.Hello {
 	}
 	book := p.addresses()
 	for _, node := range slices.Sorted(maps.Keys(book)) {
-		h.Voters = append(h.Voters, link.Peer{Node: node, Address: book[node]})
+		h.Voters = append(h.Voters, link.Peer{Node: node, Address: book[node][0]})
 	}
 	return h
 }
 
-// addresses are those of the quorum: as they were given, and as they are registered since.
-func (p *Peers) addresses() map[int32]string {
-	book := maps.Clone(p.c.Voters)
-	if book == nil {
-		book = map[int32]string{}
+// addresses are those of the quorum: as they are registered, as others have told, and as
+// they were given. All are tried: a cluster that has moved while it stood still has old
+// ones registered, and one that was changed while it ran was given old ones.
+func (p *Peers) addresses() map[int32][]string {
+	book := map[int32][]string{}
+	add := func(node int32, address string) {
+		if address != "" && !slices.Contains(book[node], address) {
+			book[node] = append(book[node], address)
+		}
 	}
-	p.mu.Lock()
-	maps.Copy(book, p.found)
-	p.mu.Unlock()
 	for c := range p.c.Feed.Image().Controllers() {
 		if a, ok := p.endpoint(c); ok {
-			book[c.ID] = a
+			add(c.ID, a)
 		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for node, a := range p.found {
+		add(node, a)
+	}
+	for node, a := range p.c.Voters {
+		add(node, a)
 	}
 	return book
 }

@@ -89,20 +89,20 @@ func (l *Link) keep(ctx context.Context, g *run.Group) error {
 	}
 }
 
-// SetPeers says which nodes there are, by id, and their addresses. Lines to those that
-// are no longer named end.
-func (l *Link) SetPeers(addresses map[int32]string) {
+// SetPeers says which nodes there are, by id, and their addresses, which are tried in
+// turn. Lines to those that are no longer named end.
+func (l *Link) SetPeers(addresses map[int32][]string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for node, p := range l.peers {
-		if addresses[node] != p.address || node == l.node {
+		if !p.move(addresses[node]) || node == l.node {
 			delete(l.peers, node)
 			l.retired = append(l.retired, p)
 		}
 	}
-	for node, address := range addresses {
-		if l.peers[node] == nil && node != l.node && address != "" {
-			p := newPeer(l, node, address)
+	for node, list := range addresses {
+		if l.peers[node] == nil && node != l.node && len(list) > 0 {
+			p := newPeer(l, node, list)
 			p.down = l.ended
 			l.peers[node] = p
 		}

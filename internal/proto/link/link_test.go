@@ -127,9 +127,9 @@ func (n *node) note(list *[]string, s string) {
 
 // knows names the other nodes.
 func (n *node) knows(ids ...int32) {
-	book := map[int32]string{}
+	book := map[int32][]string{}
 	for _, id := range ids {
-		book[id] = address(id)
+		book[id] = []string{address(id)}
 	}
 	n.link.SetPeers(book)
 }
@@ -218,5 +218,31 @@ func TestGone(t *testing.T) {
 		}
 		a.stop()
 		b.stop()
+	})
+}
+
+// A node that has moved is found by its other address, and a line stays while its own is
+// among those that are named.
+func TestAddressesAreTriedInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := memnet.New(0)
+		a, b := start(t, mem, 1), start(t, mem, 2)
+		defer a.stop()
+		defer b.stop()
+		a.link.SetPeers(map[int32][]string{2: {"10.0.0.9:1", address(2)}})
+		time.Sleep(time.Second)
+		if _, err := a.link.Call(t.Context(), 2, kindEcho, []byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		a.link.SetPeers(map[int32][]string{2: {"10.0.0.8:1", address(2)}})
+		time.Sleep(time.Second)
+		if len(b.lost) > 0 || len(a.link.Up()) != 1 {
+			t.Errorf("the line has not stayed: lost %v", b.lost)
+		}
+		a.link.SetPeers(map[int32][]string{2: {"10.0.0.8:1"}})
+		time.Sleep(time.Second)
+		if len(b.lost) != 1 || len(a.link.Up()) != 0 {
+			t.Errorf("the line to an address that is named no more has stayed: lost %v", b.lost)
+		}
 	})
 }

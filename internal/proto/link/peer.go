@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,19 +17,20 @@ import (
 // for it. When an attempt has failed, nothing waits: messages are dropped and calls fail
 // at once, until a line is up again.
 type peer struct {
-	l       *Link
-	node    int32
-	address string
-	stop    context.CancelFunc // of the goroutine that dials; nil before it runs
-	out     *outbox
-	slots   chan struct{} // a token for each call under way
+	l     *Link
+	node  int32
+	stop  context.CancelFunc // of the goroutine that dials; nil before it runs
+	out   *outbox
+	slots chan struct{} // a token for each call under way
 
-	mu     sync.Mutex // guards all below; taken before the outbox's
-	up     bool
-	down   error // why there is no line, nil while there is hope
-	line   *line
-	calls  map[uint64]*call
-	nextID uint64
+	mu        sync.Mutex // guards all below; taken before the outbox's
+	addresses []string   // at least one; not changed, but replaced
+	place     int        // of the one that is dialed, or is up
+	up        bool
+	down      error // why there is no line, nil while there is hope
+	line      *line
+	calls     map[uint64]*call
+	nextID    uint64
 }
 
 type call struct {
@@ -37,11 +39,37 @@ type call struct {
 	err     error
 }
 
-func newPeer(l *Link, node int32, address string) *peer {
+func newPeer(l *Link, node int32, addresses []string) *peer {
 	return &peer{
-		l: l, node: node, address: address, out: newOutbox(),
+		l: l, node: node, addresses: addresses, out: newOutbox(),
 		slots: make(chan struct{}, mostCalls), calls: map[uint64]*call{},
 	}
+}
+
+// at is the address that is dialed, or is up.
+func (p *peer) at() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.addresses[p.place]
+}
+
+// move takes over the addresses of the node, and reports whether the present one is among
+// them.
+func (p *peer) move(addresses []string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.Index(addresses, p.addresses[p.place])
+	if i >= 0 {
+		p.addresses, p.place = addresses, i
+	}
+	return i >= 0
+}
+
+// turn goes on to the node's next address, if it has several.
+func (p *peer) turn() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.place = (p.place + 1) % len(p.addresses)
 }
 
 func (p *peer) send(kind uint8, payload []byte) bool {
@@ -121,7 +149,7 @@ func (p *peer) run(ctx context.Context) error {
 			}
 			if attempt == 0 && ctx.Err() == nil {
 				attempt = 1
-				p.l.c.Log.Info("link: a line has ended", "node", p.node, "address", p.address, "error", err)
+				p.l.c.Log.Info("link: a line has ended", "node", p.node, "address", p.at(), "error", err)
 				p.told(err)
 				continue
 			}
@@ -136,6 +164,7 @@ func (p *peer) run(ctx context.Context) error {
 		}
 		p.fail(err)
 		p.told(err)
+		p.turn()
 		if err := sleep(ctx, p.backoff(attempt)); err != nil {
 			p.fail(err)
 			return err
@@ -171,7 +200,7 @@ func (p *peer) raise(n *line) {
 	p.mu.Lock()
 	p.up, p.down, p.line = true, nil, n
 	p.mu.Unlock()
-	p.l.c.Log.Info("link: a line is up", "node", p.node, "address", p.address)
+	p.l.c.Log.Info("link: a line is up", "node", p.node, "address", p.at())
 }
 
 // lose ends the calls that the other side may have got. What was not sent waits for the
@@ -203,19 +232,20 @@ func (p *peer) fail(why error) {
 	}
 	p.mu.Unlock()
 	if first {
-		p.l.c.Log.Warn("link: no line to a node", "node", p.node, "address", p.address, "error", why)
+		p.l.c.Log.Warn("link: no line to a node", "node", p.node, "address", p.at(), "error", why)
 	}
 }
 
 // connect dials and exchanges hellos.
 func (p *peer) connect(ctx context.Context) (*line, error) {
-	nc, in, h, err := p.l.meet(ctx, p.address, 0)
+	address := p.at()
+	nc, in, h, err := p.l.meet(ctx, address, 0)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case h.Node != p.node:
-		err = fmt.Errorf("%s is the address of node %d, not of node %d: check controller.quorum.voters", p.address, h.Node, p.node)
+		err = fmt.Errorf("%s is the address of node %d, not of node %d: check controller.quorum.voters", address, h.Node, p.node)
 	default:
 		err = p.l.c.Check(h)
 	}

@@ -38,7 +38,7 @@ func onTCP(t testing.TB) (dials *Link, gone chan int32, kill func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dials.SetPeers(map[int32]string{2: ln.Addr().String()})
+	dials.SetPeers(map[int32][]string{2: {ln.Addr().String()}})
 	var wg sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
 	serving, kill := context.WithCancel(ctx)
