@@ -121,7 +121,7 @@ func (f *Fetcher) truncate(st *state, d partition.EpochEnd) {
 // fenced ends the fetching of a partition until the image names another epoch: the leader
 // has one already.
 func (f *Fetcher) fenced(st *state) {
-	f.log.Info("the leader has a newer epoch", "partition", st.replica.TP(), "epoch", st.epoch)
+	f.log.Debug("the leader has a newer epoch", "partition", st.replica.TP(), "epoch", st.epoch)
 	f.giveUp(st)
 }
 
