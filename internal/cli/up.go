@@ -47,7 +47,8 @@ makes their number odd, vote. Nodes that run already are left alone, those that 
 started, so up after a crash completes the cluster, and up with a greater -n lets it grow.
 
 Clients are served on the base port and those after it, the nodes talk on the ports 100
-higher, and metrics are 200 higher. With --from-compose the nodes are the brokers of a
+higher, and metrics are 200 higher. Later nodes follow the quorum and can be given a vote
+with odradek cluster voters add. With --from-compose the nodes are the brokers of a
 docker-compose file: their ids, ports, settings and data folders, with the hosts of the
 file on localhost and its folders inside the data folder.`,
 		Example: `  odradek up
@@ -234,18 +235,14 @@ func drawClusterID() string {
 }
 
 // newNode is the node after the i nodes that there are. A node that comes to a cluster
-// that ran before does not vote: voters are changed with odradek cluster voters.
+// that ran before does not vote, but could: odradek cluster voters add.
 func (u *upper) newNode(ctx context.Context, i int) (local.Node, error) {
 	n := local.Node{ID: int32(i + 1), Name: fmt.Sprintf("node-%d", i+1)}
-	votes := i < compose.Voters(u.nodes) && !slices.ContainsFunc(u.State.Nodes, func(n local.Node) bool { return u.wasStarted(n) })
+	n.Waits = i >= compose.Voters(u.nodes) || slices.ContainsFunc(u.State.Nodes, u.wasStarted)
 	for _, p := range []struct {
 		offset int
 		to     *string
-		want   bool
-	}{{0, &n.Kafka, true}, {100, &n.Controller, votes}, {200, &n.Admin, true}} {
-		if !p.want {
-			continue
-		}
+	}{{0, &n.Kafka}, {100, &n.Controller}, {200, &n.Admin}} {
 		if u.State.BasePort > 0 {
 			*p.to = fmt.Sprintf("localhost:%d", u.State.BasePort+p.offset+i)
 			continue
@@ -268,7 +265,7 @@ func (u *upper) wasStarted(n local.Node) bool {
 func nodeSettings(c *local.Cluster, n local.Node) map[string]string {
 	var voters []string
 	for _, v := range c.State.Nodes {
-		if v.Controller != "" {
+		if v.Controller != "" && !v.Waits {
 			voters = append(voters, fmt.Sprintf("%d@%s", v.ID, v.Controller))
 		}
 	}

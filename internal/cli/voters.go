@@ -243,8 +243,8 @@ func votersReplace(a *App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replace NODE",
 		Short: "Replace a voter that is lost, or has lost its disk",
-		Long: `Take the vote of a node that lost its metadata folder, and give it a new one when it has
-caught up; or give it to another node, --with. A majority of the voters must be there.
+		Long: `Take the vote of a node that lost its metadata folder, wait until it runs again, with an
+empty folder, and give it a new vote when it has caught up; or give it to another node, --with. A majority of the voters must be there.
 The order is remove, then add: a node with an empty folder must not vote with its old vote,
 since it has forgotten what it promised.`,
 		Example: `  odradek cluster voters replace 3
@@ -286,7 +286,7 @@ func (a *App) replaceVoter(ctx context.Context, cl *kgo.Client, id, with int32) 
 		if err == nil || errors.Is(err, kerr.DuplicateVoter) {
 			return a.voterChanged(with, "replaced")
 		}
-		if !errors.Is(err, kerr.InvalidRequest) && !errors.Is(err, kerr.NotController) && !errors.Is(err, kerr.RequestTimedOut) {
+		if ctx.Err() == nil && !errors.Is(err, kerr.InvalidRequest) && !errors.Is(err, kerr.NotController) && !errors.Is(err, kerr.RequestTimedOut) {
 			return voterErr(with, err)
 		}
 		select {

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -96,6 +97,9 @@ func (c *Cluster) lastWords(n Node, began int64) string {
 		return err.Error()
 	}
 	text = text[min(began, int64(len(text))):]
+	if i := bytes.LastIndex(text, []byte("\nerror: ")); i >= 0 {
+		text = text[i+len("\nerror: "):] // what the node itself says of its end
+	}
 	said := strings.TrimSpace(string(text[max(0, len(text)-2000):]))
 	if said == "" {
 		return "it said nothing"

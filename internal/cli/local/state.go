@@ -40,8 +40,10 @@ type Node struct {
 	Kafka      string   `json:"kafka,omitempty"`
 	Others     []string `json:"others,omitempty"`
 	Controller string   `json:"controller,omitempty"`
-	ZooKeeper  string   `json:"zookeeper,omitempty"`
-	Admin      string   `json:"admin,omitempty"`
+	// Waits says that its controller is not among the first voters: it can be added.
+	Waits     bool   `json:"waits,omitempty"`
+	ZooKeeper string `json:"zookeeper,omitempty"`
+	Admin     string `json:"admin,omitempty"`
 
 	PID  int    `json:"pid,omitempty"`  // 0: it was not started, or was stopped
 	Born string `json:"born,omitempty"` // tells its process from a later one with that pid

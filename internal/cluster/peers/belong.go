@@ -24,7 +24,8 @@ func (p *Peers) check(remote link.Hello) error {
 	}
 	image := p.c.Feed.Image()
 	c, known := image.Controller(remote.Node)
-	voter := known && p.c.Quorum != nil && p.c.Quorum.Status().Votes(remote.Node)
+	// Who does not vote has heard lately who does, or long ago.
+	voter := known && p.votes() && p.c.Quorum.Status().Votes(remote.Node)
 	// Who has seen more of the metadata than this node may know of a later registration.
 	if voter && !c.Directory.IsZero() && c.Directory != remote.Directory && remote.Offset <= image.Offset {
 		if p.isUp(remote.Node, c.Directory) {
