@@ -58,7 +58,7 @@ func (b *Broker) desk(ctx context.Context, g *run.Group) error {
 	for _, l := range b.open {
 		g.Go("listener "+l.Name, func(ctx context.Context) error { return server.Serve(ctx, l.ln, l.Name) })
 	}
-	if err := b.member.Register(ctx); err != nil {
+	if err := b.register(ctx); err != nil {
 		return err
 	}
 	g.Go("heartbeat", b.member.Run)

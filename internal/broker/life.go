@@ -39,6 +39,14 @@ func (b *Broker) registration() member.Registration {
 	return r
 }
 
+// register joins the cluster. A broker that is not let in for long says why and stops.
+func (b *Broker) register(ctx context.Context) error {
+	patience := time.Duration(config.InitialBrokerRegistrationTimeoutMs.Get(b.settings.Values())) * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return b.member.Register(ctx)
+}
+
 // lease reports whether the cluster may take this broker for alive. A node that decides
 // alone need not ask.
 func (b *Broker) lease() bool { return b.cfg.alone() || b.member.Lease() }
@@ -85,7 +93,7 @@ func (b *Broker) leave() {
 	for o := range b.feed.Image().Brokers() {
 		others = others || o.ID != b.cfg.NodeID && !o.Fenced
 	}
-	if others && b.member != nil {
+	if others && b.member != nil && config.ControlledShutdownEnable.Get(b.settings.Values()) {
 		if err := b.member.Shutdown(ctx); err != nil {
 			b.cfg.Log.Warn("the node stops before others have taken over", "err", err)
 		}

@@ -38,7 +38,7 @@ func (b *Broker) hostConfig() host.Config {
 		JournalFileBytes:  int64(config.JournalFileBytes.Get(v)),
 		JournalSmallBytes: config.JournalSmallBytes.Get(v),
 		Replication: host.Replication{
-			Dial: b.cfg.Dial, InterBroker: b.cfg.InterBroker, Ask: b.peers.Ask, Lease: b.lease,
+			Dial: b.dialBroker, InterBroker: b.cfg.InterBroker, Ask: b.peers.Ask, Lease: b.lease,
 			LagMax:           millis(config.ReplicaLagTimeMaxMs.Get(v)),
 			Fetchers:         config.NumReplicaFetchers.Get(v),
 			FetchWait:        millis(int64(config.ReplicaFetchWaitMaxMs.Get(v))),
@@ -58,6 +58,7 @@ func (b *Broker) apiConfig() api.Config {
 		Leading: b.leads, Forward: b.forward, Ask: b.peers.Ask,
 		LogDirs: b.logDirs, Producers: b.producers, Features: controller.Features,
 		Random: b.randomBelow, Log: b.cfg.Log, LogLevel: b.cfg.Level,
+		ControlTimeout: time.Duration(config.RequestTimeoutMs.Get(b.settings.Values())) * time.Millisecond,
 	}
 	if b.control != nil {
 		c.Controller = b.control
@@ -73,6 +74,14 @@ func (b *Broker) leads() bool { return b.control != nil && b.control.Leading() }
 // forward has the active controller answer a request that came to this node.
 func (b *Broker) forward(ctx context.Context, e api.Envelope) ([]byte, error) {
 	return b.peers.Forward(ctx, peers.Envelope(e))
+}
+
+// dialBroker reaches another broker.
+func (b *Broker) dialBroker(ctx context.Context, network, address string) (net.Conn, error) {
+	patience := time.Duration(config.SocketConnectionSetupTimeoutMs.Get(b.settings.Values())) * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return b.cfg.Dial(ctx, network, address)
 }
 
 // dial reaches another node's controller listener.

@@ -67,7 +67,7 @@ var (
 		high, notEmpty, differs("/tmp/kafka-logs", "data survives a restart: see log.dirs"))
 	LogDirFailureTimeoutMs = Broker.long("log.dir.failure.timeout.ms", "30000",
 		"A broker that cannot tell the controller about a failed folder for this long stops.",
-		low, atLeast(1), pending(cluster))
+		low, atLeast(1), inert("a failed folder is told with the next heartbeat, and without those a broker has no lease"))
 	LogDirs = Broker.list("log.dirs", null,
 		"Folders that hold the partitions, separated by commas. Unset, log.dir; if that is unset too, odradek.data.dir.",
 		high, notEmpty)

@@ -59,16 +59,15 @@ var (
 		high, atLeast(1), mapped("requests are bounded by bytes: see odradek.memory.request.bytes"))
 	RequestTimeoutMs = Broker.int("request.timeout.ms", "30000",
 		"How long a node waits for the answer to a request of its own.",
-		high, pending(cluster))
+		high)
 	SecurityInterBrokerProtocol = Broker.string("security.inter.broker.protocol", "PLAINTEXT",
 		"The protocol between brokers, when inter.broker.listener.name is unset. Only one of the two may be set.",
 		oneOf("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"))
 	SocketConnectionSetupTimeoutMaxMs = Broker.long("socket.connection.setup.timeout.max.ms", "30000",
 		"The setup timeout grows up to this after failures in a row.",
-		pending(cluster))
+		inert("a pause grows between attempts, not the time for one"))
 	SocketConnectionSetupTimeoutMs = Broker.long("socket.connection.setup.timeout.ms", "10000",
-		"How long a connection to another node may take to open.",
-		pending(cluster))
+		"How long a connection to another node may take to open.")
 	SocketListenBacklogSize = Broker.int("socket.listen.backlog.size", "50",
 		"How many connections may wait to be accepted.",
 		atLeast(1), mapped("the operating system's own limit is used"))

@@ -27,25 +27,25 @@ var (
 		atLeast(0), inert("metadata entries are committed as soon as they arrive, many at once under load"))
 	ControllerQuorumAutoJoinEnable = Broker.boolean("controller.quorum.auto.join.enable", "false",
 		"Let a controller that is not a voter ask to become one.",
-		low, pending(cluster))
+		low, inert("a node is added to the quorum by odradek cluster voters add, or kafka-metadata-quorum.sh"))
 	ControllerQuorumBootstrapServers = Broker.list("controller.quorum.bootstrap.servers", "",
 		"Addresses at which a node finds the metadata quorum, when the voters are not listed.",
 		high, hostPorts)
 	ControllerQuorumElectionBackoffMaxMs = Broker.int("controller.quorum.election.backoff.max.ms", "1000",
 		"The longest random delay before another election is tried.",
-		high, atLeast(0), pending(cluster))
+		high, atLeast(0), inert(quorumClock))
 	ControllerQuorumElectionTimeoutMs = Broker.int("controller.quorum.election.timeout.ms", "1000",
 		"How long a voter waits for a leader before it stands for election.",
-		high, atLeast(0), pending(cluster))
+		high, atLeast(0), inert(quorumClock))
 	ControllerQuorumFetchTimeoutMs = Broker.int("controller.quorum.fetch.timeout.ms", "2000",
 		"How long a voter may go without reaching the leader, and a leader without reaching a majority.",
-		high, atLeast(0), pending(cluster))
+		high, atLeast(0), inert(quorumClock))
 	ControllerQuorumRequestTimeoutMs = Broker.int("controller.quorum.request.timeout.ms", "2000",
 		"How long a request between quorum members may take.",
-		atLeast(0), pending(cluster))
+		atLeast(0), inert(ownLines))
 	ControllerQuorumRetryBackoffMs = Broker.int("controller.quorum.retry.backoff.ms", "20",
 		"Pause before a failed request between quorum members is sent again.",
-		low, atLeast(0), pending(cluster))
+		low, atLeast(0), inert(ownLines))
 	ControllerQuorumVoters = Broker.list("controller.quorum.voters", "",
 		"The voters of the metadata quorum, each as ID@HOST:PORT, the same on every node. Empty on a single node.",
 		high, quorumVoters)
@@ -57,10 +57,9 @@ var (
 		low, atLeast(1), pending(quotas))
 	ControllerSocketTimeoutMs = Broker.int("controller.socket.timeout.ms", "30000",
 		"How long a broker waits for an answer of the controller.",
-		pending(cluster))
+		inert(ownLines))
 	InitialBrokerRegistrationTimeoutMs = Broker.int("initial.broker.registration.timeout.ms", "60000",
-		"How long a starting broker waits for the controller to accept its registration before it gives up.",
-		pending(cluster))
+		"How long a starting broker waits for the controller to accept its registration before it gives up.")
 	InternalMetadataDeleteDelayMillis = Broker.long("internal.metadata.delete.delay.millis", "60000",
 		"Delay before old metadata files are removed.",
 		low, internal, inert(noMetadataSegments))

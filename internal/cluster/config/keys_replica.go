@@ -6,8 +6,7 @@ var (
 		"Give leaderships back to the preferred replicas by itself.",
 		high)
 	ControlledShutdownEnable = Broker.boolean("controlled.shutdown.enable", "true",
-		"Move leaderships away before a broker stops.",
-		pending(cluster))
+		"Move leaderships away before a broker stops.")
 	CordonedLogDirs = Broker.list("cordoned.log.dirs", "",
 		"Folders of the broker that get no new replicas; * is all of them (KIP-1066, of Kafka 4.3). odradek broker drain sets it.",
 		perBroker, since("4.3"), mapped("only * has an effect"))
@@ -31,40 +30,39 @@ var (
 		high, inert(noThreads))
 	NumReplicaFetchers = Broker.int("num.replica.fetchers", "1",
 		"Connections over which a broker follows one other broker.",
-		high, clusterWide, atLeast(1), pending(cluster))
+		high, clusterWide, atLeast(1))
 	ProducerPurgatoryPurgeIntervalRequests = Broker.int("producer.purgatory.purge.interval.requests", "1000",
 		"How often finished produce requests leave the purgatory.",
 		inert(noPurgatory))
 	ReplicaFetchBackoffMs = Broker.int("replica.fetch.backoff.ms", "1000",
 		"Pause of a follower after a failed fetch.",
-		atLeast(0), pending(cluster))
+		atLeast(0))
 	ReplicaFetchMaxBytes = Broker.int("replica.fetch.max.bytes", "1048576",
 		"Most bytes of one partition that a follower asks for at a time. One batch is always sent whole.",
-		atLeast(0), pending(cluster))
+		atLeast(0))
 	ReplicaFetchMinBytes = Broker.int("replica.fetch.min.bytes", "1",
 		"A leader answers a follower when it has this many bytes, or when replica.fetch.wait.max.ms has passed.",
-		high, pending(cluster))
+		high)
 	ReplicaFetchResponseMaxBytes = Broker.int("replica.fetch.response.max.bytes", "10485760",
 		"Most bytes in one answer to a follower.",
-		atLeast(0), pending(cluster))
+		atLeast(0))
 	ReplicaFetchWaitMaxMs = Broker.int("replica.fetch.wait.max.ms", "500",
 		"Longest wait of a follower's fetch for new records.",
-		high, pending(cluster))
+		high)
 	ReplicaHighWatermarkCheckpointIntervalMs = Broker.long("replica.high.watermark.checkpoint.interval.ms", "5000",
 		"How often the high watermarks are written down.",
 		high, mapped(checkpoints))
 	ReplicaLagTimeMaxMs = Broker.long("replica.lag.time.max.ms", "30000",
 		"A follower that has not caught up for this long leaves the in-sync set.",
-		high, pending(cluster))
+		high)
 	ReplicaSelectorClass = Broker.string("replica.selector.class", null,
-		"Chooses the replica that a consumer should read from. Unset, the leader.",
-		pending(cluster))
+		"Chooses the replica that a consumer should read from. Unset, the leader.")
 	ReplicaSocketReceiveBufferBytes = Broker.int("replica.socket.receive.buffer.bytes", "65536",
 		"Receive buffer of a follower's socket; -1 leaves it to the operating system.",
-		high, pending(cluster))
+		high, inert("the operating system sizes socket buffers, and better than a constant"))
 	ReplicaSocketTimeoutMs = Broker.int("replica.socket.timeout.ms", "30000",
 		"How long a follower waits for its leader's answer.",
-		high, pending(cluster))
+		high)
 	ReplicationQuotaWindowNum = Broker.int("replication.quota.window.num", "11",
 		"Samples that replication quotas remember.",
 		low, atLeast(1), pending(quotas))

@@ -9,6 +9,8 @@ const (
 	noKerberos         = "Kerberos is not offered"
 	noControllerProbe  = "the controller's timings are metrics"
 	noMetadataSegments = "the metadata log keeps what follows its newest snapshot"
+	quorumClock        = "the quorum has a clock of its own: a leader is missed after 0.7 to 1.4 s, and at once when its process has ended"
+	ownLines           = "nodes of the quorum speak over lines that notice silence themselves"
 	metricsAreNative   = "metrics are counters and histograms for Prometheus"
 
 	checkpoints = "all checkpoints are written every five seconds, if they changed, and when the node stops"
@@ -30,7 +32,6 @@ const (
 	consumerGroups = "consumer groups (KIP-848)"
 	shareGroups    = "share groups"
 	streamsGroups  = "streams groups"
-	cluster        = "several nodes in a cluster"
 	throttle       = "a throttle for compaction"
 )
 
