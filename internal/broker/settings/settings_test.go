@@ -119,6 +119,11 @@ func TestRealFilesAndEnvironments(t *testing.T) {
 			infos: []string{"clients of listener PLAINTEXT are told to connect to box:9092"},
 		},
 		{
+			name: "an observer needs no listener", id: 9, dirs: "/d",
+			in: input("", "KAFKA_NODE_ID=9", "KAFKA_PROCESS_ROLES=observer", "KAFKA_LOG_DIRS=/d", "KAFKA_CONTROLLER_QUORUM_VOTERS=1@h:9093",
+				"ODRADEK_ZOOKEEPER_LISTENER=localhost:2181"),
+		},
+		{
 			name: "environment over file, override over both", id: 7, dirs: "/o", listeners: "PLAINTEXT :9092 -> kafka.example:9092",
 			in: func() Input {
 				in := input("testdata/server.properties", "KAFKA_LOG_DIRS=/e", "KAFKA_NODE_ID=7")
@@ -159,6 +164,9 @@ func TestRefused(t *testing.T) {
 		{"another's quorum", []string{"KAFKA_CONTROLLER_QUORUM_VOTERS=2@b:9093"}, []string{"does not name this node, 1"}},
 		{"a broker without a quorum", []string{"KAFKA_PROCESS_ROLES=broker"}, []string{"process.roles=broker: where are the controllers?"}},
 		{"a voter that is none", []string{"KAFKA_PROCESS_ROLES=broker", "KAFKA_CONTROLLER_QUORUM_VOTERS=1@a:9093"}, []string{"names this node, 1, but process.roles=broker has no controller"}},
+		{"an observer of nobody", []string{"KAFKA_PROCESS_ROLES=observer"}, []string{"process.roles=observer: where are the controllers?"}},
+		{"an observer that votes", []string{"KAFKA_PROCESS_ROLES=observer,controller", "KAFKA_CONTROLLER_QUORUM_VOTERS=2@b:9093", "KAFKA_NODE_ID=2", "KAFKA_LISTENERS=CONTROLLER://b:9093", "KAFKA_CONTROLLER_LISTENER_NAMES=CONTROLLER"}, []string{"an observer has no other role"}},
+		{"an observer that serves", []string{"KAFKA_PROCESS_ROLES=observer", "KAFKA_CONTROLLER_QUORUM_VOTERS=2@b:9093", "KAFKA_LISTENERS=PLAINTEXT://h:9092"}, []string{"process.roles=observer allows only"}},
 		{"a topic twice", []string{"KAFKA_CREATE_TOPICS=a:1:1,a:2:1"}, []string{"names topic a twice"}},
 		{"a folder twice", []string{"KAFKA_LOG_DIRS=/a,/a/"}, []string{"names /a twice"}},
 		{"a command", []string{"KAFKA_BROKER_ID=1", "HOSTNAME_COMMAND=hostname"}, []string{"HOSTNAME_COMMAND is refused"}},
