@@ -154,7 +154,8 @@ func (f *Fetcher) trouble(st *state, what string, err error) {
 }
 
 // stale reports whether an error tells that the role has changed, of which the inbox will
-// tell.
+// tell, or that the replica waits for the controller.
 func stale(err error) bool {
-	return errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.FencedLeaderEpoch) || errors.Is(err, kerr.UnknownLeaderEpoch)
+	return errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.FencedLeaderEpoch) || errors.Is(err, kerr.UnknownLeaderEpoch) ||
+		errors.Is(err, partition.ErrRotten)
 }

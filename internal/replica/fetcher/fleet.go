@@ -57,7 +57,7 @@ func (f *Fleet) give(r Replica, to *Fetcher, epoch int32) {
 		was.inbox.tell(id, change{})
 	}
 	f.followed[id] = followed{to, epoch}
-	to.inbox.tell(id, change{r, epoch})
+	to.inbox.tell(id, change{replica: r, epoch: epoch})
 }
 
 // Unfollow ends the fetching of a partition.
@@ -67,6 +67,15 @@ func (f *Fleet) Unfollow(id model.IDPartition) {
 	if was := f.followed[id].by; was != nil {
 		was.inbox.tell(id, change{})
 		delete(f.followed, id)
+	}
+}
+
+// Anew has a replica that follows be asked at once from where it is to be fetched.
+func (f *Fleet) Anew(r Replica) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if was := f.followed[r.ID()]; was.by != nil {
+		was.by.inbox.tell(r.ID(), change{replica: r, epoch: was.epoch, anew: true})
 	}
 }
 

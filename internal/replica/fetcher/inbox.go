@@ -25,6 +25,7 @@ type inbox struct {
 type change struct {
 	replica Replica
 	epoch   int32
+	anew    bool // though it is followed in that epoch already
 }
 
 // errInterrupted ends a request that waits for records while there is news.

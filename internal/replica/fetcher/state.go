@@ -51,7 +51,7 @@ func (f *Fetcher) takeChanges() {
 				f.drop(st)
 			}
 			continue
-		case st != nil && st.replica == c.replica && st.epoch >= c.epoch:
+		case st != nil && st.replica == c.replica && st.epoch >= c.epoch && !c.anew:
 			continue
 		case st != nil:
 			f.drop(st)

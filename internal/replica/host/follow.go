@@ -107,13 +107,14 @@ func (h *Host) place(is *metadata.Image, t *metadata.Topic, n int32, s *partitio
 	r.Assign(h.role(is, p))
 	h.direct(r, p.Leader, p.LeaderEpoch)
 	h.checkDir(r, assignedDir(p, h.cfg.NodeID))
+	h.checkHealth(r, p)
 }
 
 func (h *Host) newReplica(tp model.TopicPartition, id model.IDPartition, s *partition.Settings, assigned model.ID) *replica {
 	r := &replica{leader: model.NoLeader, epoch: model.NoEpoch}
 	r.at.Store(h.choose(tp, assigned, h.image.Load().Offset == 0))
 	r.Partition = partition.New(partition.Config{
-		TP: tp, ID: id, Settings: s, Home: r.dir(), Lease: h.cfg.Lease, Eager: h.eager.add, Log: h.cfg.Log,
+		TP: tp, ID: id, Settings: s, Home: r.dir(), Lease: h.cfg.Lease, Eager: h.eager.add, Doubts: h.doubt, Log: h.cfg.Log,
 	})
 	if err := r.dir().err(); err != nil {
 		r.Failed(err)

@@ -17,6 +17,7 @@ func (h *Host) role(is *metadata.Image, p *metadata.Partition) partition.Role {
 	r := partition.Role{
 		Self: h.cfg.NodeID, Leader: p.Leader, Leading: p.Leader == h.cfg.NodeID,
 		Epoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: p.ISR, Replicas: p.Replicas, Recovery: p.Recovery,
+		Lost: isLost(assignedDir(p, h.cfg.NodeID)),
 	}
 	if b, ok := is.Broker(h.cfg.NodeID); r.Leading && len(p.Replicas) > 1 && ok && b.Epoch != h.cfg.BrokerEpoch() {
 		r.Leader, r.Leading = model.NoLeader, false

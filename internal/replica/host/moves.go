@@ -156,7 +156,7 @@ func (h *Host) resume() {
 
 // checkDir notes that the controller believes a replica elsewhere. following is held.
 func (h *Host) checkDir(r *replica, assigned model.ID) {
-	if len(h.dirs) < 2 || h.cfg.Ask == nil || r.dir().ID == assigned || r.dir().ID.IsZero() || r.dir().err() != nil {
+	if len(h.dirs) < 2 || h.cfg.Ask == nil || r.dir().ID == assigned || isLost(assigned) || r.Rotten() || r.dir().ID.IsZero() || r.dir().err() != nil {
 		return
 	}
 	h.moves.mu.Lock()

@@ -69,6 +69,8 @@ func (c *cluster) heal() {
 			for n.at < len(c.states)-1 {
 				c.see(n)
 			}
+			c.mend(n)
+			c.report()
 			c.fetch(n)
 			c.propose(n)
 		}
@@ -87,11 +89,11 @@ func (c *cluster) heal() {
 
 func (c *cluster) whole() bool {
 	l := c.nodes[c.now().Leader]
-	if l == nil || len(c.now().ISR) < 3 {
+	if l == nil || len(c.now().ISR) < 3 || c.now().lost[1]+c.now().lost[2]+c.now().lost[3] > 0 {
 		return false
 	}
 	for id := int32(1); id <= 3; id++ {
-		if o := c.marks(c.nodes[id]); o.HW != o.End || o.End != c.marks(l).End {
+		if o := c.marks(c.nodes[id]); c.nodes[id].p.Rotten() || o.HW != o.End || o.End != c.marks(l).End {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"flag"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -22,7 +23,10 @@ type cluster struct {
 	nodes map[int32]*node
 
 	// The controller: every state that it has decided, and who may lead.
-	states []Role
+	states []decision
+	elr    bool     // eligible leader replicas are kept (KIP-966)
+	told   []report // reports on their way, and answers
+	heard  []report
 	fenced map[int32]bool
 	epochs int64
 	asked  []asked
@@ -33,6 +37,21 @@ type cluster struct {
 	led     map[string]int64 // high watermark by life and leader epoch
 	start   int64            // of the log: DeleteRecords
 	mood    mood
+}
+
+// decision is what the controller has decided.
+type decision struct {
+	Role
+	elr  []int32
+	lost map[int32]int // replicas that say so, how often
+}
+
+// report is on its way to the controller: a replica is lost, or is not.
+type report struct {
+	node  int32
+	epoch int64
+	lost  bool
+	at    int // the state by which it was decided
 }
 
 type sent struct {
@@ -69,7 +88,8 @@ type asked struct {
 func newCluster(t *testing.T, seed uint64) *cluster {
 	c := &cluster{t: t, rng: rand.New(rand.NewPCG(seed, 3)), nodes: map[int32]*node{}, fenced: map[int32]bool{}, led: map[string]int64{}}
 	c.mood = newMood(c.rng)
-	c.states = []Role{{Leader: 1, Epoch: 0, ISR: []int32{1, 2, 3}, Replicas: []int32{1, 2, 3}}}
+	c.elr = c.rng.IntN(3) > 0
+	c.states = []decision{{Role: Role{Leader: 1, Epoch: 0, ISR: []int32{1, 2, 3}, Replicas: []int32{1, 2, 3}}}}
 	for id := int32(1); id <= 3; id++ {
 		n := newNode(t, id, c.rng)
 		c.nodes[id] = n
@@ -93,18 +113,49 @@ func (c *cluster) trace(format string, a ...any) {
 	}
 }
 
-func (c *cluster) now() Role { return c.states[len(c.states)-1] }
+func (c *cluster) now() decision { return c.states[len(c.states)-1] }
 
-// decide adds a state. A change of leader is a new leader epoch.
-func (c *cluster) decide(leader int32, isr []int32) {
+// decide adds a state with another ISR, as cluster/controller does: the leader stays if it
+// may, unless another is wanted.
+func (c *cluster) decide(isr []int32, another bool) {
 	s := c.now()
-	if s.Leader != leader {
+	switch {
+	case !c.elr && len(isr) == 0:
+		isr = s.ISR // the last one is waited for
+	case c.elr && len(isr) < 2: // fewer than min.insync.replicas
+		elr := without(slices.Concat(s.elr, s.ISR), isr...)
+		slices.Sort(elr)
+		s.elr = slices.Compact(elr)
+	}
+	s.ISR = isr
+	valid := isr
+	if len(isr) == 0 {
+		valid = s.elr
+	}
+	valid = slices.DeleteFunc(slices.Clone(valid), func(id int32) bool { return c.fenced[id] || s.lost[id] > 0 })
+	was := s.Leader
+	switch {
+	case len(valid) == 0:
+		s.Leader = model.NoLeader
+	case another || !slices.Contains(valid, was):
+		s.Leader = valid[c.rng.IntN(len(valid))]
+	}
+	if s.Leader != model.NoLeader && len(isr) == 0 {
+		s.ISR, s.elr = []int32{s.Leader}, without(s.elr, s.Leader)
+	}
+	if len(s.ISR) >= 2 {
+		s.elr = nil
+	}
+	if s.Leader != was {
 		s.Epoch++
 	}
-	s.Leader, s.ISR = leader, isr
 	s.PartitionEpoch++
 	c.states = append(c.states, s)
-	c.trace("  controller: leader %d, epoch %d.%d, isr %v", s.Leader, s.Epoch, s.PartitionEpoch, s.ISR)
+	c.trace("  controller: leader %d, epoch %d.%d, isr %v, elr %v, lost %v", s.Leader, s.Epoch, s.PartitionEpoch, s.ISR, s.elr, s.lost)
+}
+
+func without(list []int32, ids ...int32) []int32 {
+	return slices.DeleteFunc(slices.Clone(list), func(id int32) bool { return slices.Contains(ids, id) })
 }
 
 func (c *cluster) register(n *node) {
@@ -121,10 +172,11 @@ func (c *cluster) see(n *node) {
 	} else {
 		return
 	}
-	r := c.states[n.at]
-	r.Self, r.Leading = n.id, r.Leader == n.id
+	s := c.states[n.at]
+	r := s.Role
+	r.Self, r.Leading, r.Lost = n.id, r.Leader == n.id, s.lost[n.id] > 0
 	n.p.Assign(r)
-	c.trace("  node %d sees leader %d, epoch %d.%d, isr %v; marks %+v", n.id, r.Leader, r.Epoch, r.PartitionEpoch, r.ISR, c.marks(n))
+	c.trace("  node %d sees leader %d, epoch %d.%d, isr %v, lost %v; marks %+v", n.id, r.Leader, r.Epoch, r.PartitionEpoch, r.ISR, r.Lost, c.marks(n))
 }
 
 func (c *cluster) marks(n *node) Offsets {
@@ -136,43 +188,47 @@ func (c *cluster) marks(n *node) Offsets {
 	return o
 }
 
-// elect picks a leader among those in sync that live; none if there is none.
-func (c *cluster) elect(isr []int32) int32 {
-	var able []int32
-	for _, id := range isr {
-		if !c.fenced[id] {
-			able = append(able, id)
-		}
-	}
-	if len(able) == 0 {
-		return model.NoLeader
-	}
-	return able[c.rng.IntN(len(able))]
-}
-
-// fence takes a node out of service. The last one in sync stays in the ISR.
+// fence takes a node out of service.
 func (c *cluster) fence(id int32) {
 	if c.fenced[id] {
 		return
 	}
-	s := c.now()
 	c.fenced[id] = true
-	isr := slices.DeleteFunc(slices.Clone(s.ISR), func(i int32) bool { return i == id })
-	if len(isr) == 0 {
-		isr = s.ISR
-	}
-	leader := s.Leader
-	if leader == id {
-		leader = c.elect(isr)
-	}
-	c.decide(leader, isr)
+	c.decide(without(c.now().ISR, id), false)
 }
 
 func (c *cluster) unfence(id int32) {
 	c.fenced[id] = false
 	if s := c.now(); s.Leader == model.NoLeader {
-		c.decide(c.elect(s.ISR), s.ISR)
+		c.decide(s.ISR, false)
 	}
+}
+
+// assign decides on a report, as cluster/controller does (AssignReplicasToDirs).
+func (c *cluster) assign(r report) {
+	s := c.now()
+	if c.nodes[r.node].epoch != r.epoch {
+		return
+	}
+	lost := maps.Clone(s.lost)
+	if lost == nil {
+		lost = map[int32]int{}
+	}
+	lost[r.node]++
+	if !r.lost {
+		lost[r.node] = 0
+	}
+	if lost[r.node] != s.lost[r.node] {
+		isr := s.ISR
+		if r.lost {
+			isr = without(isr, r.node)
+		}
+		c.states[len(c.states)-1].lost = lost // seen with the next decision only
+		c.decide(isr, false)
+		c.states[len(c.states)-2].lost = s.lost
+	}
+	r.at = len(c.states) - 1
+	c.heard = append(c.heard, r)
 }
 
 // alter decides on a proposal, as cluster/controller does.
@@ -195,7 +251,7 @@ func (c *cluster) alter(a *asked) {
 		}
 	}
 	if a.err == nil {
-		c.decide(s.Leader, isr)
+		c.decide(isr, false)
 		s = c.now()
 		a.state = &State{Leader: s.Leader, LeaderEpoch: s.Epoch, PartitionEpoch: s.PartitionEpoch, ISR: s.ISR}
 	}

@@ -66,7 +66,8 @@ func (p *Partition) cut(log *commitlog.Log, offset int64) error {
 		return fmt.Errorf("%w: %s was cut at %d and ends at %d", commitlog.ErrInvariant, p.tp, to, log.End())
 	}
 	p.mu.Lock()
-	p.durable = min(p.durable, to) // nothing beyond is reported any more
+	p.durable = min(p.durable, to)   // nothing beyond is reported any more
+	p.rot.owes = min(p.rot.owes, to) // nor had the leader what was there before
 	p.mu.Unlock()
 	return p.home.Keep(p, log)
 }

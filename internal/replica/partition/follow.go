@@ -38,7 +38,9 @@ func (p *Partition) FetchFrom() (offset int64, lastEpoch int32, start int64, err
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f := &p.following
-	offset = p.durable
+	if offset = p.durable; p.isRotten() {
+		offset, p.rot.asked = min(offset, max(p.rot.at, log.Start())), true
+	}
 	if f.cut = false; f.asked == unknown {
 		f.asked = offset
 	}
@@ -50,7 +52,8 @@ func (p *Partition) FetchFrom() (offset int64, lastEpoch int32, start int64, err
 // FetchFrom says that the logs are the same below; what is here beyond, of an earlier
 // leader, gives way if it is another. It returns the log end; see WaitDurable.
 // It returns kerr.FencedLeaderEpoch wrapped if the replica does not follow in that epoch
-// any more or was cut since FetchFrom, kerr.CorruptMessage wrapped if bytes are damaged, and an error that wraps
+// any more or was cut since FetchFrom, kerr.CorruptMessage wrapped if bytes are damaged, ErrRotten wrapped
+// if it must give up first what it has, and an error that wraps
 // commitlog.ErrUnexpectedOffset if offsets do not follow on the log.
 func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW, leaderStart int64) (end int64, err error) {
 	log, err := p.Log()
@@ -65,6 +68,9 @@ func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW, leaderS
 	log = p.log.Load() // it may have been replaced meanwhile
 	if p.isCut() {
 		return log.End(), fmt.Errorf("%w: the log of %s was cut since it was asked for", kerr.FencedLeaderEpoch, p.tp)
+	}
+	if err := p.trusted(); err != nil {
+		return log.End(), err
 	}
 	same := int64(0)
 	for rest := batches; len(rest) > 0; {
@@ -138,7 +144,7 @@ func (p *Partition) isCut() bool {
 }
 
 // WaitDurable blocks until everything below end is on stable storage here. It returns
-// kerr.FencedLeaderEpoch wrapped if the leader epoch changes first.
+// kerr.FencedLeaderEpoch wrapped if the leader epoch changes first, or it is cut off.
 func (p *Partition) WaitDurable(ctx context.Context, end int64) error {
 	epoch := p.Role().Epoch
 	return p.await(ctx, newLocalWaiter(), func() (bool, error) {
@@ -149,6 +155,8 @@ func (p *Partition) WaitDurable(ctx context.Context, end int64) error {
 			return true, nil
 		case p.role.Epoch != epoch:
 			return false, fmt.Errorf("%w: the epoch is %d, not %d", kerr.FencedLeaderEpoch, p.role.Epoch, epoch)
+		case p.following.cut:
+			return false, fmt.Errorf("%w: the log of %s was cut", kerr.FencedLeaderEpoch, p.tp)
 		}
 		return false, nil
 	})

@@ -16,7 +16,7 @@ import (
 )
 
 // Random histories of three replicas: appends, fetches in pieces, changes of leader, of
-// the ISR and of what nodes know of them, slow disks, kills, power cuts, false fencing,
+// the ISR and of what nodes know of them, rot, slow disks, kills, power cuts, false fencing,
 // lost words. What is acknowledged stays, replicas agree on what they say is committed,
 // and in the end they are whole.
 //
@@ -45,11 +45,11 @@ func TestReplicas(t *testing.T) {
 
 // mood is how often what happens in a history, out of all of it: some are full of
 // elections, some of crashes, in some the disks are slow or news come late.
-type mood struct{ see, elect, crash, outage, slow int }
+type mood struct{ see, elect, crash, outage, slow, rot int }
 
 func newMood(rng *rand.Rand) mood {
 	pick := func(of ...int) int { return of[rng.IntN(len(of))] }
-	return mood{see: pick(60, 120, 300), elect: pick(2, 10, 40), crash: pick(1, 4, 15), outage: pick(0, 1, 4), slow: pick(1, 2, 4)}
+	return mood{see: pick(60, 120, 300), elect: pick(2, 10, 40), crash: pick(1, 4, 15), outage: pick(0, 1, 4), slow: pick(1, 2, 4), rot: pick(0, 2, 10)}
 }
 
 func (c *cluster) step() {
@@ -77,6 +77,9 @@ func (c *cluster) step() {
 		{c.mood.elect / 4, func() { c.fence(n.id) }}, // falsely, perhaps: it lives, and will be told
 		{c.mood.crash, func() { c.crash(n) }},
 		{c.mood.outage, c.outage},
+		{c.mood.rot, func() { c.rot(n) }},
+		{4 * c.mood.rot, func() { c.mend(n) }},
+		{4 * c.mood.rot, c.report},
 	}
 	sum := 0
 	for _, a := range actions {
@@ -100,7 +103,7 @@ func (c *cluster) with(fits func(Role) bool, do func(*node)) {
 // move gives the partition another leader of the ISR.
 func (c *cluster) move() {
 	if s := c.now(); s.Leader != model.NoLeader {
-		c.decide(c.elect(s.ISR), s.ISR)
+		c.decide(s.ISR, true)
 	}
 }
 
@@ -238,7 +241,7 @@ func (c *cluster) take(n *node, f *fetch) {
 // check allows a follower only to be told that its epoch is over.
 func (c *cluster) check(err error) {
 	c.t.Helper()
-	if err != nil && !errors.Is(err, kerr.FencedLeaderEpoch) {
+	if err != nil && !errors.Is(err, kerr.FencedLeaderEpoch) && !errors.Is(err, ErrRotten) {
 		c.t.Fatalf("a follower: %v", err)
 	}
 }

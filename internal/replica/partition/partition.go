@@ -61,7 +61,10 @@ type Config struct {
 	// called on the goroutine of the follower's fetch, with no lock held, and must not
 	// wait. Nil tells nobody.
 	Eager func(*Partition)
-	Log   *slog.Logger
+	// Doubts is told that a batch could not be read as it was written, or that the log is
+	// found to be rotten; as Eager is.
+	Doubts func(*Partition)
+	Log    *slog.Logger
 }
 
 // Partition is one replica of one partition. Its invariants:
@@ -77,6 +80,7 @@ type Partition struct {
 	home     Home // written by Rehome under opening, writing and mu
 	lease    func() bool
 	eager    func(*Partition)
+	doubts   func(*Partition)
 	logger   *slog.Logger
 	settings atomic.Pointer[Settings]
 
@@ -106,6 +110,7 @@ type Partition struct {
 	spent     int32
 	tracker   *tracker // while it leads
 	following following
+	rot       rot
 	failed    error
 	waiters   map[*Waiter]struct{}
 	// syncedAt is when SyncByAge last had reason to sync.
@@ -115,10 +120,10 @@ type Partition struct {
 // New returns a partition whose log is opened when it is first used.
 func New(cfg Config) *Partition {
 	p := &Partition{
-		tp: cfg.TP, id: cfg.ID, home: cfg.Home, lease: cfg.Lease, eager: cfg.Eager, logger: cfg.Log,
+		tp: cfg.TP, id: cfg.ID, home: cfg.Home, lease: cfg.Lease, eager: cfg.Eager, doubts: cfg.Doubts, logger: cfg.Log,
 		opening: gate.New(), writing: gate.New(),
 		role:  Role{Self: model.NoLeader, Leader: model.NoLeader, Epoch: model.NoEpoch},
-		spent: model.NoEpoch, following: newFollowing(),
+		spent: model.NoEpoch, following: newFollowing(), rot: rot{at: unknown},
 	}
 	if p.logger == nil {
 		p.logger = slog.New(slog.DiscardHandler)

@@ -67,7 +67,7 @@ func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 	}
 	p.used.Store(true)
 	r.Slice, err = log.Read(a.From, r.HW, a.MaxBytes, a.MinOne)
-	return r, p.storageOf(log, err)
+	return r, p.doubted(p.storageOf(log, err))
 }
 
 // readable returns the log if this replica may answer.
@@ -127,7 +127,7 @@ func (p *Partition) ReadLog(from int64, maxBytes int) (batches []byte, next int6
 	}
 	slice, err := log.Read(from, end, maxBytes, true)
 	if err != nil {
-		return nil, from, p.storageOf(log, err)
+		return nil, from, p.doubted(p.storageOf(log, err))
 	}
 	defer slice.Release()
 	batches, err = slice.ReadAll(nil)

@@ -21,6 +21,8 @@ type Role struct {
 	ISR            []int32
 	Replicas       []int32
 	Recovery       metadata.Recovery
+	// Lost says that the cluster takes this replica for lost: it is not elected, in no way.
+	Lost bool
 }
 
 // safe reports whether enough replicas are in sync to acknowledge what they all have. A

@@ -43,7 +43,7 @@ func (p *Partition) ReadAsFollower(f FollowerFetch) (ReadResult, error) {
 	}
 	p.used.Store(true)
 	r.Slice, err = log.Read(f.From, r.End, f.MaxBytes, f.MinOne)
-	return r, p.storageOf(log, err)
+	return r, p.doubted(p.storageOf(log, err))
 }
 
 // replicates returns nil if a node is one of the replicas. If the follower knows the

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 var _ = failpoint.Register("commitlog.delete.before_rename", "commitlog.delete.after_rename")
@@ -152,7 +153,12 @@ func (l *Log) leaveClean() error {
 		return nil
 	}
 	s := l.active()
-	if err := errors.Join(l.finishIndexes(s), l.takeSnapshot()); err != nil {
+	err := l.takeSnapshot()
+	if errors.Is(err, kerr.CorruptMessage) {
+		l.logger.Warn("no snapshot of producers is left of a log that is damaged", "partition", l.name, "err", err)
+		err = nil
+	}
+	if err := errors.Join(l.finishIndexes(s), err); err != nil {
 		return err
 	}
 	if err := l.syncIndexes(s); err != nil {
