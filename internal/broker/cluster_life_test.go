@@ -138,3 +138,30 @@ func TestVoterWithoutItsDiskIsRefused(t *testing.T) {
 		r.down()
 	})
 }
+
+// A broker whose disk is lost comes back with an empty one, gets its replicas from the
+// others, and may lead them: the cluster knows the folder that they are in now.
+func TestBrokerWithoutItsDiskComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, 1, 2)
+		r.up()
+		c := r.client(kgo.DefaultProduceTopic("orders"))
+		defer c.Close()
+		adm := kadm.NewClient(c)
+		if _, err := adm.CreateTopic(t.Context(), 3, 3, nil, "orders"); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.ProduceSync(t.Context(), kgo.StringRecord("kept")).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		m := r.nodes[2]
+		m.kill()
+		m.disk = vfs.NewMem()
+		r.up()
+		r.settle(adm)
+		if got := r.readAll("orders", 1); got["kept"] != 1 {
+			t.Errorf("records %v", got)
+		}
+		r.down()
+	})
+}

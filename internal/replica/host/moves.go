@@ -154,9 +154,14 @@ func (h *Host) resume() {
 	}
 }
 
-// checkDir notes that the controller believes a replica elsewhere. following is held.
+// checkDir notes that the controller believes a replica elsewhere. With one folder that is
+// so after its disk was replaced: a replica in a folder that is gone may never lead.
+// following is held.
 func (h *Host) checkDir(r *replica, assigned model.ID) {
-	if len(h.dirs) < 2 || h.cfg.Ask == nil || r.dir().ID == assigned || isLost(assigned) || r.Rotten() || r.dir().ID.IsZero() || r.dir().err() != nil {
+	if len(h.dirs) < 2 && assigned.IsZero() {
+		return // nothing to tell from
+	}
+	if h.cfg.Ask == nil || r.dir().ID == assigned || r.dir().ID.IsZero() || r.dir().err() != nil {
 		return
 	}
 	h.moves.mu.Lock()
