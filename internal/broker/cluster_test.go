@@ -233,7 +233,7 @@ func (r *rig) client(opts ...kgo.Opt) *kgo.Client {
 		}
 	}
 	c, err := kgo.NewClient(append([]kgo.Opt{
-		kgo.SeedBrokers(seeds...), kgo.Dialer(r.net.Host("client").Dial), kgo.MetadataMinAge(50 * time.Millisecond),
+		kgo.SeedBrokers(seeds...), kgo.Dialer(r.dialAfar), kgo.MetadataMinAge(50 * time.Millisecond),
 		// A node that is cut off does not know new topics, and is asked more than four times.
 		kgo.UnknownTopicRetries(-1),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
@@ -242,6 +242,23 @@ func (r *rig) client(opts ...kgo.Opt) *kgo.Client {
 		r.t.Fatal(err)
 	}
 	return c
+}
+
+// dialAfar is a client's way to the cluster. It takes time, so that one who tries again
+// without a pause does not stop it.
+func (r *rig) dialAfar(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := r.net.Host("client").Dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return far{c}, nil
+}
+
+type far struct{ net.Conn }
+
+func (c far) Write(b []byte) (int, error) {
+	time.Sleep(200 * time.Microsecond)
+	return c.Conn.Write(b)
 }
 
 // leading is the node that decides, as the newest image anywhere says, or nil.
