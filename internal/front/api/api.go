@@ -23,6 +23,7 @@ import (
 	"github.com/odradek/odradek/internal/front/fetchsession"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/wire"
+	replication "github.com/odradek/odradek/internal/replica/fetcher"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -87,6 +88,7 @@ type Server struct {
 	apis      map[int16]*API
 	producers producerIDs
 	sessions  *fetchsession.Cache
+	throttle  *replication.Throttle
 }
 
 // New returns a server.
@@ -106,7 +108,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.ControlTimeout == 0 {
 		cfg.ControlTimeout = 30 * time.Second
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, apis: make(map[int16]*API)}
+	s := &Server{cfg: cfg, log: cfg.Log, apis: make(map[int16]*API), throttle: newThrottle(&cfg)}
 	s.producers.refilling = make(chan struct{}, 1)
 	s.sessions = fetchsession.NewCache(config.MaxIncrementalFetchSessionCacheSlots.Get(cfg.Settings()),
 		func() uint32 { return uint32(cfg.Random(math.MaxInt32)) })

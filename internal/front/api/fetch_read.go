@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"time"
 
 	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/front/fetchsession"
@@ -85,6 +86,9 @@ func (f *fetching) readOne(r *fetched, left int) {
 		LastFetchedEpoch: since(f.version, 12, r.want.LastFetchedEpoch),
 	}
 	if node := f.replica(); node >= 0 {
+		if f.server.holdsBack(r.replica, node, time.Now()) {
+			args.MaxBytes, args.MinOne = 0, false // it goes on telling how far it is
+		}
 		r.ReadResult, r.err = r.replica.ReadAsFollower(partition.FollowerFetch{
 			Node: node, BrokerEpoch: f.brokerEpoch(), ReadArgs: args, LogStart: r.want.LogStartOffset})
 	} else {

@@ -36,6 +36,7 @@ func (f *fetching) reply() wire.Reply {
 	}
 	f.endpoints(resp, leaders)
 	f.markUnread()
+	f.countThrottled()
 	records := func(t, p int) wire.Part {
 		r := told[t][p]
 		return wire.Part{File: r.File, Pos: r.Pos, Len: r.Len}
