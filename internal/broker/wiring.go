@@ -35,6 +35,8 @@ func (b *Broker) hostConfig() host.Config {
 		RetentionInterval: millis(config.LogRetentionCheckIntervalMs.Get(v)),
 		CleanerBackoff:    millis(config.LogCleanerBackoffMs.Get(v)),
 		DeleteDelay:       millis(config.LogSegmentDeleteDelayMs.Get(v)),
+		ScrubInterval:     millis(config.ScrubIntervalMs.Get(v)),
+		ScrubRate:         config.ScrubBytesPerSecond.Get(v),
 		JournalFileBytes:  int64(config.JournalFileBytes.Get(v)),
 		JournalSmallBytes: config.JournalSmallBytes.Get(v),
 		Replication: host.Replication{

@@ -32,6 +32,12 @@ var (
 	JournalSmallBytes = Broker.int("odradek.journal.small.bytes", "65536",
 		"An append up to this size goes through the shared journal; a larger one syncs its own segment.",
 		low, between(0, 1<<20))
+	ScrubIntervalMs = Broker.long("odradek.scrub.interval.ms", "604800000",
+		"Time in which every log is read once against its checksums, to find what the disk has changed. 0 switches it off.",
+		low, atLeast(0))
+	ScrubBytesPerSecond = Broker.long("odradek.scrub.bytes.per.second", "16777216",
+		"Bytes a second at which logs are read against their checksums. 0 is without bound.",
+		low, atLeast(0))
 	LogLevel = Broker.string("odradek.log.level", "info",
 		"Least level of what the node logs. It can be changed while the node runs, as the level of the logger root.",
 		oneOfAnyCase("trace", "debug", "info", "warn", "error"))

@@ -102,6 +102,10 @@ func (s State) assignDir(b *metadata.Broker, r DirReplica) (metadata.Record, err
 	if !onlineDir(b, r.Dir) {
 		c = leaderUpdate{remove: b.ID}.apply(c)
 	}
+	if mayLead := c.mayLead; onlineDir(b, r.Dir) {
+		// It may lead from now on, where it is.
+		c.mayLead = func(id int32) bool { return id == b.ID && s.active(id) || mayLead(id) }
+	}
 	rec, _ := c.done()
 	return rec, nil
 }
