@@ -48,6 +48,9 @@ type Config struct {
 	SyncInterval       time.Duration // log.flush.scheduler.interval.ms; 1 s
 	DeleteDelay        time.Duration // file.delete.delay.ms; 1 min
 
+	ScrubInterval time.Duration // odradek.scrub.interval.ms: in which every log is read against its checksums; 0 never
+	ScrubRate     int64         // odradek.scrub.bytes.per.second; 0 is without bound
+
 	JournalFileBytes  int64 // odradek.journal.file.bytes
 	JournalSmallBytes int   // odradek.journal.small.bytes
 
@@ -121,7 +124,9 @@ type Host struct {
 
 	fleet *fetcher.Fleet // fetches from other brokers; nil without Dial
 	eager eagers
-	moves moves
+	// Of the partitions, some have batches that cannot be read, some are taken for lost.
+	doubts, ill eagers
+	moves       moves
 
 	// following is held while the image is followed; not while anyone waits for more.
 	following gate.Gate
@@ -152,7 +157,7 @@ func Open(cfg Config) (*Host, error) {
 	cfg.setDefaults()
 	h := &Host{
 		cfg: cfg, following: gate.New(), discards: make(chan struct{}, 1), over: make(chan error, 1),
-		eager: newEagers(), moves: newMoves(),
+		eager: newEagers(), doubts: newEagers(), ill: newEagers(), moves: newMoves(),
 		byTP: make(map[model.TopicPartition]*replica),
 		byID: make(map[model.IDPartition]*replica),
 	}
@@ -192,7 +197,9 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 	if h.cfg.Ask != nil {
 		g.Go("isr", h.keepISRs)
+		g.Go("healer", h.keepHealing)
 	}
+	g.Go("scrubber", h.keepScrubbing)
 	if len(h.dirs) > 1 || h.cfg.Ask != nil {
 		g.Go("mover", h.keepMoving)
 	}

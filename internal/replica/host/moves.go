@@ -161,7 +161,7 @@ func (h *Host) checkDir(r *replica, assigned model.ID) {
 	if len(h.dirs) < 2 && assigned.IsZero() {
 		return // nothing to tell from
 	}
-	if h.cfg.Ask == nil || r.dir().ID == assigned || r.dir().ID.IsZero() || r.dir().err() != nil {
+	if h.cfg.Ask == nil || r.dir().ID == assigned || isLost(assigned) || r.Rotten() || r.dir().ID.IsZero() || r.dir().err() != nil {
 		return
 	}
 	h.moves.mu.Lock()
