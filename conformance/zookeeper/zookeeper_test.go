@@ -2,7 +2,6 @@ package zookeeper
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -120,7 +119,6 @@ type tool struct {
 	name  string
 	stdin io.WriteCloser
 	lines chan string
-	said  bytes.Buffer
 }
 
 func run(t *testing.T, name string, argv ...string) *tool {

@@ -42,7 +42,7 @@ func (b *Broker) rooms(ctx context.Context, g *run.Group) error {
 	return nil
 }
 
-// desk opens the listeners, serves, and joins the cluster by their addresses.
+// desk opens the listeners, joins the cluster by their addresses, and serves.
 func (b *Broker) desk(ctx context.Context, g *run.Group) error {
 	if err := b.openZooKeeper(ctx, g); err != nil || !b.cfg.Broker {
 		return err
@@ -55,9 +55,6 @@ func (b *Broker) desk(ctx context.Context, g *run.Group) error {
 	if err := b.listen(ctx); err != nil {
 		return err
 	}
-	for _, l := range b.open {
-		g.Go("listener "+l.Name, func(ctx context.Context) error { return server.Serve(ctx, l.ln, l.Name) })
-	}
 	if err := b.register(ctx); err != nil {
 		return err
 	}
@@ -65,7 +62,15 @@ func (b *Broker) desk(ctx context.Context, g *run.Group) error {
 	if err := b.member.Unfenced(ctx); err != nil {
 		return err
 	}
-	return b.createTopics(ctx, g)
+	if err := b.createTopics(ctx, g); err != nil {
+		return err
+	}
+	// Who connects early waits until the cluster uses this broker: what it asked would be
+	// refused for want of brokers.
+	for _, l := range b.open {
+		g.Go("listener "+l.Name, func(ctx context.Context) error { return server.Serve(ctx, l.ln, l.Name) })
+	}
+	return nil
 }
 
 // openZooKeeper shows the cluster to tools that look for ZooKeeper, if that is wanted.

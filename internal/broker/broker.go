@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 
 	"github.com/odradek/odradek/internal/base/run"
@@ -112,6 +113,7 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 		for i := len(floors) - 1; i >= 0; i-- {
 			err = errors.Join(err, floors[i].stop())
 		}
+		b.hangUp()
 	}()
 	stands := ctx // while no floor has failed: what is built above waits for nothing then
 	for _, build := range []func(context.Context, *run.Group) error{b.ground, b.rooms, b.desk} {
@@ -137,6 +139,15 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 	case <-floors[2].ended:
 	}
 	return nil
+}
+
+// hangUp closes listeners that were opened and never served.
+func (b *Broker) hangUp() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, o := range slices.Concat(b.controllers, b.open) {
+		_ = o.ln.Close() // most are closed already
+	}
 }
 
 // floor is a part of the house that stops as one.

@@ -217,7 +217,6 @@ func (c *cluster) leader6() int32 {
 type counting struct {
 	*quorum.Quorum
 	reads atomic.Int64
-	bytes atomic.Int64
 }
 
 func (q *counting) Tail(ctx context.Context, from int64, most int) (quorum.Chunk, error) {

@@ -75,10 +75,10 @@ type Config struct {
 func (c *Config) validate() error {
 	var errs []error
 	if c.Feed == nil {
-		errs = append(errs, errors.New("Feed is not set"))
+		errs = append(errs, errors.New("no Feed"))
 	}
 	if c.Incarnation.IsZero() {
-		errs = append(errs, errors.New("Incarnation is not set"))
+		errs = append(errs, errors.New("no Incarnation"))
 	}
 	if c.Node < 0 {
 		errs = append(errs, fmt.Errorf("node id %d is negative", c.Node))

@@ -15,7 +15,6 @@ type judged struct {
 	mu   sync.Mutex
 	at   int64
 	list []Entry
-	more int64 // it takes entries by another way as well: Snapshot may be this far ahead
 }
 
 func (m *judged) offset() int64 { m.mu.Lock(); defer m.mu.Unlock(); return m.at }

@@ -68,8 +68,8 @@ func (s *session) greet() (timeout time.Duration, err error) {
 	if _, err := io.ReadFull(s.conn, head[:]); err != nil {
 		return 0, nil // somebody who looks whether the port is open
 	}
-	if word := string(head[:]); words[word] != nil {
-		_, err := io.WriteString(s.conn, words[word](s.server))
+	if say := words[string(head[:])]; say != nil {
+		_, err := io.WriteString(s.conn, say(s.server))
 		return 0, err
 	}
 	b, err := s.body(head)

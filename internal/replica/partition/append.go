@@ -72,8 +72,7 @@ func (p *Partition) AppendRecords(b record.Batch, epoch int32) (end int64, err e
 }
 
 func (p *Partition) append(b record.Batch, epoch int32, s *Settings, origin commitlog.Origin) (Appended, error) {
-	log, err := p.Log()
-	if err != nil {
+	if _, err := p.Log(); err != nil {
 		return Appended{}, err
 	}
 	p.writing.Lock()
@@ -82,7 +81,7 @@ func (p *Partition) append(b record.Batch, epoch int32, s *Settings, origin comm
 	if now, err := p.leading(model.NoEpoch); err != nil || now != epoch {
 		return Appended{}, kerr.NotLeaderForPartition
 	}
-	log = p.log.Load() // it may have been replaced meanwhile, too
+	log := p.log.Load() // it may have been replaced meanwhile, too
 	a, err := log.AppendLeader(b, epoch, origin)
 	if errors.Is(err, vfs.ErrNoSpace) {
 		return Appended{}, fmt.Errorf("the disk of %s is full, try again when there is room: %w", p.tp, err)

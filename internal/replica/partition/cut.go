@@ -13,8 +13,7 @@ import (
 // It returns kerr.FencedLeaderEpoch wrapped if the replica does not follow in that epoch
 // any more, and an error that matches vfs.ErrNoSpace on a full disk, which may pass.
 func (p *Partition) Truncate(epoch int32, d EpochEnd) error {
-	log, err := p.Log()
-	if err != nil {
+	if _, err := p.Log(); err != nil {
 		return err
 	}
 	p.writing.Lock()
@@ -22,7 +21,7 @@ func (p *Partition) Truncate(epoch int32, d EpochEnd) error {
 	if err := p.followsIn(epoch); err != nil {
 		return err
 	}
-	log = p.log.Load() // it may have been replaced meanwhile
+	log := p.log.Load() // it may have been replaced meanwhile
 	return p.storage(p.cut(log, cutAt(log, d)))
 }
 
@@ -76,8 +75,7 @@ func (p *Partition) cut(log *commitlog.Log, offset int64) error {
 // between is deleted everywhere. It waits for the disk.
 // It fails as Truncate does.
 func (p *Partition) Restart(epoch int32, at int64) error {
-	log, err := p.Log()
-	if err != nil {
+	if _, err := p.Log(); err != nil {
 		return err
 	}
 	p.writing.Lock()
@@ -85,7 +83,7 @@ func (p *Partition) Restart(epoch int32, at int64) error {
 	if err := p.followsIn(epoch); err != nil {
 		return err
 	}
-	log = p.log.Load() // it may have been replaced meanwhile
+	log := p.log.Load() // it may have been replaced meanwhile
 	if at > log.End() {
 		return p.storage(p.restart(log, at))
 	}

@@ -164,13 +164,13 @@ func (p *Partition) Reported(lost bool) {
 // the cluster does not count on this replica: it follows, is lost and not in the ISR.
 // What is given up is fetched again. It waits for the disk.
 func (p *Partition) Heal() (healed bool, err error) {
-	log, err := p.Log()
-	if err != nil {
+	if _, err := p.Log(); err != nil {
 		return false, err
 	}
 	p.writing.Lock()
 	defer p.writing.Unlock()
-	if log = p.log.Load(); log == nil { // it may have been replaced meanwhile
+	log := p.log.Load() // it may have been replaced meanwhile
+	if log == nil {
 		return false, p.Err()
 	}
 	at, owes, ok := p.mayHeal()

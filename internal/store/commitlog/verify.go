@@ -39,10 +39,15 @@ func (l *Log) Verify(from int64, pace func(n int) error) (next int64, found []Ro
 		if next, found, err = l.verify(p, pace); !errors.Is(err, errGone) {
 			return next, found, err
 		}
-		l.writing.Lock() // somebody replaces the segment: wait for that
-		l.writing.Unlock()
+		l.awaitWriter()
 	}
 	return from, nil, nil // it is busy: another time
+}
+
+// awaitWriter waits for who replaces a segment.
+func (l *Log) awaitWriter() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 }
 
 func (l *Log) verify(p place, pace func(n int) error) (next int64, found []Rot, err error) {
