@@ -223,7 +223,9 @@ func (n *node) ask(ctx context.Context, req kmsg.Request) (kmsg.Response, error)
 	c := n.cluster
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.asks++
+	if _, is := req.(*kmsg.AlterPartitionRequest); is {
+		c.asks++
+	}
 	if c.mute {
 		return nil, kerr.RequestTimedOut
 	}

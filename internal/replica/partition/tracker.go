@@ -118,7 +118,9 @@ func (t *tracker) fetch(f *follower, from, start, brokerEpoch, end int64, now ti
 	case from >= end:
 		f.caughtUp, f.late = later(f.caughtUp, now), time.Time{}
 	case f.fetchedEnd != unknown && from >= f.fetchedEnd:
-		f.caughtUp = later(f.caughtUp, f.fetched)
+		if f.caughtUp = later(f.caughtUp, f.fetched); f.late.IsZero() {
+			f.late = now
+		}
 	}
 	if brokerEpoch != f.brokerEpoch {
 		f.brokerEpoch, f.ineligible = brokerEpoch, false
@@ -197,7 +199,7 @@ func (f *follower) behind(end int64, now time.Time, lagMax time.Duration) bool {
 	case f.end >= end:
 		f.late = time.Time{}
 		return false
-	case f.end == unknown || f.end < f.fetchedEnd:
+	case f.late.IsZero() && (f.end == unknown || f.end < f.fetchedEnd):
 		return now.Sub(f.caughtUp) > lagMax
 	case f.late.IsZero():
 		f.late = now
