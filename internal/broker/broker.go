@@ -34,6 +34,7 @@ type Broker struct {
 	led         chan struct{} // holds a token when this node has begun to lead the quorum
 
 	who         *identity.Identity
+	told        string // the cluster's id, as folders or settings say; "" while it is forming
 	clusterID   string
 	directory   model.ID // of the metadata folder
 	dirs        []host.Dir

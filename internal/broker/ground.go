@@ -99,7 +99,7 @@ func (b *Broker) identify() error {
 	if err != nil {
 		return err
 	}
-	b.who, b.directory = who, who.Dirs[slices.Index(dirs, b.cfg.MetadataDir)]
+	b.who, b.told, b.directory = who, who.ClusterID, who.Dirs[slices.Index(dirs, b.cfg.MetadataDir)]
 	for i, path := range b.cfg.LogDirs {
 		b.dirs = append(b.dirs, host.Dir{Path: path, ID: who.Dirs[i], Err: who.Errs[i], Vital: path == b.cfg.MetadataDir})
 	}
@@ -189,7 +189,7 @@ func (b *Broker) bootstrap(ctx context.Context) error {
 		}
 		name := b.feed.Image().ClusterID
 		if name == "" {
-			name = b.who.ClusterID
+			name = b.told
 		}
 		if name == "" {
 			name = model.NewID(b.cfg.Random).String()
@@ -207,7 +207,7 @@ func (b *Broker) peersConfig() peers.Config {
 			if name := b.feed.Image().ClusterID; name != "" {
 				return name
 			}
-			return b.who.ClusterID
+			return b.told
 		},
 		Dial:   b.dial,
 		Voters: b.cfg.Voters, Bootstrap: b.cfg.Bootstrap, Feed: b.feed,
