@@ -48,7 +48,7 @@ CLUSTER = $(GO) test -count=1 -v ./conformance/cluster
 FIGURES = -results=figures.jsonl
 
 cluster: ## three nodes: clients in six languages while brokers are killed (SOAK=2m), cuts of the network (as root), pauses, spoilt disks
-	$(CLUSTER) -timeout 40m -run 'TestKills|TestPaused|TestWiped|TestCoordinator|TestLoss|TestMatrix|TestCuts' -soak=$(or $(SOAK),2m) -hurt -cuts $(CLUSTERFLAGS)
+	$(CLUSTER) -timeout 40m -run 'TestKills|TestPaused|TestWiped|TestCoordinator|TestLoss|TestMatrix|TestCuts|TestCorrupt' -soak=$(or $(SOAK),2m) -hurt -cuts $(CLUSTERFLAGS)
 
 cluster-figures: ## what docs/benchmarks/cluster.md is made of: failover beside Kafka (KILLS=50), its tools, 1,000 topics, a soak (SOAK=10m; pieces add up); hours
 	$(CLUSTER) -timeout 4h -run 'TestFailover|TestTools' -failovers=kafka,odradek -kills=$(or $(KILLS),50) -tools $(FIGURES)

@@ -125,6 +125,13 @@ func (n *node) note(list *[]string, s string) {
 	*list = append(*list, s)
 }
 
+// linesLost are the nodes whose lines have ended.
+func (n *node) linesLost() []int32 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.lost)
+}
+
 // knows names the other nodes.
 func (n *node) knows(ids ...int32) {
 	book := map[int32][]string{}
@@ -236,13 +243,13 @@ func TestAddressesAreTriedInTurn(t *testing.T) {
 		}
 		a.link.SetPeers(map[int32][]string{2: {"10.0.0.8:1", address(2)}})
 		time.Sleep(time.Second)
-		if len(b.lost) > 0 || len(a.link.Up()) != 1 {
-			t.Errorf("the line has not stayed: lost %v", b.lost)
+		if len(b.linesLost()) > 0 || len(a.link.Up()) != 1 {
+			t.Errorf("the line has not stayed: lost %v", b.linesLost())
 		}
 		a.link.SetPeers(map[int32][]string{2: {"10.0.0.8:1"}})
 		time.Sleep(time.Second)
-		if len(b.lost) != 1 || len(a.link.Up()) != 0 {
-			t.Errorf("the line to an address that is named no more has stayed: lost %v", b.lost)
+		if len(b.linesLost()) != 1 || len(a.link.Up()) != 0 {
+			t.Errorf("the line to an address that is named no more has stayed: lost %v", b.linesLost())
 		}
 	})
 }

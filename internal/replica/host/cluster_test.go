@@ -218,6 +218,13 @@ func (c *cluster) feeds() []*metadata.Feed {
 	return feeds
 }
 
+// asked is how often the controller was asked to change an in-sync set.
+func (c *cluster) asked() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asks
+}
+
 // ask is Replication.Ask.
 func (n *node) ask(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
 	c := n.cluster
@@ -404,8 +411,7 @@ func (c *cluster) mustPut(topic string, p int32, value string) {
 
 // cut breaks the connections that a host has made, and keeps it from making others: it
 // can be reached, and reaches nobody.
-func (c *cluster) cut(host string, blocked map[string]bool) {
-	blocked[host] = true
+func (c *cluster) cut(host string) {
 	n := c.nodes[int32(host[1]-'0')]
 	n.ends() // its listener goes too
 	c.net.Kill(host)

@@ -48,14 +48,15 @@ func TestISRShrinksAndGrows(t *testing.T) {
 		c := newCluster(t, 3)
 		c.topic("orders", 1, 1, 2, 3)
 		c.mustPut("orders", 0, "a")
-		blocked := make(map[string]bool)
+		var cut atomic.Bool
 		c.net.OnDial(func(from, _ string) error {
-			if blocked[from[:2]] {
+			if cut.Load() && from[:2] == "n3" {
 				return errors.New("no way")
 			}
 			return nil
 		})
-		c.cut("n3", blocked)
+		cut.Store(true)
+		c.cut("n3")
 		began := time.Now()
 		c.mustPut("orders", 0, "b")
 		if took := time.Since(began); took < 10*time.Second || took > 16*time.Second {
@@ -67,8 +68,8 @@ func TestISRShrinksAndGrows(t *testing.T) {
 		for i := range 50 {
 			c.mustPut("orders", 0, fmt.Sprint(i))
 		}
-		delete(blocked, "n3")
-		asks := c.asks
+		cut.Store(false)
+		asks := c.asked()
 		began = time.Now()
 		for len(c.partitionState("orders", 0).ISR) < 3 {
 			if time.Since(began) > 2*time.Second {
@@ -77,7 +78,7 @@ func TestISRShrinksAndGrows(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(time.Minute)
-		if n := c.asks - asks; n > 1 {
+		if n := c.asked() - asks; n > 1 {
 			t.Errorf("the controller was asked %d times", n)
 		}
 		c.same("orders", 0, 1, 2, 3)
@@ -101,9 +102,9 @@ func TestControllerDoesNotAnswer(t *testing.T) {
 		c.nodes[2].up()
 		time.Sleep(time.Second)
 		c.mustPut("orders", 0, "c")
-		asks := c.asks
+		asks := c.asked()
 		time.Sleep(10 * time.Second)
-		if n := c.asks - asks; n < 3 || n > 150 {
+		if n := c.asked() - asks; n < 3 || n > 150 {
 			t.Errorf("asked %d times in ten seconds", n)
 		}
 		c.mu.Lock()
@@ -227,7 +228,7 @@ func TestIdleIsNotLate(t *testing.T) {
 		c := newCluster(t, 3)
 		c.topic("orders", 1, 1, 2, 3)
 		c.mustPut("orders", 0, "a")
-		asks := c.asks
+		asks := c.asked()
 		for range 20 {
 			time.Sleep(time.Minute)
 			part := c.nodes[1].partition("orders", 0)
@@ -240,8 +241,8 @@ func TestIdleIsNotLate(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if c.asks != asks {
-			t.Errorf("the controller was asked %d times to change the in-sync set", c.asks-asks)
+		if c.asked() != asks {
+			t.Errorf("the controller was asked %d times to change the in-sync set", c.asked()-asks)
 		}
 		c.end()
 	})

@@ -52,7 +52,7 @@ func (h *Host) scrubDoubts(ctx context.Context, pause time.Duration) {
 }
 
 func (h *Host) scrub(ctx context.Context, r *replica) {
-	if r.Err() != nil || r.dir().err() != nil || r.Rotten() && len(r.Role().Replicas) > 1 {
+	if ctx.Err() != nil || r.Err() != nil || r.dir().err() != nil || r.Rotten() && len(r.Role().Replicas) > 1 {
 		return
 	}
 	found, err := r.Scrub(ctx, func(n int) error { return pace(ctx, n, h.cfg.ScrubRate) })
