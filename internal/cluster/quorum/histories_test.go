@@ -65,7 +65,7 @@ func (h *history) run(steps int) {
 	}
 	h.recover()
 	h.agree("at last", 6*time.Second)
-	_, q := h.leader(time.Second)
+	_, q := h.leader(5 * time.Second) // an election may still be under way
 	members := votersOf(q.Status())
 	h.settle(5*time.Second, members...)
 	for stranger.offset() < q.Status().Commit {
