@@ -108,7 +108,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.ControlTimeout == 0 {
 		cfg.ControlTimeout = 30 * time.Second
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, apis: make(map[int16]*API), throttle: newThrottle(&cfg)}
+	s := &Server{cfg: cfg, log: cfg.Log, apis: make(map[int16]*API), throttle: replication.NewThrottle(cfg.Feed.Image, cfg.NodeID, "leader")}
 	s.producers.refilling = make(chan struct{}, 1)
 	s.sessions = fetchsession.NewCache(config.MaxIncrementalFetchSessionCacheSlots.Get(cfg.Settings()),
 		func() uint32 { return uint32(cfg.Random(math.MaxInt32)) })

@@ -1,41 +1,10 @@
 package api
 
 import (
-	"math"
-	"strconv"
 	"time"
 
-	"github.com/odradek/odradek/internal/cluster/metadata"
-	"github.com/odradek/odradek/internal/proto/model"
-	replication "github.com/odradek/odradek/internal/replica/fetcher"
 	"github.com/odradek/odradek/internal/replica/partition"
 )
-
-// Settings of the leader's side of a throttled replication (KIP-73).
-const (
-	leaderThrottleRate = "leader.replication.throttled.rate"
-	leaderThrottled    = "leader.replication.throttled.replicas"
-)
-
-// newThrottle bounds what this broker sends to followers that need not hurry.
-func newThrottle(cfg *Config) *replication.Throttle {
-	return &replication.Throttle{
-		Rate: func() int64 {
-			image := cfg.Feed.Image()
-			for _, name := range []string{strconv.Itoa(int(cfg.NodeID)), ""} {
-				v, ok := image.Configs(metadata.Resource{Type: metadata.BrokerResource, Name: name})[leaderThrottleRate]
-				if n, err := strconv.ParseInt(v, 10, 64); ok && err == nil {
-					return n
-				}
-			}
-			return math.MaxInt64
-		},
-		Listed: func(tp model.TopicPartition) bool {
-			list := cfg.Feed.Image().Configs(metadata.Resource{Type: metadata.TopicResource, Name: tp.Topic})[leaderThrottled]
-			return list != "" && replication.InList(list, tp.Partition, cfg.NodeID)
-		},
-	}
-}
 
 // holdsBack reports whether a follower is to have nothing of a partition now: what the
 // listed ones may be sent is used up. Members of the ISR are never held back, as writers

@@ -18,8 +18,8 @@ func TestLeaderThrottle(t *testing.T) {
 			d.apply(metadata.SetConfig{Resource: r, Key: key, Value: &value})
 		}
 		topic := metadata.Resource{Type: metadata.TopicResource, Name: "a"}
-		set(topic, leaderThrottled, "0:1")
-		set(metadata.Resource{Type: metadata.BrokerResource, Name: "1"}, leaderThrottleRate, "1000")
+		set(topic, "leader.replication.throttled.replicas", "0:1")
+		set(metadata.Resource{Type: metadata.BrokerResource, Name: "1"}, "leader.replication.throttled.rate", "1000")
 		h.change(d, 0, func(p *metadata.Partition) { p.ISR = []int32{1, 3} })
 		h.append("a", 0, strings.Repeat("x", 5000))
 		behind, inSync := d.follower(2), d.follower(3)
@@ -31,9 +31,9 @@ func TestLeaderThrottle(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		want(t, "paid for", behind.fetch(), "a-0 hw=0 records=1")
 		want(t, "held back again", behind.fetch(), "")
-		set(topic, leaderThrottled, "0:3")
+		set(topic, "leader.replication.throttled.replicas", "0:3")
 		want(t, "another broker is listed", behind.fetch(), "a-0 hw=0 records=1")
-		set(topic, leaderThrottled, "*")
+		set(topic, "leader.replication.throttled.replicas", "*")
 		want(t, "all are listed", behind.fetch(), "")
 		h.change(d, 0, func(p *metadata.Partition) { p.ISR = []int32{1, 2, 3} })
 		want(t, "in sync now", behind.fetch(), "a-0 hw=0 records=1")

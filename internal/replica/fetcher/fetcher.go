@@ -1,8 +1,8 @@
 // Package fetcher follows leaders: it fetches what other brokers lead and this one keeps a
 // copy of, appends it, and tells the leader how far it is durable here. It knows
-// connections, fetch sessions, errors of leaders and when to try again; it does not know
-// images, roles or disks: replicas do. Fleet.Run owns its goroutines, one for each
-// connection.
+// connections, fetch sessions, errors of leaders and when to try again, and of images the
+// settings of throttles alone; roles and disks are the replicas' business. Fleet.Run owns
+// its goroutines, one for each connection.
 package fetcher
 
 import (

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 )
 
@@ -21,6 +22,31 @@ type Throttle struct {
 
 	mu   sync.Mutex // guards paid
 	paid time.Time  // up to when what was moved uses the rate up
+}
+
+// NewThrottle returns the throttle of a broker's side of replication, leader or follower: by
+// SIDE.replication.throttled.rate, a dynamic setting of brokers, and
+// SIDE.replication.throttled.replicas of topics.
+func NewThrottle(image func() *metadata.Image, node int32, side string) *Throttle {
+	return &Throttle{
+		Rate: func() int64 { return Rate(image(), node, side+".replication.throttled.rate") },
+		Listed: func(tp model.TopicPartition) bool {
+			list := image().Configs(metadata.Resource{Type: metadata.TopicResource, Name: tp.Topic})[side+".replication.throttled.replicas"]
+			return list != "" && InList(list, tp.Partition, node)
+		},
+	}
+}
+
+// Rate is a dynamic setting of a broker, or else of all: bytes a second, without bound if
+// it is not set.
+func Rate(image *metadata.Image, node int32, key string) int64 {
+	for _, name := range []string{strconv.Itoa(int(node)), ""} {
+		v, ok := image.Configs(metadata.Resource{Type: metadata.BrokerResource, Name: name})[key]
+		if n, err := strconv.ParseInt(v, 10, 64); ok && err == nil {
+			return n
+		}
+	}
+	return math.MaxInt64
 }
 
 // throttleBurst is for how long nothing may have been moved so that the rate may be

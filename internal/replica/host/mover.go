@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"strconv"
 	"time"
 
-	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/odradek/odradek/internal/replica/fetcher"
 	"github.com/odradek/odradek/internal/store/commitlog"
 )
 
@@ -152,7 +151,7 @@ func (m *move) copy(from *commitlog.Log) (n int, err error) {
 
 // paceMove keeps to replica.alter.log.dirs.io.max.bytes.per.second.
 func (h *Host) paceMove(ctx context.Context, n int) {
-	rate := h.rate("replica.alter.log.dirs.io.max.bytes.per.second")
+	rate := fetcher.Rate(h.cfg.Feed.Image(), h.cfg.NodeID, "replica.alter.log.dirs.io.max.bytes.per.second")
 	if rate <= 0 || rate >= math.MaxInt64/2 || n == 0 {
 		return
 	}
@@ -162,16 +161,4 @@ func (h *Host) paceMove(ctx context.Context, n int) {
 	case <-t.C:
 	case <-ctx.Done():
 	}
-}
-
-// rate is a dynamic setting of this broker: bytes a second, without bound if it is not set.
-func (h *Host) rate(key string) int64 {
-	image := h.cfg.Feed.Image()
-	for _, name := range []string{strconv.Itoa(int(h.cfg.NodeID)), ""} {
-		v, ok := image.Configs(metadata.Resource{Type: metadata.BrokerResource, Name: name})[key]
-		if n, err := strconv.ParseInt(v, 10, 64); ok && err == nil {
-			return n
-		}
-	}
-	return math.MaxInt64
 }

@@ -17,19 +17,10 @@ func newFleet(h *Host) *fetcher.Fleet {
 	}
 	return fetcher.NewFleet(fetcher.Config{
 		Self: c.NodeID, Dial: c.Dial, Address: h.address, Epoch: c.BrokerEpoch, Log: c.Log,
-		Throttle: &fetcher.Throttle{
-			Rate:   func() int64 { return h.rate("follower.replication.throttled.rate") },
-			Listed: func(tp model.TopicPartition) bool { return h.listed("follower.replication.throttled.replicas", tp) },
-		},
+		Throttle: fetcher.NewThrottle(c.Feed.Image, c.NodeID, "follower"),
 		Fetchers: c.Fetchers, Wait: c.FetchWait, MinBytes: c.FetchMinBytes, MaxBytes: c.FetchMaxBytes,
 		AnswerBytes: c.FetchAnswerBytes, Backoff: c.FetchBackoff, Timeout: c.FetchTimeout,
 	})
-}
-
-// listed reports whether a setting of a topic names the replica on this broker.
-func (h *Host) listed(key string, tp model.TopicPartition) bool {
-	list := h.cfg.Feed.Image().Configs(metadata.Resource{Type: metadata.TopicResource, Name: tp.Topic})[key]
-	return list != "" && fetcher.InList(list, tp.Partition, h.cfg.NodeID)
 }
 
 // address is where a broker is reached by other brokers.
