@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/odradek/odradek/internal/proto/model"
@@ -39,7 +40,8 @@ func (h *Host) tellDirs(ctx context.Context) (again bool) {
 // mostAssigned is how many replicas one request names, as Kafka has it.
 const mostAssigned = 2250
 
-// assignDirs has the controller know the folders of replicas (KIP-858).
+// assignDirs has the controller know the folders of replicas (KIP-858). It returns an error
+// if it does not take one of them over that the cluster still has.
 func (h *Host) assignDirs(ctx context.Context, assign map[model.IDPartition]model.ID) error {
 	ids := make([]model.IDPartition, 0, len(assign))
 	for id := range assign {
@@ -54,10 +56,30 @@ func (h *Host) assignDirs(ctx context.Context, assign map[model.IDPartition]mode
 		resp, err := h.cfg.Ask(ctx, assignRequest(h.cfg.NodeID, h.cfg.BrokerEpoch(), part, assign))
 		cancel()
 		if err == nil {
-			err = kerr.ErrorForCode(resp.(*kmsg.AssignReplicasToDirsResponse).ErrorCode)
+			err = refusedDirs(resp.(*kmsg.AssignReplicasToDirsResponse))
 		}
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// refusedDirs is why the controller has not taken over a replica's folder. One whose topic
+// has gone meanwhile needs none.
+func refusedDirs(resp *kmsg.AssignReplicasToDirsResponse) error {
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return err
+	}
+	for _, d := range resp.Directories {
+		for _, t := range d.Topics {
+			for _, p := range t.Partitions {
+				switch err := kerr.ErrorForCode(p.ErrorCode); err {
+				case nil, kerr.UnknownTopicID, kerr.UnknownTopicOrPartition:
+				default:
+					return fmt.Errorf("partition %d of topic %s: %w", p.Partition, model.ID(t.TopicID), err)
+				}
+			}
 		}
 	}
 	return nil

@@ -41,8 +41,9 @@ func (h *Host) keepHealing(ctx context.Context) error {
 		case <-h.ill.kick:
 			ids, _ := h.ill.take()
 			for id := range ids {
-				if r := h.replica(id); r != nil {
-					ill[r] = later(ill[r], time.Time{})
+				r := h.replica(id)
+				if _, known := ill[r]; r != nil && !known {
+					ill[r] = time.Time{} // at once
 				}
 			}
 		case <-again:
@@ -60,13 +61,6 @@ func (h *Host) keepHealing(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // heal does for a replica what can be done now. more says that there is more to do, at
