@@ -52,12 +52,12 @@ func (p *Peers) Forward(ctx context.Context, e Envelope) (body []byte, err error
 		if err != nil || rest == nil {
 			return false, elsewhere, err
 		}
-		r := fields{b: rest}
-		offset, body = r.varint(), nil
-		if err := r.err(); err != nil {
+		r := link.Fields{B: rest}
+		offset, body = r.Varint(), nil
+		if err := sane(&r); err != nil {
 			return false, leader{}, err
 		}
-		body = r.b
+		body = r.B
 		if again && notController(e, body) {
 			return false, leader{node: -1}, nil
 		}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/odradek/odradek/internal/proto/link"
 )
 
 // harmless are the requests that may be done twice: the second time changes nothing, or
@@ -48,20 +50,20 @@ func (e Envelope) append(dst []byte) []byte {
 	} else {
 		dst = append(binary.AppendUvarint(dst, uint64(len(*e.ClientID))+1), *e.ClientID...)
 	}
-	dst = appendBytes(appendBytes(dst, e.Listener), e.Principal)
+	dst = link.AppendBytes(link.AppendBytes(dst, e.Listener), e.Principal)
 	return append(dst, e.Body...)
 }
 
 func parseEnvelope(b []byte) (Envelope, error) {
-	r := fields{b: b}
-	e := Envelope{Key: r.int16(), Version: r.int16()}
-	if n, k := binary.Uvarint(r.b); k <= 0 || n > uint64(len(r.b)-k)+1 {
-		r.fail()
-	} else if r.b = r.b[k:]; n > 0 {
-		id := string(r.b[:n-1])
-		e.ClientID, r.b = &id, r.b[n-1:]
+	r := link.Fields{B: b}
+	e := Envelope{Key: r.Int16(), Version: r.Int16()}
+	if n, k := binary.Uvarint(r.B); k <= 0 || n > uint64(len(r.B)-k)+1 {
+		r.Fail()
+	} else if r.B = r.B[k:]; n > 0 {
+		id := string(r.B[:n-1])
+		e.ClientID, r.B = &id, r.B[n-1:]
 	}
-	e.Listener, e.Principal = string(r.bytes()), string(r.bytes())
-	e.Body = r.b
-	return e, r.err()
+	e.Listener, e.Principal = string(r.Bytes()), string(r.Bytes())
+	e.Body = r.B
+	return e, sane(&r)
 }

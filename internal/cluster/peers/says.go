@@ -46,80 +46,21 @@ func other(l leader) []byte {
 
 // open reads the beginning of an answer. It returns nil and who leads if nothing was done.
 func open(answer []byte) (rest []byte, elsewhere leader, err error) {
-	r := fields{b: answer}
-	switch r.u8() {
+	r := link.Fields{B: answer}
+	switch r.U8() {
 	case saysDone:
-		return r.b, leader{}, r.err()
+		return r.B, leader{}, sane(&r)
 	case saysOther:
-		elsewhere = leader{r.int32(), r.varint()}
-		return nil, elsewhere, r.err()
+		elsewhere = leader{r.Int32(), r.Varint()}
+		return nil, elsewhere, sane(&r)
 	}
 	return nil, leader{}, errors.New("peers: an answer makes no sense")
 }
 
-// fields reads what was appended; bad says that it was not that.
-type fields struct {
-	b   []byte
-	bad bool
-}
-
-func (r *fields) err() error {
-	if r.bad {
+// sane returns an error if fields could not be read.
+func sane(r *link.Fields) error {
+	if r.Bad {
 		return errors.New("peers: what a node has sent makes no sense")
 	}
 	return nil
-}
-
-func (r *fields) fail() { r.b, r.bad = nil, true }
-
-func (r *fields) u8() uint8 {
-	if len(r.b) == 0 {
-		r.fail()
-		return 0xff
-	}
-	v := r.b[0]
-	r.b = r.b[1:]
-	return v
-}
-
-func (r *fields) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *fields) int32() int32 {
-	v := r.varint()
-	if int64(int32(v)) != v {
-		r.fail()
-	}
-	return int32(v)
-}
-
-func (r *fields) int16() int16 {
-	v := r.varint()
-	if int64(int16(v)) != v {
-		r.fail()
-	}
-	return int16(v)
-}
-
-// bytes aliases what it reads from.
-func (r *fields) bytes() []byte {
-	n, k := binary.Uvarint(r.b)
-	if k <= 0 || n > uint64(len(r.b)-k) {
-		r.fail()
-		return nil
-	}
-	v := r.b[k : k+int(n) : k+int(n)]
-	r.b = r.b[k+int(n):]
-	return v
-}
-
-func appendBytes[T string | []byte](dst []byte, b T) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }

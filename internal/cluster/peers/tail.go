@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/odradek/odradek/internal/cluster/quorum"
+	"github.com/odradek/odradek/internal/proto/link"
 )
 
 // maxTail is how much of the log an answer has, about.
@@ -44,9 +45,9 @@ const (
 
 // serveTail answers: varint offset from which on the metadata is wanted.
 func (p *Peers) serveTail(ctx context.Context, payload []byte) ([]byte, error) {
-	r := fields{b: payload}
-	from := r.varint()
-	if err := r.err(); err != nil {
+	r := link.Fields{B: payload}
+	from := r.Varint()
+	if err := sane(&r); err != nil {
 		return nil, err
 	}
 	if p.c.Quorum == nil {
@@ -133,34 +134,34 @@ func appendChunk(dst []byte, c quorum.Chunk) []byte {
 	dst = binary.AppendVarint(dst, c.Commit)
 	if c.Snapshot != nil {
 		dst = binary.AppendVarint(append(dst, 1), c.SnapshotOffset)
-		return appendBytes(dst, c.Snapshot)
+		return link.AppendBytes(dst, c.Snapshot)
 	}
 	dst = binary.AppendUvarint(append(dst, 0), uint64(len(c.Entries)))
 	for _, e := range c.Entries {
 		dst = binary.AppendVarint(binary.AppendVarint(dst, e.Offset), e.Term)
-		dst = appendBytes(dst, e.Data)
+		dst = link.AppendBytes(dst, e.Data)
 	}
 	return dst
 }
 
 // parseChunk reads what follows saysDone. The chunk aliases it.
 func parseChunk(b []byte) (quorum.Chunk, error) {
-	r := fields{b: b}
-	c := quorum.Chunk{Leader: r.int32(), Term: r.varint(), Commit: r.varint()}
-	if r.u8() == 1 {
-		c.SnapshotOffset, c.Snapshot = r.varint(), r.bytes()
-		return c, r.err()
+	r := link.Fields{B: b}
+	c := quorum.Chunk{Leader: r.Int32(), Term: r.Varint(), Commit: r.Varint()}
+	if r.U8() == 1 {
+		c.SnapshotOffset, c.Snapshot = r.Varint(), r.Bytes()
+		return c, sane(&r)
 	}
-	n, k := binary.Uvarint(r.b)
-	if k <= 0 || n > uint64(len(r.b)) {
-		r.fail()
-		return c, r.err()
+	n, k := binary.Uvarint(r.B)
+	if k <= 0 || n > uint64(len(r.B)) {
+		r.Fail()
+		return c, sane(&r)
 	}
-	r.b = r.b[k:]
-	for i := uint64(0); i < n && !r.bad; i++ {
-		c.Entries = append(c.Entries, quorum.Entry{Offset: r.varint(), Term: r.varint(), Data: r.bytes()})
+	r.B = r.B[k:]
+	for i := uint64(0); i < n && !r.Bad; i++ {
+		c.Entries = append(c.Entries, quorum.Entry{Offset: r.Varint(), Term: r.Varint(), Data: r.Bytes()})
 	}
-	return c, r.err()
+	return c, sane(&r)
 }
 
 // serveWhere answers who leads and what is committed, if this node is it.

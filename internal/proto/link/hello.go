@@ -47,99 +47,40 @@ const (
 //	uvarint voters, each: varint node, string address
 //	…       what later releases add; skipped
 func (h Hello) append(dst []byte) []byte {
-	dst = appendString(dst, h.ClusterID)
+	dst = AppendBytes(dst, h.ClusterID)
 	dst = binary.AppendVarint(dst, int64(h.Node))
 	dst = append(dst, h.Directory[:]...)
 	dst = append(dst, h.Incarnation[:]...)
-	dst = appendString(dst, h.Release)
+	dst = AppendBytes(dst, h.Release)
 	dst = binary.AppendVarint(dst, int64(h.Leader))
 	dst = binary.AppendVarint(dst, h.Term)
 	dst = binary.AppendVarint(dst, h.Offset)
 	dst = binary.AppendUvarint(dst, uint64(len(h.Voters)))
 	for _, v := range h.Voters {
-		dst = appendString(binary.AppendVarint(dst, int64(v.Node)), v.Address)
+		dst = AppendBytes(binary.AppendVarint(dst, int64(v.Node)), v.Address)
 	}
 	return dst
 }
 
 func parseHello(b []byte) (Hello, error) {
-	r := fields{b: b}
-	h := Hello{ClusterID: r.str(), Node: r.int32(), Directory: r.id(), Incarnation: r.id(), Release: r.str()}
-	h.Leader, h.Term, h.Offset = r.int32(), r.varint(), r.varint()
-	n := r.uvarint()
+	r := Fields{B: b}
+	h := Hello{ClusterID: string(r.Bytes()), Node: r.Int32(), Directory: r.id(), Incarnation: r.id(), Release: string(r.Bytes())}
+	h.Leader, h.Term, h.Offset = r.Int32(), r.Varint(), r.Varint()
+	n := r.Uvarint()
 	if n > maxVoters {
 		return h, fmt.Errorf("a hello names %d voters", n)
 	}
 	for range n {
-		h.Voters = append(h.Voters, Peer{Node: r.int32(), Address: r.str()})
-		if r.bad {
+		h.Voters = append(h.Voters, Peer{Node: r.Int32(), Address: string(r.Bytes())})
+		if r.Bad {
 			break
 		}
 	}
-	if r.bad {
+	if r.Bad {
 		return h, errors.New("a hello makes no sense")
 	}
 	if h.Node < 0 {
 		return h, fmt.Errorf("a hello is of node %d", h.Node)
 	}
 	return h, nil
-}
-
-func appendString(dst []byte, s string) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
-}
-
-// fields reads what append wrote; bad says that it was not that.
-type fields struct {
-	b   []byte
-	bad bool
-}
-
-func (r *fields) fail() {
-	r.b, r.bad = nil, true
-}
-
-func (r *fields) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *fields) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *fields) int32() int32 {
-	v := r.varint()
-	if int64(int32(v)) != v {
-		r.fail()
-	}
-	return int32(v)
-}
-
-func (r *fields) take(n uint64) []byte {
-	if n > uint64(len(r.b)) {
-		r.fail()
-		return nil
-	}
-	b := r.b[:n]
-	r.b = r.b[n:]
-	return b
-}
-
-func (r *fields) str() string { return string(r.take(r.uvarint())) }
-
-func (r *fields) id() (id model.ID) {
-	copy(id[:], r.take(uint64(len(id))))
-	return id
 }
