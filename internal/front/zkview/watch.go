@@ -169,31 +169,26 @@ func (w *watches) restore(m *metadata.Image, since int64, d *decoder, persistent
 		return nil
 	}
 	var out []event
-	for _, path := range data {
-		switch n := look(m, path); {
-		case n == nil:
-			out = append(out, event{eventDeleted, path})
-		case m.Offset > since:
-			out = append(out, event{eventDataChanged, path})
-		default:
-			w.add(opGetData, path, true)
+	// again sets watches of nodes that were there, unless there is something to tell.
+	again := func(paths []string, op, changed int32) {
+		for _, path := range paths {
+			switch n := look(m, path); {
+			case n == nil:
+				out = append(out, event{eventDeleted, path})
+			case m.Offset > since:
+				out = append(out, event{changed, path})
+			default:
+				w.add(op, path, true)
+			}
 		}
 	}
+	again(data, opGetData, eventDataChanged)
+	again(child, opGetChildren, eventChildChanged)
 	for _, path := range exist {
 		if look(m, path) != nil {
 			out = append(out, event{eventCreated, path})
 		} else {
 			w.add(opExists, path, false)
-		}
-	}
-	for _, path := range child {
-		switch n := look(m, path); {
-		case n == nil:
-			out = append(out, event{eventDeleted, path})
-		case m.Offset > since:
-			out = append(out, event{eventChildChanged, path})
-		default:
-			w.add(opGetChildren, path, true)
 		}
 	}
 	for _, path := range kept {

@@ -229,6 +229,37 @@ func TestPersistentWatch(t *testing.T) {
 	}
 }
 
+// Who comes back after a lost connection is told what it has missed, and goes on waiting
+// for the rest.
+func TestWatchesOutliveAConnection(t *testing.T) {
+	c := newCluster(t)
+	since := c.feed.Image().Offset
+	rewatch := func(z *client, since int64) {
+		e := newFrame()
+		e.int(-8)
+		e.int(opSetWatches)
+		e.long(since)
+		e.strings([]string{"/brokers/ids/501"})
+		e.strings([]string{"/brokers/ids/7"})
+		e.strings([]string{"/brokers/ids"})
+		z.send(e)
+	}
+	z := c.dial().connect()
+	rewatch(z, since)
+	if d := z.receive(); d.int() != -8 || d.long() != since || d.int() != ok {
+		t.Error("nothing has changed, and something else comes than the answer")
+	}
+	c.does(metadata.ChangeBroker{ID: 501, Epoch: 501, Fenced: true})
+	if got := []event{z.event(), z.event()}; !slices.Equal(got, []event{{eventDeleted, "/brokers/ids/501"}, {eventChildChanged, "/brokers/ids"}}) {
+		t.Errorf("events %v", got)
+	}
+	late := c.dial().connect()
+	rewatch(late, since)
+	if got := []event{late.event(), late.event()}; !slices.Equal(got, []event{{eventDeleted, "/brokers/ids/501"}, {eventChildChanged, "/brokers/ids"}}) {
+		t.Errorf("missed events %v", got)
+	}
+}
+
 func TestFourLetterWords(t *testing.T) {
 	for word, want := range map[string]string{"ruok": "imok", "envi": "zookeeper.version=3.9.0-", "srvr": "Mode: standalone\nNode count: 31\n", "mntr": "zk_znode_count\t31\n"} {
 		z := newCluster(t).dial()
