@@ -43,6 +43,7 @@ var sideways = map[[2]string]string{
 	{"internal/cluster/controller", "internal/cluster/metadata"}: "decisions are made on an image and become records",
 	{"internal/cluster/member", "internal/cluster/metadata"}:     "a broker sees in the image what the cluster thinks of it",
 	{"internal/cluster/peers", "internal/cluster/metadata"}:      "nodes without a vote apply what they follow",
+	{"internal/cluster/brokers", "internal/cluster/metadata"}:    "the image says where brokers are",
 	{"internal/cluster/peers", "internal/cluster/quorum"}:        "what it says between nodes: status and tail",
 	{"internal/replica/host", "internal/replica/partition"}:      "the host keeps the partitions",
 	{"internal/replica/host", "internal/replica/fetcher"}:        "the host says who follows whom",

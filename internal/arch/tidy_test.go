@@ -70,6 +70,7 @@ var doorkeepers = map[string]string{
 	"internal/front/api":          "formats addresses; opens nothing",
 	"internal/front/zkview":       "net.Conn and net.Listener are its words; it never dials",
 	"internal/cluster/config":     "parses addresses; opens nothing",
+	"internal/cluster/brokers":    "formats addresses; it dials by its Config",
 	"internal/cluster/controller": "formats addresses; it probes by its Options",
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/odradek/odradek/internal/base/run"
+	"github.com/odradek/odradek/internal/cluster/brokers"
 	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/cluster/member"
 	"github.com/odradek/odradek/internal/cluster/metadata"
@@ -35,6 +36,8 @@ func (b *Broker) rooms(ctx context.Context, g *run.Group) error {
 		Partitions: b.offsetsPartitions, Settings: b.settings.groups, Lease: b.lease,
 		Rand: b.cfg.Random, Log: b.cfg.Log,
 	})
+	b.brokers = brokers.New(b.brokersConfig())
+	g.Go("brokers", b.closeBrokers)
 	g.Go("host", b.host.Run)
 	g.Go("groups", b.groups.Run)
 	g.Go("coordinators", b.followCoordinators)
@@ -51,6 +54,7 @@ func (b *Broker) desk(ctx context.Context, g *run.Group) error {
 	if b.front, err = api.New(b.apiConfig()); err != nil {
 		return err
 	}
+	close(b.fronted)
 	server := b.wireServer(ctx, b.front)
 	if err := b.listen(ctx); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/odradek/odradek/internal/base/run"
+	"github.com/odradek/odradek/internal/cluster/brokers"
 	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/identity"
 	"github.com/odradek/odradek/internal/cluster/member"
@@ -49,7 +50,9 @@ type Broker struct {
 	previous    int64          // broker epoch since which nothing was lost, -1 if not known
 	host        *host.Host
 	groups      *group.Service
+	brokers     *brokers.Brokers
 	front       *api.Server
+	fronted     chan struct{} // closed when front is there
 	metrics     *Metrics
 
 	mu   sync.Mutex // guards open
@@ -69,7 +72,7 @@ func New(cfg Config) (*Broker, error) {
 	}
 	b := &Broker{
 		cfg: cfg, ready: make(chan struct{}), feed: metadata.NewFeed(), incarnation: model.NewID(cfg.Random),
-		refused: make(chan error, 1), led: make(chan struct{}, 1),
+		refused: make(chan error, 1), led: make(chan struct{}, 1), fronted: make(chan struct{}),
 	}
 	b.feed.Support(controller.Features)
 	b.settings = newSettings(cfg.NodeID, cfg.Static, b.feed)

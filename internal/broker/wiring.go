@@ -10,6 +10,7 @@ import (
 
 	"github.com/odradek/odradek/internal/base/run"
 
+	"github.com/odradek/odradek/internal/cluster/brokers"
 	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/metadata"
@@ -66,6 +67,32 @@ func (b *Broker) apiConfig() api.Config {
 		c.Controller = b.control
 	}
 	return c
+}
+
+// brokersConfig is that of what this broker asks others, and itself.
+func (b *Broker) brokersConfig() brokers.Config {
+	return brokers.Config{
+		Node: b.cfg.NodeID, Image: b.feed.Image, Listener: b.cfg.InterBroker, Dial: b.dialBroker, Local: b.askSelf,
+		Timeout: time.Duration(config.RequestTimeoutMs.Get(b.settings.Values())) * time.Millisecond, Log: b.cfg.Log,
+	}
+}
+
+// askSelf answers a request of this broker's own. A coordinator may ask before the desk is
+// there.
+func (b *Broker) askSelf(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
+	select {
+	case <-b.fronted:
+		return b.front.Local(ctx, req)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// closeBrokers ends the lines to other brokers when the rooms end.
+func (b *Broker) closeBrokers(ctx context.Context) error {
+	<-ctx.Done()
+	b.brokers.Close()
+	return nil
 }
 
 func (b *Broker) randomBelow(n int) int { return int(b.random64() % uint64(n)) }
