@@ -1,0 +1,85 @@
+package share
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/odradek/odradek/internal/proto/model"
+)
+
+// Key names a share partition: a partition as one share group reads it.
+type Key struct {
+	Group     string
+	TopicID   model.ID
+	Partition int32
+}
+
+// String is the name by which a coordinator is found for the key, and by which Kafka
+// hashes it to a partition of __share_group_state.
+func (k Key) String() string {
+	return k.Group + ":" + k.TopicID.String() + ":" + strconv.Itoa(int(k.Partition))
+}
+
+// States of a batch of records that are stored. A record that is acquired is stored as
+// available: who had acquired it is not remembered.
+const (
+	Available    int8 = 0
+	Acknowledged int8 = 2
+	Archived     int8 = 4
+)
+
+// NoStart is the start offset of a share partition that nobody has read yet.
+const NoStart int64 = -1
+
+// StateBatch is a run of records, First and Last included, in one state.
+type StateBatch struct {
+	First, Last int64
+	State       int8 // Available, Acknowledged or Archived
+	Deliveries  int16
+}
+
+// PartitionState is what is stored of a share partition.
+type PartitionState struct {
+	// StateEpoch counts the initializations of the state; writes bear it.
+	StateEpoch int32
+	// Start is the share partition's start offset (SPSO): everything below is done with.
+	Start int64
+	// Batches are those from Start on whose state or count differs from the initial one,
+	// ascending and without overlap.
+	Batches []StateBatch
+	// DeliveryCompleteCount is how many records from Start on are acknowledged or
+	// archived, -1 if it is not known (KIP-1226).
+	DeliveryCompleteCount int32
+}
+
+// Summary is a PartitionState without its batches.
+type Summary struct {
+	StateEpoch            int32
+	LeaderEpoch           int32 // of the last leader that read or wrote
+	Start                 int64
+	DeliveryCompleteCount int32
+}
+
+// Persister keeps the state of share partitions safe. Every method returns when the
+// coordinator has answered, or an error of package kerr:
+//   - FENCED_STATE_EPOCH, INVALID_REQUEST: another initialization has taken place
+//   - FENCED_LEADER_EPOCH: a later leader has read or written
+//   - UNKNOWN_TOPIC_OR_PARTITION: the topic is gone, or nothing is stored
+//   - anything else after many attempts: try again, the outcome is not known.
+//
+// Safe for concurrent use.
+type Persister interface {
+	// ReadState reads the state for the leader of a leader epoch, and fences earlier ones.
+	// What was never initialized has start NoStart.
+	ReadState(ctx context.Context, k Key, leaderEpoch int32) (PartitionState, error)
+	// WriteState stores a new start (NoStart leaves it) and the states of batches, which
+	// replace what is stored of the same offsets.
+	WriteState(ctx context.Context, k Key, stateEpoch, leaderEpoch int32, start int64, completeCount int32, batches []StateBatch) error
+	// InitializeState begins a new state at start, or at NoStart for whatever the group's
+	// settings say when it is first read.
+	InitializeState(ctx context.Context, k Key, stateEpoch int32, start int64) error
+	// DeleteState forgets everything of the key.
+	DeleteState(ctx context.Context, k Key) error
+	// Summaries reads many at once; each key has an entry in exactly one of the maps.
+	Summaries(ctx context.Context, keys []Key, leaderEpoch int32) (map[Key]Summary, map[Key]error)
+}
