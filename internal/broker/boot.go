@@ -15,6 +15,7 @@ import (
 	"github.com/odradek/odradek/internal/coord/group"
 	"github.com/odradek/odradek/internal/front/api"
 	"github.com/odradek/odradek/internal/front/zkview"
+	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/wire"
 	"github.com/odradek/odradek/internal/replica/host"
 )
@@ -33,7 +34,7 @@ func (b *Broker) rooms(ctx context.Context, g *run.Group) error {
 	}
 	b.previous = b.previousEpoch()
 	b.groups = group.New(group.Config{
-		Partitions: b.offsetsPartitions, Settings: b.settings.groups, Lease: b.lease,
+		Partitions: b.partitionsOf(model.ConsumerOffsetsTopic, config.OffsetsTopicNumPartitions), Settings: b.settings.groups, Lease: b.lease,
 		Rand: b.cfg.Random, Log: b.cfg.Log,
 	})
 	b.brokers = brokers.New(b.brokersConfig())
