@@ -4,50 +4,100 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func init() { nouns = append(nouns, groupCommand) }
 
 func groupCommand(a *App) *cobra.Command {
-	return noun("group", "Look at consumer groups, move and delete their offsets",
-		groupList(a), groupDescribe(a), groupSeek(a), groupDelete(a), groupDeleteOffsets(a))
+	return noun("group", "Look at groups of all types, move and delete their offsets",
+		groupList(a), groupDescribe(a), groupMembers(a), groupOffsetsCommand(a), groupSeek(a), groupDelete(a), groupDeleteOffsets(a))
 }
 
 type groupItem struct {
 	Group       string `json:"group"`
+	Type        string `json:"type"`
 	State       string `json:"state"`
 	Protocol    string `json:"protocolType"`
 	Coordinator int32  `json:"coordinator"`
 }
 
 func groupList(a *App) *cobra.Command {
-	var states []string
+	var states, types []string
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List groups",
 		Example: `  odradek group list
+  odradek group list --type share,consumer
   odradek group list --state Empty,Dead -o name`,
 		Args: exactly(),
-		RunE: a.withAdmin(func(ctx context.Context, adm *kadm.Client, _ []string) error {
-			groups, err := adm.ListGroups(ctx, states...)
+		RunE: a.withClient(func(ctx context.Context, cl *kgo.Client, _ []string) error {
+			l := &listing{kind: "GroupList", columns: []string{"group", "type", "state", "protocol-type", "coordinator"}}
+			groups, err := listGroups(ctx, cl, types, states, l)
 			if err != nil {
 				return err
 			}
-			l := &listing{kind: "GroupList", noun: "group", columns: []string{"group", "state", "protocol-type", "coordinator"}}
-			for _, g := range groups.Sorted() {
-				item := groupItem{g.Group, g.State, g.ProtocolType, g.Coordinator}
-				l.add(item, g.Group, g.State, orDash(g.ProtocolType), fmt.Sprint(g.Coordinator))
+			for _, g := range groups {
+				l.add(g, g.Group, g.Type, g.State, orDash(g.Protocol), fmt.Sprint(g.Coordinator))
 			}
 			return a.print(l)
 		}),
 	}
-	c.Flags().StringSliceVar(&states, "state", nil, "only groups in these states: Stable, Empty, Dead, PreparingRebalance, CompletingRebalance")
+	c.Flags().StringSliceVar(&states, "state", nil, "only groups in these states: Stable, Empty, Dead, PreparingRebalance, CompletingRebalance, Assigning, Reconciling, NotReady")
+	c.Flags().StringSliceVar(&types, "type", nil, "only groups of these types: classic, consumer, share, streams")
 	return c
+}
+
+// listGroups are the groups that the brokers coordinate, by name. Brokers that do not
+// answer become errors of l; if none does, that is the error.
+func listGroups(ctx context.Context, cl *kgo.Client, types, states []string, l *listing) ([]groupItem, error) {
+	req := kmsg.NewPtrListGroupsRequest()
+	req.TypesFilter, req.StatesFilter = types, states
+	var out []groupItem
+	err := everyBroker(ctx, cl, req, l, func(broker int32, kresp kmsg.Response) error {
+		resp := kresp.(*kmsg.ListGroupsResponse)
+		for _, g := range resp.Groups {
+			item := groupItem{g.Group, g.GroupType, g.GroupState, g.ProtocolType, broker}
+			if item.Type == "" { // a broker from before there were others
+				item.Type = classicGroup
+			}
+			out = append(out, item)
+		}
+		return kerr.ErrorForCode(resp.ErrorCode)
+	})
+	slices.SortFunc(out, func(x, y groupItem) int { return strings.Compare(x.Group, y.Group) })
+	return out, err
+}
+
+// everyBroker sends a request to each broker and calls took with each answer. Brokers that
+// do not answer become errors of l; if none does, that is the error.
+func everyBroker(ctx context.Context, cl *kgo.Client, req kmsg.Request, l *listing, took func(broker int32, resp kmsg.Response) error) error {
+	var last error
+	answered := 0
+	for _, shard := range cl.RequestSharded(ctx, req) {
+		err := shard.Err
+		if err == nil {
+			err = took(shard.Meta.NodeID, shard.Resp)
+		}
+		if err != nil {
+			last = err
+			l.fail(fmt.Sprintf("broker %d", shard.Meta.NodeID), err)
+			continue
+		}
+		answered++
+	}
+	if answered == 0 && last != nil {
+		return last
+	}
+	return nil
 }
 
 func orDash(text string) string {
@@ -66,13 +116,13 @@ func groupDelete(a *App) *cobra.Command {
   odradek group delete billing -y --if-exists`,
 		Args:              names(1, "GROUP"),
 		ValidArgsFunction: a.completeGroups,
-		RunE: a.groupWork(allOf, func(ctx context.Context, adm *kadm.Client, args []string) error {
+		RunE: a.groupWork(allOf, func(ctx context.Context, cl *kgo.Client, args []string) error {
 			l := &listing{kind: "GroupChange", noun: "group", columns: []string{"group", "status"}}
-			found, err := findGroups(ctx, adm, uniq(args), ifExists, l)
+			found, err := findGroups(ctx, cl, uniq(args), ifExists, l)
 			if err != nil {
 				return err
 			}
-			if err := a.deleteGroups(ctx, adm, found, dry, l); err != nil {
+			if err := a.deleteGroups(ctx, kadm.NewClient(cl), found, dry, l); err != nil {
 				return err
 			}
 			return a.print(l)
@@ -83,17 +133,17 @@ func groupDelete(a *App) *cobra.Command {
 	return c
 }
 
-// groupWork is adminWork for groups: it waits until those that pick names of its
-// arguments have a coordinator. A cluster that never had a group makes the topic for
-// offsets first, and says meanwhile that there is none.
-func (a *App) groupWork(pick func(args []string) []string, work adminWork) func(*cobra.Command, []string) error {
-	return a.withAdmin(func(ctx context.Context, adm *kadm.Client, args []string) error {
+// groupWork is work about groups: it waits until those that pick names of its arguments
+// have a coordinator. A cluster that never had a group makes the topic for offsets first,
+// and says meanwhile that there is none.
+func (a *App) groupWork(pick func(args []string) []string, work func(context.Context, *kgo.Client, []string) error) func(*cobra.Command, []string) error {
+	return a.withClient(func(ctx context.Context, cl *kgo.Client, args []string) error {
 		for _, group := range pick(args) {
-			if err := awaitCoordinator(ctx, adm, group); err != nil {
+			if err := awaitCoordinator(ctx, kadm.NewClient(cl), group); err != nil {
 				return fmt.Errorf("group %q: %w", group, err)
 			}
 		}
-		return work(ctx, adm, args)
+		return work(ctx, cl, args)
 	})
 }
 
@@ -115,15 +165,15 @@ func awaitCoordinator(ctx context.Context, adm *kadm.Client, group string) error
 }
 
 // findGroups returns those that exist; the others become errors of l.
-func findGroups(ctx context.Context, adm *kadm.Client, names []string, ifExists bool, l *listing) ([]kadm.DescribedGroup, error) {
-	described, err := adm.DescribeGroups(ctx, names...)
+func findGroups(ctx context.Context, cl *kgo.Client, names []string, ifExists bool, l *listing) ([]groupView, error) {
+	described, err := lookAtGroups(ctx, cl, names)
 	if err != nil {
 		return nil, err
 	}
-	var found []kadm.DescribedGroup
+	var found []groupView
 	for _, name := range names {
-		g := described[name]
-		switch err := groupError(g); {
+		g, err := described.get(name)
+		switch {
 		case errors.Is(err, kerr.GroupIDNotFound) && ifExists:
 		case err != nil:
 			l.fail(name, err)
@@ -146,11 +196,11 @@ func groupError(g kadm.DescribedGroup) error {
 	return said(g.Err, g.ErrMessage)
 }
 
-func (a *App) deleteGroups(ctx context.Context, adm *kadm.Client, found []kadm.DescribedGroup, dry bool, l *listing) error {
-	preview := &listing{columns: []string{"group", "state", "members"}}
+func (a *App) deleteGroups(ctx context.Context, adm *kadm.Client, found []groupView, dry bool, l *listing) error {
+	preview := &listing{columns: []string{"group", "type", "state", "members"}}
 	var names []string
 	for _, g := range found {
-		preview.add(nil, g.Group, g.State, fmt.Sprint(len(g.Members)))
+		preview.add(nil, g.Group, g.Type, g.State, fmt.Sprint(len(g.Members)))
 		names = append(names, g.Group)
 	}
 	var answers kadm.DeleteGroupResponses

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 type sought struct {
@@ -36,23 +37,29 @@ func groupSeek(a *App) *cobra.Command {
 		Short: "Move the committed offsets of a group that has no members",
 		Long: `Move the committed offsets of a group that has no members, in all topics of which it
 committed offsets, or in those that are named, to a place: ` + whenForms + `.
-Places outside a partition become its nearest end.`,
+Places outside a partition become its nearest end. Of a share group its start offsets are
+moved, and what it knew of records after them is forgotten.`,
 		Example: `  odradek group seek billing --to start --dry-run
   odradek group seek billing orders:0,1 --to -100 -y
   odradek group seek billing orders --to @2026-01-31T12:00:00Z -y`,
 		Args:              names(1, "GROUP"),
 		ValidArgsFunction: first(a.completeGroups, a.completeTopics),
-		RunE: a.groupWork(firstArg, func(ctx context.Context, adm *kadm.Client, args []string) error {
+		RunE: a.groupWork(firstArg, func(ctx context.Context, cl *kgo.Client, args []string) error {
 			place, err := parseWhere(to, time.Now())
 			if err != nil {
 				return err
 			}
 			l := &listing{kind: "GroupSeek", noun: "topic", columns: []string{"topic", "partition", "from", "to", "end", "status"}}
-			plan, err := a.planSeek(ctx, adm, args[0], args[1:], place, l)
+			g, err := seekable(ctx, cl, args[0])
 			if err != nil {
 				return err
 			}
-			if err := a.seek(ctx, adm, args[0], plan, dry, l); err != nil {
+			adm := kadm.NewClient(cl)
+			plan, err := a.planSeek(ctx, adm, g, args[1:], place, l)
+			if err != nil {
+				return err
+			}
+			if err := a.seek(ctx, adm, g, plan, dry, l); err != nil {
 				return err
 			}
 			return a.print(l)
@@ -65,11 +72,9 @@ Places outside a partition become its nearest end.`,
 }
 
 // planSeek says for each partition where the group is and where it would be.
-func (a *App) planSeek(ctx context.Context, adm *kadm.Client, group string, topics []string, place where, l *listing) ([]sought, error) {
-	if err := mustBeEmpty(ctx, adm, group); err != nil {
-		return nil, err
-	}
-	committed, err := adm.FetchOffsets(ctx, group)
+func (a *App) planSeek(ctx context.Context, adm *kadm.Client, g groupView, topics []string, place where, l *listing) ([]sought, error) {
+	group := g.Group
+	committed, err := committedOffsets(ctx, adm, g)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, fmt.Errorf("group %q: %w", group, err)
 	}
@@ -86,13 +91,13 @@ func (a *App) planSeek(ctx context.Context, adm *kadm.Client, group string, topi
 	}
 	var plan []sought
 	for _, t := range targets {
-		at, ok := committed.Lookup(t.topic, t.partition)
+		at, ok := committed[topicPartition{t.topic, t.partition}]
 		if all && !ok {
 			continue
 		}
 		s := sought{Group: group, Topic: t.topic, Partition: t.partition, To: t.at, End: t.end}
-		if ok && at.At >= 0 {
-			s.From = &at.At
+		if ok {
+			s.From = at.Committed
 		}
 		if place.kind == atShift {
 			if s.From == nil {
@@ -107,56 +112,86 @@ func (a *App) planSeek(ctx context.Context, adm *kadm.Client, group string, topi
 	return plan, nil
 }
 
-func committedTopics(committed kadm.OffsetResponses) []string {
+func committedTopics(committed map[topicPartition]*groupOffset) []string {
 	var topics []string
-	for topic := range committed {
-		topics = append(topics, topic)
+	for p := range committed {
+		topics = append(topics, p.topic)
 	}
 	slices.Sort(topics)
-	return topics
+	return slices.Compact(topics)
 }
 
-// mustBeEmpty refuses groups with members, who would overwrite what is moved. A group
-// that does not exist is fine: it begins with what is committed for it.
-func mustBeEmpty(ctx context.Context, adm *kadm.Client, group string) error {
-	described, err := adm.DescribeGroups(ctx, group)
+// seekable returns a group without members. It refuses one with members, who would
+// overwrite what is moved. A group that does not exist is fine: it begins with what is
+// committed for it.
+func seekable(ctx context.Context, cl *kgo.Client, group string) (groupView, error) {
+	g, err := groupOrClassic(ctx, cl, group)
+	if err == nil && len(g.Members) > 0 {
+		err = fmt.Errorf("group %q has %s: %w", group, count(len(g.Members), "member"), kerr.NonEmptyGroup)
+	}
+	return g, err
+}
+
+// groupOrClassic returns a group. One that does not exist would be classic.
+func groupOrClassic(ctx context.Context, cl *kgo.Client, group string) (groupView, error) {
+	found, err := lookAtGroups(ctx, cl, []string{group})
 	if err != nil {
-		return err
+		return groupView{}, err
 	}
-	g := described[group]
-	if g.Err != nil && !errors.Is(g.Err, kerr.GroupIDNotFound) {
-		return fmt.Errorf("group %q: %w", group, said(g.Err, g.ErrMessage))
+	g, err := found.get(group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return groupView{Group: group, Type: classicGroup}, nil
 	}
-	if len(g.Members) > 0 {
-		return fmt.Errorf("group %q has %s: %w", group, count(len(g.Members), "member"), kerr.NonEmptyGroup)
+	if err != nil {
+		return g, fmt.Errorf("group %q: %w", group, err)
 	}
-	return nil
+	return g, nil
 }
 
-func (a *App) seek(ctx context.Context, adm *kadm.Client, group string, plan []sought, dry bool, l *listing) error {
+func (a *App) seek(ctx context.Context, adm *kadm.Client, g groupView, plan []sought, dry bool, l *listing) error {
 	offsets := make(kadm.Offsets)
 	preview := &listing{columns: []string{"topic", "partition", "from", "to", "end"}}
 	for _, s := range plan {
 		offsets.AddOffset(s.Topic, s.Partition, s.To, -1)
 		preview.add(nil, s.row()...)
 	}
-	var answers kadm.OffsetResponses
+	var answers map[topicPartition]error
 	if !dry && len(plan) > 0 {
-		if err := a.confirm(preview, fmt.Sprintf("Move group %q in %s?", group, count(len(plan), "partition"))); err != nil {
+		if err := a.confirm(preview, fmt.Sprintf("Move group %q in %s?", g.Group, count(len(plan), "partition"))); err != nil {
 			return err
 		}
 		var err error
-		if answers, err = adm.CommitOffsets(ctx, group, offsets); err != nil {
+		if answers, err = commitFor(ctx, adm, g, offsets); err != nil {
 			return err
 		}
 	}
 	for _, s := range plan {
-		if r, ok := answers.Lookup(s.Topic, s.Partition); ok && r.Err != nil {
-			l.fail(fmt.Sprintf("%s:%d", s.Topic, s.Partition), r.Err)
+		if err := answers[topicPartition{s.Topic, s.Partition}]; err != nil {
+			l.fail(partitionName(s.Topic, s.Partition), err)
 			continue
 		}
 		s.Status = status(dry, "move", "moved")
 		l.add(s, append(s.row(), s.Status)...)
 	}
 	return nil
+}
+
+// commitFor makes a group without members begin at offsets. It returns what became of each
+// partition.
+func commitFor(ctx context.Context, adm *kadm.Client, g groupView, offsets kadm.Offsets) (map[topicPartition]error, error) {
+	out := make(map[topicPartition]error)
+	if g.Type == shareGroup {
+		answers, err := adm.AlterShareGroupOffsets(ctx, g.Group, offsets)
+		for topic, ps := range answers {
+			for p, err := range ps {
+				out[topicPartition{topic, p}] = err
+			}
+		}
+		return out, err
+	}
+	answers, err := adm.CommitOffsets(ctx, g.Group, offsets)
+	for _, r := range answers.Sorted() {
+		out[topicPartition{r.Topic, r.Partition}] = r.Err
+	}
+	return out, err
 }
