@@ -50,6 +50,20 @@ var settings = []string{
 	"group.initial.rebalance.delay.ms=300",
 	"group.min.session.timeout.ms=1000",
 	"log.cleaner.backoff.ms=200",
+	"transaction.abort.timed.out.transaction.cleanup.interval.ms=500",
+	"group.consumer.min.heartbeat.interval.ms=100",
+	"group.consumer.heartbeat.interval.ms=200",
+	"group.consumer.min.session.timeout.ms=1000",
+	"group.consumer.session.timeout.ms=6000",
+	"group.share.min.heartbeat.interval.ms=100",
+	"group.share.heartbeat.interval.ms=200",
+	"group.share.min.session.timeout.ms=1000",
+	"group.share.session.timeout.ms=6000",
+	"group.share.min.record.lock.duration.ms=1000",
+	"group.share.record.lock.duration.ms=2500",
+	"share.coordinator.state.topic.num.partitions=4",
+	"share.coordinator.state.topic.replication.factor=1",
+	"share.coordinator.state.topic.min.isr=1",
 }
 
 // ports are those of one peer.

@@ -19,6 +19,8 @@ import (
 var Names = []string{
 	"cluster", "topics", "configs", "acks", "codecs", "headers", "nulls", "big",
 	"idempotent", "positions", "group", "static", "commit", "trim", "compact",
+	"transactions", "isolation", "fencing", "expiry", "pipeline",
+	"consumer", "instance", "pattern", "migration", "share",
 }
 
 // Result is the line that a program prints for each scenario.

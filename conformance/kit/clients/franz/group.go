@@ -17,8 +17,10 @@ type member struct {
 }
 
 func join(ctx context.Context, t *scenario.T, opts ...kgo.Opt) *member {
-	opts = append(opts, kgo.ConsumerGroup(t.Topic), kgo.ConsumeTopics(t.Topic),
-		kgo.Balancers(kgo.RangeBalancer()), kgo.HeartbeatInterval(200*time.Millisecond), kgo.SessionTimeout(6*time.Second))
+	opts = append([]kgo.Opt{
+		kgo.ConsumerGroup(t.Topic), kgo.ConsumeTopics(t.Topic),
+		kgo.Balancers(kgo.RangeBalancer()), kgo.HeartbeatInterval(200 * time.Millisecond), kgo.SessionTimeout(6 * time.Second),
+	}, opts...)
 	m := &member{client(ctx, t, opts...), make(chan struct{})}
 	go func() {
 		defer close(m.done)
