@@ -257,3 +257,19 @@ func TestHistories(t *testing.T) {
 		})
 	}
 }
+
+// Who leaves just when its turn to send comes hands it on.
+func TestLeaveAtOnesTurn(t *testing.T) {
+	e := enlister(&coordinator{}, 2)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 { // either may be seen first
+		e.lanes[2] = &lane{}
+		a := &ask{txn: Txn{ID: "a"}, partitions: []model.TopicPartition{at("t", 0)}, woken: make(chan bool, 1)}
+		a.woken <- true
+		e.queue(gone, 2, a)
+		if len(e.lanes) != 0 {
+			t.Fatal("a turn was lost")
+		}
+	}
+}
