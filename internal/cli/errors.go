@@ -88,9 +88,11 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, kerr.RequestTimedOut):
 		return exitTimeout
-	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.GroupIDNotFound):
+	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.GroupIDNotFound),
+		errors.Is(err, kerr.TransactionalIDNotFound):
 		return exitNotFound
-	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed),
+		errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
 		return exitDenied
 	case errors.As(err, &opErr), errors.As(err, &dnsErr), errors.Is(err, io.EOF), strings.HasPrefix(err.Error(), "unable to dial"):
 		return exitUnreachable
@@ -111,6 +113,7 @@ var hints = map[*kerr.Error]string{
 	kerr.InvalidPartitions:         "odradek topic describe shows how many there are",
 	kerr.GroupSubscribedToTopic:    "its members read the topic now: stop them first",
 	kerr.GroupIDNotFound:           "odradek group list shows what there is",
+	kerr.TransactionalIDNotFound:   "odradek txn list shows what there is",
 	kerr.NotLeaderForPartition:     "leadership is moving: try again",
 	kerr.UnsupportedVersion:        "the cluster is too old for this request",
 	kerr.PolicyViolation:           "the topic's cleanup.policy does not allow it",

@@ -151,8 +151,13 @@ func allOf(args []string) []string    { return args }
 func firstArg(args []string) []string { return args[:1] }
 
 func awaitCoordinator(ctx context.Context, adm *kadm.Client, group string) error {
+	return awaitFound(ctx, func() error { return adm.FindGroupCoordinators(ctx, group).Error() })
+}
+
+// awaitFound asks for a coordinator until there is one.
+func awaitFound(ctx context.Context, find func() error) error {
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		err := adm.FindGroupCoordinators(ctx, group).Error()
+		err := find()
 		if !errors.Is(err, kerr.CoordinatorNotAvailable) && !errors.Is(err, kerr.CoordinatorLoadInProgress) {
 			return err
 		}

@@ -258,4 +258,3 @@ func lagTime(ms *int64) string {
 	}
 	return rough(millisDuration(*ms))
 }
-
