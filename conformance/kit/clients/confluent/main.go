@@ -19,6 +19,8 @@ func main() {
 		"codecs": codecs, "headers": headers, "nulls": nulls, "big": big,
 		"idempotent": idempotent, "positions": positions, "group": group,
 		"static": static, "commit": commit, "trim": trim, "compact": compact,
+		"transactions": transactions, "isolation": isolation, "fencing": fencing, "expiry": expiry, "pipeline": pipeline,
+		"consumer": modern, "instance": instance, "pattern": pattern, "migration": migration,
 	})
 }
 
