@@ -151,7 +151,7 @@ func (n *fullNode) use(count int) {
 		if err != nil {
 			n.b.Fatal(err)
 		}
-		a, err := p.Append(batch, 12, partition.AllInSync)
+		a, err := p.Append(batch, partition.AppendArgs{ProduceVersion: 12, Acks: partition.AllInSync})
 		if err != nil {
 			n.b.Fatal(err)
 		}

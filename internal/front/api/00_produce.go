@@ -147,7 +147,7 @@ func (p *producing) append(d *produced, topic string, req *wire.ProduceRequest, 
 	if d.replica, d.err = p.server.cfg.Host.Partition(model.TopicPartition{Topic: topic, Partition: d.number}); d.err != nil {
 		return
 	}
-	d.Appended, d.err = d.replica.Append(b, p.version, p.acks)
+	d.Appended, d.err = d.replica.Append(b, partition.AppendArgs{ProduceVersion: p.version, Acks: p.acks})
 }
 
 // unanswered ends a request with acks 0: nothing is said, but after an error the

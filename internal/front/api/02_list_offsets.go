@@ -29,7 +29,7 @@ func (s *Server) listOffsets(_ context.Context, r *Request, req *kmsg.ListOffset
 				rt.Partitions = append(rt.Partitions, listed(p.Partition, partition.Nowhere, kerr.InvalidRequest))
 				continue
 			}
-			found, err := s.listOffset(r.Version, req.ReplicaID, tp, p)
+			found, err := s.listOffset(r.Version, req, tp, p)
 			if r.Version < 5 && errors.Is(err, kerr.OffsetNotAvailable) {
 				err = kerr.LeaderNotAvailable // what old clients know
 			}
@@ -48,7 +48,7 @@ var oldestWith = map[int64]int16{
 	model.OffsetEarliestPending: 11,
 }
 
-func (s *Server) listOffset(version int16, asks int32, tp model.TopicPartition, p kmsg.ListOffsetsRequestTopicPartition) (partition.Found, error) {
+func (s *Server) listOffset(version int16, req *kmsg.ListOffsetsRequest, tp model.TopicPartition, p kmsg.ListOffsetsRequestTopicPartition) (partition.Found, error) {
 	if version < oldestWith[p.Timestamp] || p.Timestamp < model.OffsetEarliestPending {
 		return partition.Nowhere, kerr.UnsupportedVersion
 	}
@@ -56,8 +56,8 @@ func (s *Server) listOffset(version int16, asks int32, tp model.TopicPartition, 
 	if err != nil {
 		return partition.Nowhere, err
 	}
-	found, err := replica.ListOffset(p.Timestamp, p.CurrentLeaderEpoch)
-	if asks < 0 || p.Timestamp != model.OffsetLatest || err != nil && !errors.Is(err, kerr.OffsetNotAvailable) {
+	found, err := replica.ListOffset(p.Timestamp, p.CurrentLeaderEpoch, req.ReplicaID < 0 && req.IsolationLevel == readCommitted)
+	if req.ReplicaID < 0 || p.Timestamp != model.OffsetLatest || err != nil && !errors.Is(err, kerr.OffsetNotAvailable) {
 		return found, err
 	}
 	// To a follower the end is the end, committed or not.

@@ -119,7 +119,7 @@ func (h *replicas) change(d *desk, number int32, change func(*metadata.Partition
 func (h *replicas) append(topic string, number int32, values ...string) {
 	h.t.Helper()
 	p := h.list[model.TopicPartition{Topic: topic, Partition: number}]
-	if _, err := p.Append(batchOf(h.t, values...), 12, 1); err != nil {
+	if _, err := p.Append(batchOf(h.t, values...), partition.AppendArgs{ProduceVersion: 12, Acks: 1}); err != nil {
 		h.t.Fatal(err)
 	}
 }

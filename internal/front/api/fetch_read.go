@@ -84,6 +84,7 @@ func (f *fetching) readOne(r *fetched, left int) {
 		MinOne:           f.bytes == 0,
 		CurrentEpoch:     since(f.version, 9, r.want.CurrentLeaderEpoch),
 		LastFetchedEpoch: since(f.version, 12, r.want.LastFetchedEpoch),
+		Committed:        f.req.IsolationLevel == readCommitted,
 	}
 	if node := f.replica(); node >= 0 {
 		if f.server.holdsBack(r.replica, node, time.Now()) {
@@ -143,8 +144,11 @@ func (r *fetched) unread(follower bool) bool {
 	if r.Len > 0 || r.err != nil || r.Diverging != nil || r.preferred >= 0 {
 		return true
 	}
-	if follower {
+	switch {
+	case follower:
 		return r.want.FetchOffset < r.End
+	case r.Aborted != nil:
+		return r.want.FetchOffset < r.Stable
 	}
 	return r.want.FetchOffset < r.HW
 }
@@ -158,5 +162,9 @@ func (f *fetching) end() {
 		f.session.Close()
 	}
 }
+
+// readCommitted is the isolation level of a client that wants to see of transactions only
+// what was committed.
+const readCommitted = 1
 
 func (s *Server) fetchMaxBytes() int { return config.FetchMaxBytes.Get(s.cfg.Settings()) }

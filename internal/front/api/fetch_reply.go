@@ -6,6 +6,7 @@ import (
 	"github.com/odradek/odradek/internal/front/fetchsession"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/wire"
+	"github.com/odradek/odradek/internal/replica/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -81,6 +82,12 @@ func (f *fetching) answer(r *fetched, leaders map[int32]bool) kmsg.FetchResponse
 	if r.err == nil {
 		p.HighWatermark, p.LastStableOffset, p.LogStartOffset = r.HW, r.Stable, r.Start
 	}
+	for _, a := range r.Aborted {
+		p.AbortedTransactions = append(p.AbortedTransactions, abortedTransaction(a))
+	}
+	if r.Aborted != nil && p.AbortedTransactions == nil {
+		p.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{} // none, where null would be "not asked for"
+	}
 	p.PreferredReadReplica = r.preferred
 	if r.Diverging != nil {
 		p.DivergingEpoch.Epoch, p.DivergingEpoch.EndOffset = r.Diverging.Epoch, r.Diverging.End
@@ -108,4 +115,10 @@ func (f *fetching) failure(err error) wire.Reply {
 	resp := kmsg.NewPtrFetchResponse()
 	resp.ErrorCode = model.ErrorCode(err)
 	return wire.Message(resp)
+}
+
+func abortedTransaction(a partition.Aborted) kmsg.FetchResponseTopicPartitionAbortedTransaction {
+	t := kmsg.NewFetchResponseTopicPartitionAbortedTransaction()
+	t.ProducerID, t.FirstOffset = a.ProducerID, a.FirstOffset
+	return t
 }

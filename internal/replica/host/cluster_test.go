@@ -369,7 +369,7 @@ func (c *cluster) put(topic string, p int32, value string) error {
 	if err != nil {
 		return err
 	}
-	a, err := part.Append(n.batch("k", value), 12, partition.AllInSync)
+	a, err := part.Append(n.batch("k", value), partition.AppendArgs{ProduceVersion: 12, Acks: partition.AllInSync})
 	if err != nil {
 		return err
 	}

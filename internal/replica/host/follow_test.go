@@ -40,7 +40,7 @@ func TestFollow(t *testing.T) {
 		p := r.partition("orders", 0)
 		r.delete(1)
 		synctest.Wait()
-		if _, err := p.Append(r.batch("k", "v"), 12, 1); !errors.Is(err, kerr.NotLeaderForPartition) {
+		if _, err := p.Append(r.batch("k", "v"), partition.AppendArgs{ProduceVersion: 12, Acks: 1}); !errors.Is(err, kerr.NotLeaderForPartition) {
 			t.Errorf("append to a deleted partition: %v", err)
 		}
 		if _, err := r.host.PartitionByID(p.ID()); !errors.Is(err, kerr.UnknownTopicID) {

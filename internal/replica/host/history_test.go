@@ -108,7 +108,7 @@ func (h *history) write(name string, wait bool) {
 	value := fmt.Sprintf("%d", h.counter)
 	padded := value + "," + string(make([]byte, h.rng.IntN(3)*h.rng.IntN(2500)))
 	p := h.partition(name, 0)
-	a, err := p.Append(h.batch("k", padded), 12, partition.AllInSync)
+	a, err := p.Append(h.batch("k", padded), partition.AppendArgs{ProduceVersion: 12, Acks: partition.AllInSync})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func TestLeadsInThisLife(t *testing.T) {
 		r.start() // its registration is number 7
 		try := func(topic string, want error) {
 			t.Helper()
-			if _, err := r.partition(topic, 0).Append(r.batch("k", "v"), 12, partition.AllInSync); !errors.Is(err, want) || want == nil && err != nil {
+			if _, err := r.partition(topic, 0).Append(r.batch("k", "v"), partition.AppendArgs{ProduceVersion: 12, Acks: partition.AllInSync}); !errors.Is(err, want) || want == nil && err != nil {
 				t.Errorf("append to %s: %v, want %v", topic, err, want)
 			}
 		}

@@ -27,7 +27,7 @@ func BenchmarkReplicate(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					a, err := part.Append(batch, 12, partition.AllInSync)
+					a, err := part.Append(batch, partition.AppendArgs{ProduceVersion: 12, Acks: partition.AllInSync})
 					if err == nil {
 						err = part.Wait(context.Background(), a.End, a.Epoch)
 					}

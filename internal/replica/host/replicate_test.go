@@ -232,7 +232,7 @@ func TestIdleIsNotLate(t *testing.T) {
 		for range 20 {
 			time.Sleep(time.Minute)
 			part := c.nodes[1].partition("orders", 0)
-			a, err := part.Append(c.nodes[1].batch("k", "v"), 12, partition.AllInSync)
+			a, err := part.Append(c.nodes[1].batch("k", "v"), partition.AppendArgs{ProduceVersion: 12, Acks: partition.AllInSync})
 			if err != nil {
 				t.Fatal(err)
 			}

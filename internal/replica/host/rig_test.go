@@ -155,7 +155,7 @@ func (r *rig) batch(key, value string) record.Batch {
 func (r *rig) put(topic string, n int32, key, value string) error {
 	r.t.Helper()
 	p := r.partition(topic, n)
-	a, err := p.Append(r.batch(key, value), 12, partition.AllInSync)
+	a, err := p.Append(r.batch(key, value), partition.AppendArgs{ProduceVersion: 12, Acks: partition.AllInSync})
 	if err != nil {
 		return err
 	}

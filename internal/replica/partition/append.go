@@ -24,11 +24,18 @@ type Appended struct {
 	RecordErrors []record.RecordError
 }
 
+// AppendArgs is what a Produce says of a batch.
+type AppendArgs struct {
+	ProduceVersion int16 // of the request
+	Acks           int16
+	// Guard is what BeginTxn gave for the first batch of a transaction.
+	Guard Guard
+}
+
 // Append checks one batch of a client by the topic's rules and appends it, without
 // waiting for durability: see Wait. The bytes are stamped in place and not kept.
-// produceVersion is the version of the Produce request, acks what it asks for.
 // Its errors are sentinels of kerr; with an error nothing was appended.
-func (p *Partition) Append(b record.Batch, produceVersion, acks int16) (Appended, error) {
+func (p *Partition) Append(b record.Batch, args AppendArgs) (Appended, error) {
 	epoch, err := p.leading(model.NoEpoch)
 	if err != nil {
 		return Appended{}, err
@@ -37,17 +44,21 @@ func (p *Partition) Append(b record.Batch, produceVersion, acks int16) (Appended
 		return Appended{}, errLease
 	}
 	s := p.settings.Load()
-	if acks == AllInSync && !p.Role().safe(s.MinISR) {
+	if args.Acks == AllInSync && !p.Role().safe(s.MinISR) {
 		return Appended{}, kerr.NotEnoughReplicas
 	}
 	rules := s.Rules
-	rules.ProduceVersion = produceVersion
+	rules.ProduceVersion = args.ProduceVersion
 	now := time.Now().UnixMilli()
 	b, checked, err := record.Validate(b, rules, now)
 	if err != nil {
 		return Appended{RecordErrors: checked.RecordErrors}, err
 	}
-	a, err := p.append(b, epoch, s, commitlog.Client)
+	w := writer{kind: ofClient}
+	if b.Transactional() {
+		w.kind, w.guard = inTxn, s.guard(args.Guard)
+	}
+	a, err := p.append(b, epoch, s, w)
 	if a.LogAppendTime == record.NoTimestamp && b.LogAppendTime() {
 		a.LogAppendTime = b.MaxTimestamp()
 	}
@@ -57,21 +68,58 @@ func (p *Partition) Append(b record.Batch, produceVersion, acks int16) (Appended
 // AppendRecords appends one batch of a coordinator, whose records are trusted, in the
 // leader epoch given. It returns the offset that Wait must be asked for.
 func (p *Partition) AppendRecords(b record.Batch, epoch int32) (end int64, err error) {
-	if _, err := p.leading(epoch); err != nil {
-		return 0, err
-	}
-	if p.lease != nil && !p.lease() {
-		return 0, errLease
-	}
-	s := p.settings.Load()
-	if !p.Role().safe(s.MinISR) {
-		return 0, kerr.NotEnoughReplicas
-	}
-	a, err := p.append(b, epoch, s, commitlog.Coordinator)
+	a, err := p.appendOwn(b, epoch, writer{kind: ofCoordinator})
 	return a.End, err
 }
 
-func (p *Partition) append(b record.Batch, epoch int32, s *Settings, origin commitlog.Origin) (Appended, error) {
+// appendOwn appends what this cluster wrote itself.
+func (p *Partition) appendOwn(b record.Batch, epoch int32, w writer) (Appended, error) {
+	epoch, err := p.leading(epoch)
+	if err != nil {
+		return Appended{}, err
+	}
+	if p.lease != nil && !p.lease() {
+		return Appended{}, errLease
+	}
+	s := p.settings.Load()
+	if !p.Role().safe(s.MinISR) {
+		return Appended{}, kerr.NotEnoughReplicas
+	}
+	return p.append(b, epoch, s, w)
+}
+
+// writer is who appends.
+type writer struct {
+	guard      Guard
+	kind       kind
+	txnVersion int16 // of a marker
+}
+
+type kind int8
+
+const (
+	ofClient kind = iota
+	inTxn         // a client's batch of a transaction
+	ofCoordinator
+	inCoordinatorsTxn
+	ofMarker
+)
+
+func (w writer) append(log *commitlog.Log, b record.Batch, epoch int32) (commitlog.Appended, error) {
+	switch w.kind {
+	case inTxn:
+		return log.AppendTxn(b, epoch, commitlog.Client, w.guard)
+	case ofCoordinator:
+		return log.AppendLeader(b, epoch, commitlog.Coordinator)
+	case inCoordinatorsTxn:
+		return log.AppendTxn(b, epoch, commitlog.Coordinator, w.guard)
+	case ofMarker:
+		return log.AppendMarker(b, epoch, w.txnVersion)
+	}
+	return log.AppendLeader(b, epoch, commitlog.Client)
+}
+
+func (p *Partition) append(b record.Batch, epoch int32, s *Settings, w writer) (Appended, error) {
 	if _, err := p.Log(); err != nil {
 		return Appended{}, err
 	}
@@ -82,7 +130,7 @@ func (p *Partition) append(b record.Batch, epoch int32, s *Settings, origin comm
 		return Appended{}, kerr.NotLeaderForPartition
 	}
 	log := p.log.Load() // it may have been replaced meanwhile, too
-	a, err := log.AppendLeader(b, epoch, origin)
+	a, err := w.append(log, b, epoch)
 	if errors.Is(err, vfs.ErrNoSpace) {
 		return Appended{}, fmt.Errorf("the disk of %s is full, try again when there is room: %w", p.tp, err)
 	}

@@ -56,7 +56,14 @@ func (p *Partition) tend(log *commitlog.Log, hw int64, now time.Time) (t Tended,
 	if c.Compact && (c.MinCompactionLagMs > 0 || c.MaxCompactionLagMs > 0 && c.MaxCompactionLagMs < math.MaxInt64) { // what may not be compacted yet will be
 		t.Again = sooner(t.Again, now.Add(time.Hour))
 	}
-	_, t.Dirty, err = log.Dirt(hw, now)
+	if !c.Compact {
+		return t, nil
+	}
+	m, err := log.Marks(hw) // what is undecided is not compacted
+	if err != nil {
+		return t, err
+	}
+	_, t.Dirty, err = log.Dirt(m.Stable, now)
 	return t, err
 }
 
@@ -112,6 +119,10 @@ func (p *Partition) Compact(now time.Time) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	done, err := log.Compact(p.hw.Load(), now)
+	o, err := p.offsets(log)
+	if err != nil {
+		return false, p.storageOf(log, err)
+	}
+	done, err := log.Compact(o.Stable, now)
 	return done.Ran, p.storageOf(log, err)
 }

@@ -68,7 +68,7 @@ func TestFollow(t *testing.T) {
 	if at, last, start, err := p.FetchFrom(); at != 3 || last != epoch || start != 0 || err != nil || p.HighWatermark() != 3 {
 		t.Errorf("fetch from %d after epoch %d, start %d, hw %d, %v", at, last, start, p.HighWatermark(), err)
 	}
-	_, err := p.Append(batch(t, 1), 12, 1)
+	_, err := p.Append(batch(t, 1), AppendArgs{ProduceVersion: 12, Acks: 1})
 	wantErr(t, "a client's append", err, kerr.NotLeaderForPartition)
 	_, err = p.Read(ReadArgs{MaxBytes: 100, MinOne: true, CurrentEpoch: -1, LastFetchedEpoch: -1})
 	wantErr(t, "a client's read", err, kerr.NotLeaderForPartition)
@@ -228,7 +228,7 @@ func TestLateRestart(t *testing.T) {
 func leading(t *testing.T, isr ...int32) (*Partition, *home, int32) {
 	t.Helper()
 	p, h := in(t, shared(1, 1, 4, isr...))
-	if _, err := p.Append(batch(t, 1, 2, 3), 12, 1); err != nil {
+	if _, err := p.Append(batch(t, 1, 2, 3), AppendArgs{ProduceVersion: 12, Acks: 1}); err != nil {
 		t.Fatal(err)
 	}
 	return p, h, p.Role().Epoch
@@ -280,7 +280,7 @@ func TestTooFewInSync(t *testing.T) {
 	r := p.Role()
 	r.ISR, r.PartitionEpoch = []int32{1}, r.PartitionEpoch+1
 	p.Assign(r)
-	produced, err := p.Append(batch(t, 4), 12, 1)
+	produced, err := p.Append(batch(t, 4), AppendArgs{ProduceVersion: 12, Acks: 1})
 	if err != nil || p.HighWatermark() != 0 {
 		t.Errorf("hw %d, %v", p.HighWatermark(), err)
 	}
@@ -297,7 +297,7 @@ func TestTooFewInSync(t *testing.T) {
 func TestLease(t *testing.T) {
 	p, _, epoch := leading(t, 1, 2)
 	p.lease = func() bool { return false }
-	_, err := p.Append(batch(t, 4), 12, 1)
+	_, err := p.Append(batch(t, 4), AppendArgs{ProduceVersion: 12, Acks: 1})
 	wantErr(t, "append", err, kerr.NotLeaderForPartition)
 	_, err = p.AppendRecords(batch(t, 4), epoch)
 	wantErr(t, "a coordinator's append", err, kerr.NotLeaderForPartition)
@@ -314,7 +314,7 @@ func TestOffsetNotAvailable(t *testing.T) {
 	p, _, _ := followed(t, 3)
 	p.Assign(shared(2, 2, 20, 1, 2, 3))
 	for spec, want := range map[int64]error{model.OffsetLatest: kerr.OffsetNotAvailable, model.OffsetEarliest: nil, 1: nil, 5: kerr.OffsetNotAvailable} {
-		_, err := p.ListOffset(spec, 20)
+		_, err := p.ListOffset(spec, 20, false)
 		wantErr(t, "offset", err, want)
 	}
 	for _, node := range []int32{1, 3} {
@@ -322,7 +322,7 @@ func TestOffsetNotAvailable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if f, err := p.ListOffset(model.OffsetLatest, 20); err != nil || f.Offset != 6 {
+	if f, err := p.ListOffset(model.OffsetLatest, 20, false); err != nil || f.Offset != 6 {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
@@ -333,13 +333,13 @@ func TestSpentEpoch(t *testing.T) {
 	again := New(Config{TP: p.TP(), ID: p.ID(), Settings: settings(), Home: h})
 	r := p.Role()
 	again.Assign(r)
-	_, err := again.Append(batch(t, 4), 12, 1)
+	_, err := again.Append(batch(t, 4), AppendArgs{ProduceVersion: 12, Acks: 1})
 	wantErr(t, "in the old epoch", err, kerr.NotLeaderForPartition)
 	_, err = fetchAt(again, 2, epoch, 0)
 	wantErr(t, "a follower's fetch in it", err, kerr.NotLeaderForPartition)
 	r.Epoch++
 	again.Assign(r)
-	_, err = again.Append(batch(t, 4), 12, 1)
+	_, err = again.Append(batch(t, 4), AppendArgs{ProduceVersion: 12, Acks: 1})
 	wantErr(t, "in a new one", err, nil)
 }
 
@@ -361,7 +361,7 @@ func TestJoin(t *testing.T) {
 		if !ok || len(pr.ISR) != 2 || pr.ISR[1] != (BrokerEpoch{2, 1}) || pr.LeaderEpoch != epoch {
 			t.Fatalf("%+v, %v", pr, ok)
 		}
-		a, err := p.Append(batch(t, 4), 12, AllInSync)
+		a, err := p.Append(batch(t, 4), AppendArgs{ProduceVersion: 12, Acks: AllInSync})
 		if err != nil || p.HighWatermark() != 3 {
 			t.Errorf("hw %d, %v", p.HighWatermark(), err)
 		}
@@ -390,7 +390,7 @@ func TestJoinerDies(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		a, err := p.Append(batch(t, 4), 12, AllInSync)
+		a, err := p.Append(batch(t, 4), AppendArgs{ProduceVersion: 12, Acks: AllInSync})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -136,7 +136,7 @@ func (c *cluster) produce(n *node) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	a, err := n.p.Append(built, 12, AllInSync)
+	a, err := n.p.Append(built, AppendArgs{ProduceVersion: 12, Acks: AllInSync})
 	if err != nil {
 		return
 	}

@@ -21,21 +21,30 @@ var Nowhere = Found{Offset: -1, Timestamp: -1, Epoch: model.NoEpoch}
 
 // ListOffset answers one partition of ListOffsets: an offset by its meaning
 // (model.OffsetLatest and its kin) or the first committed record with a timestamp of at
-// least spec. currentEpoch is what the client believes, or model.NoEpoch.
+// least spec. currentEpoch is what the client believes, or model.NoEpoch. committed asks
+// for what a reader of decided transactions sees: below the last stable offset.
 // It returns kerr.OffsetNotAvailable while a new leader does not know yet that all which
 // was committed before it is: its answer would fall behind its predecessor's (KIP-207).
-func (p *Partition) ListOffset(spec int64, currentEpoch int32) (Found, error) {
+func (p *Partition) ListOffset(spec int64, currentEpoch int32, committed bool) (Found, error) {
 	log, err := p.led(currentEpoch)
 	if err != nil {
 		return Nowhere, err
 	}
 	hw := p.hw.Load()
+	limit := hw
+	if committed {
+		o, err := p.offsets(log)
+		if err != nil {
+			return Nowhere, p.storageOf(log, err)
+		}
+		hw, limit = o.HW, o.Stable
+	}
 	switch spec {
 	case model.OffsetLatest:
 		if p.late(hw) {
 			return Nowhere, kerr.OffsetNotAvailable
 		}
-		return Found{Offset: hw, Timestamp: -1, Epoch: p.Role().Epoch}, nil
+		return Found{Offset: limit, Timestamp: -1, Epoch: p.Role().Epoch}, nil
 	case model.OffsetEarliest, model.OffsetEarliestLocal:
 		start := log.Start()
 		return Found{Offset: start, Timestamp: -1, Epoch: log.EpochAt(start)}, nil
@@ -46,9 +55,9 @@ func (p *Partition) ListOffset(spec int64, currentEpoch int32) (Found, error) {
 	if spec == model.OffsetMaxTimestamp {
 		f, err = log.MaxTimestamp()
 	} else {
-		f, err = log.OffsetForTimestamp(spec, hw)
+		f, err = log.OffsetForTimestamp(spec, limit)
 	}
-	if err == nil && f.Offset >= 0 && f.Offset < hw { // what is not committed is not told
+	if err == nil && f.Offset >= 0 && f.Offset < limit { // what is not committed is not told
 		return Found(f), nil
 	}
 	if err == nil && p.late(hw) {

@@ -82,7 +82,7 @@ func batch(t *testing.T, stamps ...int64) record.Batch {
 
 func produce(t *testing.T, p *Partition, stamps ...int64) Appended {
 	t.Helper()
-	a, err := p.Append(batch(t, stamps...), 12, AllInSync)
+	a, err := p.Append(batch(t, stamps...), AppendArgs{ProduceVersion: 12, Acks: AllInSync})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestEpochs(t *testing.T) {
 	produce(t, p, 2)
 	for epoch, want := range map[int32]error{6: kerr.FencedLeaderEpoch, 8: kerr.UnknownLeaderEpoch, 7: nil, -1: nil} {
 		_, rerr := p.Read(ReadArgs{CurrentEpoch: epoch, LastFetchedEpoch: -1})
-		_, lerr := p.ListOffset(model.OffsetLatest, epoch)
+		_, lerr := p.ListOffset(model.OffsetLatest, epoch, false)
 		_, eerr := p.EpochEnd(epoch, 5)
 		for _, err := range []error{rerr, lerr, eerr} {
 			if !errors.Is(err, want) || want == nil && err != nil {
@@ -216,7 +216,7 @@ func TestRoleChangesUnderWaiters(t *testing.T) {
 				if err := <-done; !errors.Is(err, kerr.NotLeaderForPartition) {
 					t.Errorf("Wait = %v", err)
 				}
-				_, err := p.Append(batch(t, 2), 12, 1)
+				_, err := p.Append(batch(t, 2), AppendArgs{ProduceVersion: 12, Acks: 1})
 				if role.Leading != (err == nil) {
 					t.Errorf("append in the new role: %v", err)
 				}
@@ -247,8 +247,8 @@ func TestMinISR(t *testing.T) {
 		role := leader
 		role.ISR, role.Replicas = c.isr, c.replicas
 		p.Assign(role)
-		_, all := p.Append(batch(t, 1), 12, AllInSync)
-		_, one := p.Append(batch(t, 1), 12, 1)
+		_, all := p.Append(batch(t, 1), AppendArgs{ProduceVersion: 12, Acks: AllInSync})
+		_, one := p.Append(batch(t, 1), AppendArgs{ProduceVersion: 12, Acks: 1})
 		_, coord := p.AppendRecords(batch(t, 1), role.Epoch)
 		if !errors.Is(all, c.want) || one != nil || !errors.Is(coord, c.want) {
 			t.Errorf("%d of %d in sync: acks=all %v, acks=1 %v, coordinator %v", len(c.isr), c.replicas, all, one, coord)
@@ -270,7 +270,7 @@ func TestDuplicate(t *testing.T) {
 		return built
 	}
 	for i, seq := range []int32{0, 1, 0, 1} {
-		a, err := p.Append(build(seq), 12, AllInSync)
+		a, err := p.Append(build(seq), AppendArgs{ProduceVersion: 12, Acks: AllInSync})
 		if err != nil || a.Base != int64(seq) || a.Duplicate != (i >= 2) {
 			t.Errorf("append %d of sequence %d: %+v, %v", i, seq, a.Appended, err)
 		}
@@ -278,7 +278,7 @@ func TestDuplicate(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := p.Append(build(5), 12, AllInSync); !errors.Is(err, kerr.OutOfOrderSequenceNumber) {
+	if _, err := p.Append(build(5), AppendArgs{ProduceVersion: 12, Acks: AllInSync}); !errors.Is(err, kerr.OutOfOrderSequenceNumber) {
 		t.Errorf("a gap in sequences: %v", err)
 	}
 	if list, err := p.Producers(); err != nil || len(list) != 1 || list[0].ProducerID != 9 {
@@ -293,7 +293,7 @@ func TestListOffset(t *testing.T) {
 	p, h := newPartition(t)
 	produce(t, p, 100, 300)
 	produce(t, p, 200)
-	if got, err := p.ListOffset(model.OffsetMaxTimestamp, 5); err != nil || got != (Found{1, 300, 5}) {
+	if got, err := p.ListOffset(model.OffsetMaxTimestamp, 5, false); err != nil || got != (Found{1, 300, 5}) {
 		t.Errorf("max timestamp: %+v, %v", got, err)
 	}
 	h.held = true
@@ -311,7 +311,7 @@ func TestListOffset(t *testing.T) {
 		{101, Found{1, 300, 5}},
 		{301, Nowhere},
 	} {
-		if got, err := p.ListOffset(c.spec, 5); err != nil || got != c.want {
+		if got, err := p.ListOffset(c.spec, 5, false); err != nil || got != c.want {
 			t.Errorf("ListOffset(%d) = %+v, %v, want %+v", c.spec, got, err, c.want)
 		}
 	}
@@ -361,9 +361,9 @@ func TestFailure(t *testing.T) {
 		if len(h.broken) != 1 || p.HighWatermark() != 0 {
 			t.Errorf("told %d times, high watermark %d", len(h.broken), p.HighWatermark())
 		}
-		_, aerr := p.Append(batch(t, 1), 12, 1)
+		_, aerr := p.Append(batch(t, 1), AppendArgs{ProduceVersion: 12, Acks: 1})
 		_, rerr := p.Read(ReadArgs{CurrentEpoch: -1, LastFetchedEpoch: -1})
-		_, lerr := p.ListOffset(model.OffsetLatest, -1)
+		_, lerr := p.ListOffset(model.OffsetLatest, -1, false)
 		for _, err := range []error{aerr, rerr, lerr} {
 			if !errors.Is(err, kerr.KafkaStorageError) {
 				t.Errorf("afterwards: %v", err)
@@ -376,13 +376,13 @@ func TestFailure(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	p, h := newPartition(t)
 	h.disk.SetSize(0)
-	if _, err := p.Append(batch(t, 1), 12, 1); !errors.Is(err, kerr.KafkaStorageError) || !errors.Is(err, vfs.ErrNoSpace) {
+	if _, err := p.Append(batch(t, 1), AppendArgs{ProduceVersion: 12, Acks: 1}); !errors.Is(err, kerr.KafkaStorageError) || !errors.Is(err, vfs.ErrNoSpace) {
 		t.Errorf("first use on a full disk: %v", err)
 	}
 	h.disk.SetSize(1 << 30)
 	produce(t, p, 1)
 	h.disk.SetSize(0)
-	if _, err := p.Append(batch(t, 1), 12, 1); !errors.Is(err, kerr.KafkaStorageError) || !errors.Is(err, vfs.ErrNoSpace) {
+	if _, err := p.Append(batch(t, 1), AppendArgs{ProduceVersion: 12, Acks: 1}); !errors.Is(err, kerr.KafkaStorageError) || !errors.Is(err, vfs.ErrNoSpace) {
 		t.Errorf("append on a full disk: %v", err)
 	}
 	if _, err := p.DeleteRecords(1); err != nil {
@@ -404,7 +404,7 @@ func TestClose(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Append(batch(t, 1), 12, 1); !errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.KafkaStorageError) {
+	if _, err := p.Append(batch(t, 1), AppendArgs{ProduceVersion: 12, Acks: 1}); !errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.KafkaStorageError) {
 		t.Errorf("append: %v", err)
 	}
 	if synced, err := p.Sync(); synced != 1 || err != nil {

@@ -19,6 +19,9 @@ type ReadArgs struct {
 	// LastFetchedEpoch is the epoch of the record before From, or model.NoEpoch: the
 	// leader compares it with its own history (KIP-595).
 	LastFetchedEpoch int32
+	// Committed has the reader see records of transactions only when they are decided
+	// (read_committed): it reads up to the last stable offset, and is told what was aborted.
+	Committed bool
 	// AllowFollower has a replica answer that does not lead (KIP-392): a consumer asks
 	// the closest one.
 	AllowFollower bool
@@ -37,9 +40,19 @@ type Offsets struct {
 type ReadResult struct {
 	commitlog.Slice
 	Offsets
+	// Aborted is what the reader must skip, if it asked for what is committed: not nil
+	// then. In the order of their markers.
+	Aborted []Aborted
 	// Diverging is set if the client's history is not the leader's: it must truncate to
 	// what is told here.
 	Diverging *EpochEnd
+}
+
+// Aborted is an aborted transaction: records of the producer from FirstOffset on, up to its
+// next marker.
+type Aborted struct {
+	ProducerID  int64
+	FirstOffset int64
 }
 
 // EpochEnd is the end offset of an epoch.
@@ -57,17 +70,56 @@ func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 	if err != nil {
 		return ReadResult{}, err
 	}
-	r := ReadResult{Offsets: p.offsets(log)}
+	r := ReadResult{}
+	if r.Offsets, err = p.offsets(log); err != nil && a.Committed {
+		return ReadResult{}, p.doubted(p.storageOf(log, err))
+	}
 	if r, err = check(r, log, a); err != nil || r.Diverging != nil {
 		return r, err
 	}
+	limit := r.HW
+	if a.Committed {
+		limit, r.Aborted = r.Stable, []Aborted{}
+	}
 	// What the client has seen committed, a leader that is new may not know yet.
-	if a.From >= r.HW || a.MaxBytes <= 0 && !a.MinOne {
+	if a.From >= limit || a.MaxBytes <= 0 && !a.MinOne {
 		return r, nil
 	}
 	p.used.Store(true)
-	r.Slice, err = log.Read(a.From, r.HW, a.MaxBytes, a.MinOne)
+	if a.Committed {
+		r.Slice, r.Aborted, err = readCommitted(log, a, limit)
+	} else {
+		r.Slice, err = log.Read(a.From, limit, a.MaxBytes, a.MinOne)
+	}
 	return r, p.doubted(p.storageOf(log, err))
+}
+
+// readCommitted reads what is decided, and what of it was aborted.
+func readCommitted(log *commitlog.Log, a ReadArgs, limit int64) (commitlog.Slice, []Aborted, error) {
+	const tries = 8
+	aborted := []Aborted{}
+	for range tries {
+		slice, err := log.Read(a.From, limit, a.MaxBytes, a.MinOne)
+		if err != nil || slice.Len == 0 {
+			return slice, aborted, err
+		}
+		txns, err := log.AbortedIn(a.From, slice.Next)
+		if err != nil {
+			slice.Release()
+			return commitlog.Slice{}, aborted, err
+		}
+		// Compaction takes the records of aborted transactions, and then what tells of them.
+		// If it has not taken the segment yet, it has not taken that.
+		if slice.Gone() {
+			slice.Release()
+			continue
+		}
+		for _, t := range txns {
+			aborted = append(aborted, Aborted{ProducerID: t.ProducerID, FirstOffset: t.First})
+		}
+		return slice, aborted, nil
+	}
+	return commitlog.Slice{}, aborted, nil // it is compacted again and again: another time
 }
 
 // readable returns the log if this replica may answer.
@@ -141,12 +193,16 @@ func (p *Partition) Offsets() (Offsets, error) {
 	if err != nil {
 		return Offsets{}, err
 	}
-	return p.offsets(log), nil
+	o, err := p.offsets(log)
+	return o, p.storageOf(log, err)
 }
 
-func (p *Partition) offsets(log *commitlog.Log) Offsets {
+// offsets tells the marks, also with an error: then nothing but the log start is known to
+// be stable.
+func (p *Partition) offsets(log *commitlog.Log) (Offsets, error) {
 	hw := p.hw.Load()
-	return Offsets{Start: log.Start(), HW: hw, Stable: hw, End: log.End()}
+	m, err := log.Marks(hw)
+	return Offsets{Start: m.Start, HW: hw, Stable: m.Stable, End: m.End}, err
 }
 
 // led returns the log if this replica leads in the epoch that the client believes in.

@@ -38,6 +38,7 @@ func (p *Partition) Rehome(to Home, finish func(from *commitlog.Log) (*commitlog
 		p.log.Store(from)
 		return p.storage(err)
 	}
+	log.TakeGuards(from)
 	p.mu.Lock()
 	p.home = to
 	p.log.Store(log)

@@ -30,14 +30,14 @@ func (p *Partition) ReadAsFollower(f FollowerFetch) (ReadResult, error) {
 	if err := p.replicates(f); err != nil {
 		return ReadResult{}, err
 	}
-	r := ReadResult{Offsets: p.offsets(log)}
+	r := ReadResult{}
+	r.Offsets, _ = p.offsets(log) // what is stable matters to those who read what is committed
 	if r, err = check(r, log, f.ReadArgs); err != nil || r.Diverging != nil {
 		return r, err
 	}
 	if r.HW, err = p.progress(f, r.End); err != nil {
 		return ReadResult{}, err
 	}
-	r.Stable = r.HW
 	if f.From >= r.End || f.MaxBytes <= 0 && !f.MinOne {
 		return r, nil
 	}

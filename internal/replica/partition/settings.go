@@ -22,4 +22,7 @@ type Settings struct {
 	// DeleteAllowed is false on a topic that is only compacted: DeleteRecords is
 	// refused there.
 	DeleteAllowed bool
+	// TrustTxns is set if nobody asks whether a partition belongs to a transaction that was
+	// not begun by the write itself (transaction.partition.verification.enable=false).
+	TrustTxns bool
 }

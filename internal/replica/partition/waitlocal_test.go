@@ -16,7 +16,7 @@ func TestWaitLocal(t *testing.T) {
 		r.Replicas, r.ISR = []int32{1, 2}, []int32{1, 2}
 		p.Assign(r)
 		h.held = true
-		a, err := p.Append(batch(t, 1), 12, 1)
+		a, err := p.Append(batch(t, 1), AppendArgs{ProduceVersion: 12, Acks: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

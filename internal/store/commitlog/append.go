@@ -44,6 +44,32 @@ type span struct {
 // epoch falls, or one that wraps kerr.KafkaStorageError; if that also matches
 // vfs.ErrNoSpace the log is as it was and the append may be tried again.
 func (l *Log) AppendLeader(b []byte, epoch int32, o Origin) (Appended, error) {
+	return l.appendLeader(b, epoch, writer{origin: o})
+}
+
+// AppendTxn is AppendLeader for a batch of a transaction; g is what BeginTxn gave for it,
+// if it gave anything. It also returns kerr.InvalidTxnState if the transaction is not
+// known to be ongoing here.
+func (l *Log) AppendTxn(b []byte, epoch int32, o Origin, g Guard) (Appended, error) {
+	return l.appendLeader(b, epoch, writer{origin: o, guard: g})
+}
+
+// AppendMarker is AppendLeader for the control batch that ends a transaction, by the rules
+// of a transaction.version.
+// It also returns kerr.TransactionCoordinatorFenced and kerr.CorruptMessage.
+func (l *Log) AppendMarker(b record.Batch, epoch int32, txnVersion int16) (Appended, error) {
+	return l.appendLeader(b, epoch, writer{origin: Coordinator, marker: true, txnVersion: txnVersion})
+}
+
+// writer is who has a leader append.
+type writer struct {
+	guard      Guard
+	origin     Origin
+	marker     bool // what comes is to be the end of a transaction
+	txnVersion int16
+}
+
+func (l *Log) appendLeader(b []byte, epoch int32, w writer) (Appended, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if err := l.usable(); err != nil {
@@ -63,7 +89,7 @@ func (l *Log) AppendLeader(b []byte, epoch int32, o Origin) (Appended, error) {
 		if sp.batches > 1 {
 			return Appended{}, fmt.Errorf("%d batches of a producer in one append: %w", sp.batches, kerr.InvalidRecord)
 		}
-		if dup, ok, err := l.checkProducer(first, o); err != nil || ok {
+		if dup, ok, err := l.checkProducer(first, w); err != nil || ok {
 			return dup, err
 		}
 	}
@@ -152,9 +178,9 @@ func (l *Log) append(b []byte, sp span) (Appended, error) {
 		return Appended{}, err
 	}
 	l.changed = true
-	l.applyProducers(b)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.applyProducers(s, b)
 	l.publish(s, b, sp)
 	return Appended{
 		Base: sp.first, End: sp.next, Start: l.start,
@@ -212,6 +238,9 @@ func (l *Log) flushIndexes(s *segment) {
 	}
 	if len(s.tim.tail) >= flushEntries*timeEntry && len(s.tim.tail)%(flushEntries*timeEntry) == 0 {
 		l.flushed(s.tim.flush(l.ref(s.base, timeIndexExt)))
+	}
+	if len(s.txn.tail) >= flushEntries*txnEntry {
+		l.flushed(l.flushTxns(s))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
@@ -122,6 +123,7 @@ type compactionRun struct {
 	filter compaction.Filter
 	out    []byte
 	kept   []byte // entries for the transaction index of the segment that is written
+	last   int64  // the marker of the last of them
 	done   Compacted
 }
 
@@ -191,22 +193,25 @@ func (r *compactionRun) do() (Compacted, error) {
 	return r.done, nil
 }
 
-// fillMap reads which transactions were aborted and learns the last offset of each key from the dirty segments, until the map is
-// full.
+// fillMap reads which transactions were aborted, with those whose markers lie beyond what
+// is compacted, and learns the last offset of each key from the dirty segments, until the
+// map is full.
 func (r *compactionRun) fillMap() error {
 	r.filter.Map = compaction.NewOffsetMap(r.log.config().CompactionMapBytes, r.dirt.until-r.dirt.from)
+	aborted, err := r.log.AbortedIn(r.segs[0].base, r.dirt.until)
+	if err != nil {
+		return err
+	}
+	r.filter.Txns.Add(aborted...)
+	r.filter.Txns.Kept = func(t AbortedTxn) { r.kept, r.last = appendAborted(r.kept, t), t.Last }
 	var txns compaction.Txns
 	for _, s := range r.segs {
-		aborted, err := r.log.abortedIn(s)
-		if err != nil {
-			return err
-		}
 		if s.next > r.dirt.from {
-			txns.Add(aborted...) // of those that end before, no marker will be seen
+			// Of those that end before, no marker will be seen.
+			txns.Add(slices.DeleteFunc(aborted, func(t AbortedTxn) bool { return t.Last < s.base })...)
+			break
 		}
-		r.filter.Txns.Add(aborted...)
 	}
-	r.filter.Txns.Kept = func(t compaction.AbortedTxn) { r.kept = appendAborted(r.kept, t) }
 	for _, s := range r.segs {
 		if s.next <= r.dirt.from {
 			continue

@@ -8,6 +8,7 @@ import (
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/odradek/odradek/internal/store/compaction"
+	"github.com/odradek/odradek/internal/store/producers"
 )
 
 // TestCompactHistories runs random histories of keyed appends, compactions and crashes,
@@ -230,16 +231,13 @@ func TestCompactAborted(t *testing.T) {
 	add := func(cfg record.BuilderConfig, key, value string) {
 		b := record.NewBuilder(cfg)
 		b.Append(record.Record{Timestamp: 1000, Key: []byte(key), Value: []byte(value)})
-		must[Appended](t)(l.AppendLeader(must[record.Batch](t)(b.Build()), 0, Client))
+		must[Appended](t)(l.AppendTxn(must[record.Batch](t)(b.Build()), 0, Client, producers.Unverified))
 	}
 	add(record.BuilderConfig{}, "x", "committed")
 	add(record.BuilderConfig{ProducerID: 5, Transactional: true}, "x", "aborted")
 	add(record.BuilderConfig{}, "y", "1")
 	must[Appended](t)(l.AppendLeader(record.EndTxn(5, 0, record.EndTxnMarker{}, 1000), 0, Coordinator))
 	index := appendAborted(nil, compaction.AbortedTxn{ProducerID: 5, First: 1, Last: 3, LastStable: 4})
-	if err := l.writeFile(l.path(0, txnIndexExt), index, true); err != nil {
-		t.Fatal(err)
-	}
 	if err := l.Roll(); err != nil {
 		t.Fatal(err)
 	}

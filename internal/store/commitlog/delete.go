@@ -82,7 +82,7 @@ func (l *Log) removeDoomed(now time.Time) error {
 }
 
 func (s *segment) close() error {
-	return errors.Join(s.log.close(), s.off.file.close(), s.tim.file.close())
+	return errors.Join(s.log.close(), s.off.file.close(), s.tim.file.close(), s.txn.file.close())
 }
 
 // closeFiles closes what is open.
@@ -105,10 +105,10 @@ func (l *Log) CloseIdle(now time.Time) error {
 	}
 	errs := []error{l.removeDoomed(now)}
 	for _, s := range l.segs {
-		if s.log.open.Load() != nil && !s.log.used.Load() && len(s.off.tail)+len(s.tim.tail) > 0 {
+		if s.log.open.Load() != nil && !s.log.used.Load() && len(s.off.tail)+len(s.tim.tail)+len(s.txn.tail) > 0 {
 			l.flushed(l.flushTails(s))
 		}
-		errs = append(errs, s.log.closeIdle(), s.off.file.closeIdle(), s.tim.file.closeIdle())
+		errs = append(errs, s.log.closeIdle(), s.off.file.closeIdle(), s.tim.file.closeIdle(), s.txn.file.closeIdle())
 	}
 	return storageError(errors.Join(errs...))
 }
@@ -126,7 +126,7 @@ func (l *Log) flushTails(s *segment) error {
 		f.x.tail = nil
 		l.mu.Unlock()
 	}
-	return nil
+	return l.flushTxns(s)
 }
 
 // Close makes everything durable, indexes and producers' state too, so that the next
@@ -149,12 +149,12 @@ func (l *Log) leaveClean() error {
 	if err := l.failed.Load(); err != nil {
 		return *err
 	}
-	if !l.changed && l.recovery == l.end && !l.names.dirty() && !l.epochsSaved.dirty() {
+	if !l.changed && l.unindexed == none && l.recovery == l.end && !l.names.dirty() && !l.epochsSaved.dirty() {
 		return nil
 	}
 	s := l.active()
 	err := l.takeSnapshot()
-	if errors.Is(err, kerr.CorruptMessage) {
+	if errors.Is(err, kerr.CorruptMessage) && l.unindexed == none {
 		l.logger.Warn("no snapshot of producers is left of a log that is damaged", "partition", l.name, "err", err)
 		err = nil
 	}

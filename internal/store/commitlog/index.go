@@ -38,8 +38,11 @@ func (x *index) count() int { return x.disk + len(x.tail)/x.entry }
 type entry struct{ key, value int64 }
 
 func (x *index) decode(b []byte) entry {
-	if x.entry == offsetEntry {
+	switch x.entry {
+	case offsetEntry:
 		return entry{int64(binary.BigEndian.Uint32(b)), int64(binary.BigEndian.Uint32(b[4:]))}
+	case txnEntry:
+		return decodeTxn(b)
 	}
 	return entry{int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint32(b[8:]))}
 }
@@ -97,7 +100,7 @@ func (x *index) searchFile(at ref, disk int, of by, target int64) (int, entry, e
 	buf := chunks.Get().(*[]byte)
 	defer chunks.Put(buf)
 	lo, hi := 0, disk // the answer is in [lo, hi), if it is
-	for hi-lo > flushEntries {
+	for hi-lo > min(flushEntries, chunk/x.entry) {
 		mid := (lo + hi) / 2
 		b := (*buf)[:x.entry]
 		if _, err := h.ReadAt(b, int64(mid*x.entry)); err != nil {

@@ -12,6 +12,9 @@ import (
 func (l *Log) readIndexes(s *segment) (whole bool, err error) {
 	s.off.disk, s.off.lastKey, s.tim.disk, s.tim.lastKey = 0, -1, 0, -1
 	s.off.tail, s.tim.tail = s.off.tail[:0], s.tim.tail[:0]
+	if err := l.readTxns(s); err != nil {
+		return false, err
+	}
 	limit := min(s.next-s.base, maxRelative+1)
 	if s.next == s.base {
 		limit = maxRelative + 1 // the end is not known yet
@@ -75,7 +78,10 @@ func (l *Log) trimIndexes(s *segment) error {
 	if err := s.off.trim(l.ref(s.base, indexExt)); err != nil {
 		return storageError(err)
 	}
-	return storageError(s.tim.trim(l.ref(s.base, timeIndexExt)))
+	if err := s.tim.trim(l.ref(s.base, timeIndexExt)); err != nil {
+		return storageError(err)
+	}
+	return storageError(l.trimTxns(s))
 }
 
 // load makes sure that a segment's indexes are known; those that are missing or damaged

@@ -53,6 +53,8 @@ type Log struct {
 	recovery    int64
 	cutting     *int64 // the log is about to be cut there: the recovery point stays below
 	firstDirty  int64
+	settled     bool  // the producers are loaded: what they say of open transactions is read under mu
+	unindexed   int64 // base of the first segment whose transaction index is to be made anew, none without
 	epochs      epochs
 	epochsSaved mark
 	names       mark  // files were made since the last SyncDir

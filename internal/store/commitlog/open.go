@@ -26,7 +26,7 @@ func Open(o Options) (*Log, error) {
 		fs: o.FS, dir: o.Dir, id: o.ID, rand: o.Rand, logger: o.Log,
 		name:       model.TopicPartition{Topic: o.Topic, Partition: o.ID.Partition}.String(),
 		compacting: gate.New(), syncing: gate.New(), writing: gate.New(),
-		firstDirty: o.FirstDirty,
+		firstDirty: o.FirstDirty, unindexed: none,
 	}
 	l.SetConfig(o.Config)
 	if err := l.open(o); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/odradek/odradek/internal/store/producers"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 var _ = failpoint.Register("commitlog.snapshot.before_write", "commitlog.snapshot.after_write")
@@ -18,26 +19,34 @@ var _ = failpoint.Register("commitlog.snapshot.before_write", "commitlog.snapsho
 // Origin is who wrote what a leader appends.
 type Origin = producers.Origin
 
+// Guard lets the first batch of a transaction in.
+type Guard = producers.Guard
+
 const (
 	Client      = producers.Client      // a producer: sequences are checked
 	Coordinator = producers.Coordinator // this cluster's own: only epochs are
 )
 
 // producerState is what the log knows of idempotent producers, and the snapshots of it
-// that lie in the folder. The lock writing guards it. It is loaded when a producer is
-// first asked about: most logs never see one.
+// that lie in the folder. It is loaded when a producer, or the last stable offset, is first
+// asked about. The lock writing guards it; while Log.settled is set, mu guards what it knows
+// of transactions that are undecided, so that readers need not wait for writers.
 type producerState struct {
 	producers.State
 	loaded    bool
+	broken    error   // why it cannot be loaded: the log is rotten
 	snapshots []int64 // offsets, sorted
 }
 
 // checkProducer tells whether a batch must be refused, or is there already.
-func (l *Log) checkProducer(b record.Batch, o Origin) (Appended, bool, error) {
+func (l *Log) checkProducer(b record.Batch, w writer) (Appended, bool, error) {
 	if err := l.loadProducers(); err != nil {
 		return Appended{}, false, err
 	}
-	v, err := l.producers.Check(b, o)
+	if w.marker {
+		return Appended{}, false, l.producers.CheckMarker(b, w.txnVersion)
+	}
+	v, err := l.producers.Check(b, w.origin, w.guard)
 	if err != nil || !v.Duplicate {
 		return Appended{}, false, err
 	}
@@ -45,42 +54,71 @@ func (l *Log) checkProducer(b record.Batch, o Origin) (Appended, bool, error) {
 	return Appended{Base: v.Base, End: v.Last + 1, Start: l.start, LogAppendTime: v.Timestamp, Duplicate: true}, true, nil
 }
 
-// applyProducers takes in what was written. A state that is not loaded finds it in the
-// log when it is.
-func (l *Log) applyProducers(b []byte) {
-	if !l.producers.loaded {
-		return
-	}
+// applyProducers takes in what is written to a segment. A state that is not loaded finds
+// it in the log when it is, and then whether a transaction was aborted. mu is held.
+func (l *Log) applyProducers(s *segment, b []byte) {
 	for len(b) > 0 {
 		batch := record.Batch(b)
 		size := batch.Size()
-		l.producers.Apply(batch[:size])
+		switch {
+		case l.producers.loaded:
+			if a := l.producers.Apply(batch[:size]); a.Aborted {
+				s.aborted(a)
+			}
+		case batch.Control() && (l.unindexed == none || s.base < l.unindexed):
+			l.unindexed = s.base
+		}
 		b = b[size:]
 	}
 }
 
-// loadProducers reads the newest snapshot and then the batches that came after it.
+// loadProducers reads the newest snapshot and then the batches that came after it. Where
+// the transaction index is in doubt it goes back to before that, and makes it anew.
 func (l *Log) loadProducers() error {
 	if l.producers.loaded {
 		return nil
 	}
+	if l.producers.broken != nil {
+		return l.producers.broken
+	}
+	err := l.readProducers()
+	if errors.Is(err, kerr.CorruptMessage) {
+		l.producers.broken = err // until something is cut off or replaced
+	}
+	return err
+}
+
+func (l *Log) readProducers() error {
 	if err := l.loadSnapshot(); err != nil {
 		return err
 	}
 	from := l.producers.End()
 	for _, s := range l.segs[holding(l.segs, from):] {
+		if from >= l.end && l.unindexed == none {
+			break
+		}
 		if err := l.applySegment(s, from); err != nil {
 			return fmt.Errorf("load producers of %s: %w", l.name, err)
 		}
 	}
 	l.producers.SetEnd(l.end)
-	l.producers.loaded = true
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.producers.loaded, l.settled, l.unindexed = true, true, none
 	return nil
 }
 
-// loadSnapshot loads the newest sound snapshot. One that a crash has torn is removed.
+// loadSnapshot loads the newest sound snapshot; one that is not above where the
+// transaction index is in doubt, if it is. One that a crash has torn is removed.
 func (l *Log) loadSnapshot() error {
-	for n := len(l.producers.snapshots); n > 0; n = len(l.producers.snapshots) {
+	for {
+		n := len(l.producers.snapshots)
+		for l.unindexed != none && n > 0 && l.producers.snapshots[n-1] > l.unindexed {
+			n--
+		}
+		if n == 0 {
+			break
+		}
 		at := l.producers.snapshots[n-1]
 		b, err := vfs.ReadFile(l.fs, l.path(at, snapshotExt))
 		if err == nil {
@@ -103,13 +141,23 @@ func (l *Log) loadSnapshot() error {
 
 // applySegment shows the producers the batches of a segment that end above from.
 func (l *Log) applySegment(s *segment, from int64) error {
+	anew := l.unindexed != none && s.base >= l.unindexed
+	if anew {
+		if err := l.loadLocked(s); err != nil { // else it would be, over what is made now
+			return err
+		}
+		l.forgetTxns(s)
+	}
+	if s.size == 0 {
+		return nil
+	}
 	h, err := l.acquire(s)
 	if err != nil {
 		return err
 	}
 	defer h.release()
 	pos := int64(0)
-	if from > s.base && s.size > 0 {
+	if from > s.base {
 		if err := l.loadLocked(s); err != nil {
 			return err
 		}
@@ -120,7 +168,13 @@ func (l *Log) applySegment(s *segment, from int64) error {
 	}
 	sc := newScanner(h, pos, s.size)
 	defer sc.close()
-	err = eachFrom(&sc, from, func(b record.Batch) { l.producers.Apply(b) })
+	err = eachFrom(&sc, from, func(b record.Batch) {
+		if a := l.producers.Apply(b); a.Aborted && anew {
+			l.mu.Lock()
+			s.aborted(a)
+			l.mu.Unlock()
+		}
+	})
 	return l.readError(s, err)
 }
 
@@ -168,22 +222,28 @@ func (l *Log) takeSnapshot() error {
 
 // dropProducers forgets all producers and their snapshots.
 func (l *Log) dropProducers() error {
-	l.producers.loaded = false
-	l.producers.State = producers.State{}
+	l.unloadProducers()
 	return l.dropSnapshots(func(int64) bool { return true })
 }
 
 // reloadProducers forgets what was cut off the log, for good: were a snapshot beyond the
 // end to come back by a crash, it would be believed once the log has grown again.
 func (l *Log) reloadProducers() error {
-	l.producers.loaded = false
-	l.producers.State = producers.State{}
+	l.unloadProducers()
 	kept := len(l.producers.snapshots)
 	err := l.dropSnapshots(func(at int64) bool { return at > l.end })
 	if err == nil && len(l.producers.snapshots) < kept {
 		err = storageError(l.fs.SyncDir(l.dir))
 	}
 	return err
+}
+
+// unloadProducers has the state read from the log again when it is needed.
+func (l *Log) unloadProducers() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.settled, l.producers.loaded, l.producers.broken = false, false, nil
+	l.producers.Reset(0)
 }
 
 // dropSnapshots removes the snapshots at the offsets that drop picks.

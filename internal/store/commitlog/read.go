@@ -109,7 +109,7 @@ func (l *Log) readIn(p place, from, limit int64, maxBytes int, minOne bool) (s S
 	if err != nil {
 		return s, false, err
 	}
-	s = Slice{File: h.File, Base: from, Next: from, handle: h}
+	s = Slice{File: h.File, Base: from, Next: from, handle: h, log: l, seg: p.seg}
 	defer func() {
 		if err != nil || !found || s.Len == 0 {
 			s.Release()

@@ -100,6 +100,9 @@ func (l *Log) recoverSegment(s *segment, from int64) (cut bool, err error) {
 	if _, err := l.readIndexes(s); err != nil {
 		return false, err
 	}
+	if from != scanNothing {
+		l.doubtTxns(s) // it may lack the newest ones, and have some of what is cut off now
+	}
 	until := from - s.base - 1
 	if from != scanNothing {
 		// After a crash the time index may have lost more than the other one.
@@ -121,6 +124,7 @@ func (l *Log) recoverSegment(s *segment, from int64) (cut bool, err error) {
 	}
 	l.logger.Warn("log is cut at the first batch that is not whole", "partition", l.name,
 		"segment", fileName(s.base, logExt), "position", sc.pos, "bytes", fileSize-sc.pos, "end", s.next, "reason", bad)
+	l.doubtTxns(s)
 	failpoint.Hit("commitlog.recover.before_cut", l.fs)
 	if err := h.Truncate(sc.pos); err != nil {
 		return true, storageError(err)

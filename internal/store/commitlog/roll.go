@@ -62,6 +62,9 @@ func (l *Log) syncBeforeRoll() error {
 // finish writes what a segment keeps in memory when it takes no more records. A full
 // disk does not matter: it stays in memory.
 func (l *Log) finish(s *segment) {
+	if l.unindexed != none {
+		l.flushed(l.loadProducers())
+	}
 	l.flushed(l.finishIndexes(s))
 	l.flushed(l.takeSnapshot())
 }
@@ -95,6 +98,7 @@ func (l *Log) restartAt(offset int64) error {
 	l.segs = []*segment{s}
 	clear(l.hints[:])
 	l.start, l.end, l.recovery, l.rotten = offset, offset, offset, nil
+	l.unindexed = none
 	l.firstDirty = min(l.firstDirty, offset)
 	l.setEpochs(nil)
 	l.names.touch()

@@ -22,6 +22,7 @@ type segment struct {
 	log  file
 	off  index
 	tim  index
+	txn  index
 
 	size  int64 // guarded by mu: bytes of whole batches
 	next  int64 // guarded by mu: the offset after the last batch; of an older segment the next one's base
@@ -29,6 +30,7 @@ type segment struct {
 	known bool  // guarded by mu: indexes and maxTime are loaded
 
 	unsynced bool // guarded by mu: it is finished and its indexes are not durable
+	txnStale bool // the file of txn may have entries that are void
 
 	sinceEntry int64 // bytes since the last index entry
 	firstTime  int64 // timestamp of the first batch, for segment.ms; noTime if not read
@@ -42,6 +44,7 @@ func newSegment(base int64) *segment {
 	return &segment{
 		base: base, next: base,
 		off: index{entry: offsetEntry, lastKey: -1}, tim: index{entry: timeEntry, lastKey: -1},
+		txn:       index{entry: txnEntry, lastKey: -1},
 		firstTime: noTime, maxTime: entry{noTime, base - 1},
 	}
 }

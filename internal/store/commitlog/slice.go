@@ -21,6 +21,18 @@ type Slice struct {
 	Next int64 // where to go on
 
 	handle *handle
+	log    *Log
+	seg    *segment
+}
+
+// Gone reports whether the segment was compacted or deleted since.
+func (s *Slice) Gone() bool {
+	if s.log == nil {
+		return false
+	}
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return s.seg.gone
 }
 
 // Release ends the use of File. Only the first call counts.

@@ -75,6 +75,7 @@ func (r *compactionRun) clean(group []*segment) (*segment, int64, error) {
 		if err := l.writeFile(l.path(s.base, txnIndexExt)+cleanedSuffix, r.kept, true); err != nil {
 			return s, 0, storageError(err)
 		}
+		s.txn.disk, s.txn.lastKey = len(r.kept)/txnEntry, r.last
 	}
 	return s, before, storageError(l.syncCleaned(s, h))
 }
@@ -165,6 +166,7 @@ func (l *Log) swapIn(s *segment, group []*segment) error {
 	l.segs = slices.Replace(slices.Clone(l.segs), i, i+len(group), s)
 	clear(l.hints[:])
 	l.mu.Unlock()
+	l.producers.broken = nil
 	at := time.Now().Add(l.config().FileDeleteDelay)
 	for _, old := range group {
 		if err := l.doom(old, at); err != nil {

@@ -27,8 +27,13 @@ func (l *Log) Sync() (int64, error) {
 // flushFinished writes what a full disk kept in memory of the indexes of older segments,
 // which are believed once the recovery point has passed them. The lock writing is held.
 func (l *Log) flushFinished() error {
+	if l.unindexed != none && l.unindexed < l.active().base {
+		if err := l.loadProducers(); err != nil {
+			return err
+		}
+	}
 	for _, s := range l.segs[l.firstDirtySegment() : len(l.segs)-1] {
-		if len(s.off.tail)+len(s.tim.tail) == 0 {
+		if len(s.off.tail)+len(s.tim.tail)+len(s.txn.tail) == 0 {
 			continue
 		}
 		if err := l.trimIndexes(s); err != nil {
@@ -180,7 +185,7 @@ func (l *Log) syncIndexes(s *segment) error {
 			return err
 		}
 	}
-	return nil
+	return l.syncTxns(s)
 }
 
 func (l *Log) syncFile(name string) error {

@@ -127,6 +127,9 @@ func (l *Log) cutSegment(s *segment, offset int64) error {
 	l.start, l.recovery, l.firstDirty = min(l.start, next), min(l.recovery, next), min(l.firstDirty, next)
 	l.setEpochs(l.epochs.before(next))
 	l.mu.Unlock()
+	if err := l.cutTxns(s, next); err != nil {
+		return err
+	}
 	failpoint.Hit("commitlog.truncate.before_cut", l.fs)
 	if err := h.Truncate(pos); err != nil {
 		return err
@@ -206,4 +209,5 @@ func (l *Log) advanceStart(offset int64) {
 	l.start = offset
 	l.setEpochs(l.epochs.from(offset))
 	l.firstDirty = max(l.firstDirty, offset)
+	l.producers.broken = nil // what is rotten may be below
 }

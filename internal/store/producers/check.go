@@ -18,24 +18,37 @@ type Verdict struct {
 
 // Check tells whether a leader may append b, which changes nothing; of b the header is
 // enough. Batches are checked one at a time, each after the one before it was applied.
-// Markers are checked by CheckMarker.
+// Markers are checked by CheckMarker. g is what Begin gave for the batch, if anything.
 //
 // It returns INVALID_PRODUCER_EPOCH for a producer that was fenced,
 // OUT_OF_ORDER_SEQUENCE_NUMBER where the sequence does not go on from the last one, and
-// INVALID_TXN_STATE for a plain batch inside a transaction.
-func (s *State) Check(b record.Batch, o Origin) (Verdict, error) {
+// INVALID_TXN_STATE for a plain batch inside a transaction, or one of a transaction that
+// is not known to be ongoing.
+func (s *State) Check(b record.Batch, o Origin, g Guard) (Verdict, error) {
 	if !b.HasProducer() || b.Control() {
 		return Verdict{}, nil
 	}
 	p := s.byID[b.ProducerID()]
-	if p == nil {
-		// Expired, deleted with its records, or new: any sequence may be the first.
-		return Verdict{}, nil
-	}
-	if o == Client {
+	if p != nil && o == Client {
 		if v, ok := p.duplicate(b); ok {
 			return v, nil
 		}
+	}
+	if b.Transactional() {
+		if err := s.admits(b, g); err != nil {
+			return Verdict{}, err
+		}
+	}
+	if len(s.guards) > 0 && o == Client {
+		if v := s.guards[b.ProducerID()]; v != nil {
+			if err := v.checkFirst(b, p); err != nil {
+				return Verdict{}, err
+			}
+		}
+	}
+	if p == nil {
+		// Expired, deleted with its records, or new: any sequence may be the first.
+		return Verdict{}, nil
 	}
 	if b.ProducerEpoch() < p.epoch {
 		return Verdict{}, fenced(b, p.epoch)
@@ -84,8 +97,12 @@ func (p *producer) checkSequence(b record.Batch) error {
 }
 
 func fenced(b record.Batch, epoch int16) error {
+	return fencedID(b.ProducerID(), b.ProducerEpoch(), epoch)
+}
+
+func fencedID(id int64, epoch, seen int16) error {
 	return model.Explain(kerr.InvalidProducerEpoch, fmt.Sprintf(
-		"Epoch of producer %d is %d, which is smaller than the last seen epoch %d", b.ProducerID(), b.ProducerEpoch(), epoch))
+		"Epoch of producer %d is %d, which is smaller than the last seen epoch %d", id, epoch, seen))
 }
 
 // CheckMarker tells whether the marker that ends a transaction may be appended. By

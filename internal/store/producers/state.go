@@ -63,7 +63,10 @@ type State struct {
 	// marker was above the high watermark when last asked. Both in order of first.
 	open  []openTxn
 	ended []endedTxn
-	end   int64
+	// guards are those that Begin has given out. They are no part of what was written: Reset
+	// and Load leave them.
+	guards map[int64]*verification
+	end    int64
 }
 
 type openTxn struct{ first, producerID int64 }
@@ -80,8 +83,8 @@ func (s *State) End() int64 { return s.end }
 // more).
 func (s *State) SetEnd(end int64) { s.end = max(s.end, end) }
 
-// Reset forgets everything; batches are applied from end on then.
-func (s *State) Reset(end int64) { *s = State{end: end} }
+// Reset forgets everything that was written; batches are applied from end on then.
+func (s *State) Reset(end int64) { *s = State{end: end, guards: s.guards} }
 
 // Applied is what a batch meant for transactions: where Ended is set, it was the marker
 // that ended one. Its fields are those of an entry of the transaction index.
@@ -103,14 +106,13 @@ func (s *State) Apply(b record.Batch) Applied {
 	if !b.HasProducer() {
 		return Applied{}
 	}
+	s.spend(b)
 	if b.Control() {
 		return s.applyMarker(b)
 	}
 	p := s.producer(b.ProducerID())
 	p.setEpoch(b.ProducerEpoch())
-	if b.BaseSequence() >= 0 {
-		p.add(batch{last: b.LastOffset(), timestamp: b.MaxTimestamp(), lastSeq: b.LastSequence(), delta: b.LastOffsetDelta()})
-	}
+	p.add(batch{last: b.LastOffset(), timestamp: b.MaxTimestamp(), lastSeq: b.LastSequence(), delta: b.LastOffsetDelta()})
 	p.timestamp = b.MaxTimestamp()
 	if b.Transactional() && p.txn == none {
 		p.txn = b.BaseOffset()
@@ -235,6 +237,7 @@ func (s *State) Expire(nowMillis, idleMillis int64) int {
 	if len(s.byID) == 0 {
 		s.byID = nil // a map keeps its room for ever
 	}
+	s.expireGuards(nowMillis, idleMillis)
 	return n
 }
 

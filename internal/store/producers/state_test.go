@@ -66,7 +66,7 @@ func TestSequences(t *testing.T) {
 		end := int64(0)
 		for i, st := range steps {
 			b := data(t, 7, st.epoch, st.seq, st.n, 0, false)
-			v, err := s.Check(b, Client)
+			v, err := s.Check(b, Client, Guard{})
 			if !errors.Is(err, st.want) || v.Duplicate != (st.dup > 0) {
 				t.Fatalf("%s, step %d: %+v, %v; want %v, duplicate of %d", name, i, v, err, st.want, st.dup-1)
 			}
@@ -89,16 +89,16 @@ func TestSequences(t *testing.T) {
 func TestOrigins(t *testing.T) {
 	var s State
 	s.Apply(data(t, 7, 2, 0, 1, 0, false))
-	if _, err := s.Check(data(t, 7, 2, 9, 1, 0, false), Coordinator); err != nil {
+	if _, err := s.Check(data(t, 7, 2, 9, 1, 0, false), Coordinator, Guard{}); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Check(data(t, 7, 1, 1, 1, 0, false), Coordinator); !errors.Is(err, kerr.InvalidProducerEpoch) {
+	if _, err := s.Check(data(t, 7, 1, 1, 1, 0, false), Coordinator, Guard{}); !errors.Is(err, kerr.InvalidProducerEpoch) {
 		t.Error(err)
 	}
 	plain := record.NewBuilder(record.BuilderConfig{})
 	plain.Append(record.Record{})
 	b, _ := plain.Build()
-	if _, err := s.Check(b, Client); err != nil || s.Apply(b).Ended || s.Len() != 1 {
+	if _, err := s.Check(b, Client, Guard{}); err != nil || s.Apply(b).Ended || s.Len() != 1 {
 		t.Errorf("a batch without producer: %v, %d producers", err, s.Len())
 	}
 }
@@ -121,7 +121,7 @@ func TestTransactions(t *testing.T) {
 	if !s.Ongoing(1, 0) || s.Ongoing(1, 1) || s.Ongoing(3, 0) {
 		t.Error("ongoing transactions are wrong")
 	}
-	if _, err := s.Check(data(t, 1, 0, 3, 1, 0, false), Client); !errors.Is(err, kerr.InvalidTxnState) {
+	if _, err := s.Check(data(t, 1, 0, 3, 1, 0, false), Client, Guard{}); !errors.Is(err, kerr.InvalidTxnState) {
 		t.Errorf("a plain batch in a transaction: %v", err)
 	}
 
@@ -139,14 +139,14 @@ func TestTransactions(t *testing.T) {
 	if got := s.Apply(marker(2, 0, true, 5, 6)); got.Ended {
 		t.Errorf("a marker without transaction: %+v", got)
 	}
-	if _, err := s.Check(data(t, 2, 0, 1, 1, 0, true), Client); err != nil {
+	if _, err := s.Check(data(t, 2, 0, 1, 1, 0, true), Client, Unverified); err != nil {
 		t.Errorf("sequences go on after a marker of the same epoch: %v", err)
 	}
 	s.Apply(marker(2, 1, true, 5, 7))
-	if _, err := s.Check(data(t, 2, 1, 1, 1, 0, true), Client); !errors.Is(err, kerr.OutOfOrderSequenceNumber) {
+	if _, err := s.Check(data(t, 2, 1, 1, 1, 0, true), Client, Unverified); !errors.Is(err, kerr.OutOfOrderSequenceNumber) {
 		t.Errorf("after a marker of a new epoch sequences start at 0: %v", err)
 	}
-	if _, err := s.Check(data(t, 2, 0, 1, 1, 0, true), Client); !errors.Is(err, kerr.InvalidProducerEpoch) {
+	if _, err := s.Check(data(t, 2, 0, 1, 1, 0, true), Client, Unverified); !errors.Is(err, kerr.InvalidProducerEpoch) {
 		t.Errorf("a late write after the epoch was raised: %v", err)
 	}
 }
@@ -190,7 +190,7 @@ func TestExpire(t *testing.T) {
 	if n := s.Expire(1100, 100); n != 1 || s.Len() != 2 {
 		t.Fatalf("%d expired, %d left", n, s.Len())
 	}
-	if _, err := s.Check(data(t, 1, 0, 9, 1, 0, false), Client); err != nil {
+	if _, err := s.Check(data(t, 1, 0, 9, 1, 0, false), Client, Guard{}); err != nil {
 		t.Error(err)
 	}
 	s.Apply(marker(2, 0, true, 0, 501))
@@ -237,8 +237,8 @@ func TestSnapshotOfAnyHistory(t *testing.T) {
 		}
 		for range 200 {
 			b := data(t, rng.Int63n(4), int16(rng.Intn(3)), int32(rng.Intn(40)), 1+rng.Intn(3), 0, rng.Intn(2) == 0)
-			v1, err1 := s.Check(b, Client)
-			v2, err2 := loaded.Check(b, Client)
+			v1, err1 := s.Check(b, Client, Guard{})
+			v2, err2 := loaded.Check(b, Client, Guard{})
 			if v1 != v2 || (err1 == nil) != (err2 == nil) {
 				t.Fatalf("seed %d: %+v %v before, %+v %v after", seed, v1, err1, v2, err2)
 			}
@@ -262,7 +262,7 @@ func history(t testing.TB, rng *rand.Rand, s *State, n int) {
 		}
 		count := 1 + rng.Intn(3)
 		b := data(t, id, epochs[id], next[id], count, s.End(), s.Ongoing(id, epochs[id]) || rng.Intn(2) == 0)
-		if v, err := s.Check(b, Client); err == nil && !v.Duplicate {
+		if v, err := s.Check(b, Client, Guard{}); err == nil && !v.Duplicate {
 			s.Apply(b)
 			next[id] += int32(count)
 		}
@@ -319,7 +319,7 @@ func BenchmarkCheckAndApply(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		one := batches[i%1000]
-		if _, err := s.Check(one, Client); err != nil {
+		if _, err := s.Check(one, Client, Guard{}); err != nil {
 			b.Fatal(err)
 		}
 		s.Apply(one)

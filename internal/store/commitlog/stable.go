@@ -1,0 +1,74 @@
+package commitlog
+
+import (
+	"time"
+)
+
+// Marks are offsets of a log at one moment: Start ≤ Stable, and Stable ≤ the high watermark
+// unless that is below the start.
+type Marks struct {
+	Start  int64
+	Stable int64 // last stable offset: all transactions below it are decided
+	End    int64
+}
+
+// Marks tells the marks, by a high watermark. The first time it reads what the log knows
+// of producers, with the disk. If that cannot be read it returns the error, and Stable is
+// the start: nothing is known to be decided.
+func (l *Log) Marks(hw int64) (Marks, error) {
+	const tries = 8
+	for range tries {
+		if m, ok := l.marks(hw); ok {
+			return m, nil
+		}
+		if err := l.settle(); err != nil {
+			return Marks{Start: l.Start(), Stable: l.Start(), End: l.End()}, err
+		}
+	}
+	// It is truncated again and again: another time.
+	return Marks{Start: l.Start(), Stable: l.Start(), End: l.End()}, nil
+}
+
+func (l *Log) marks(hw int64) (Marks, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := Marks{Start: l.start, Stable: hw, End: l.end}
+	if !l.settled {
+		return m, false
+	}
+	if first, ok := l.producers.FirstUnstable(hw); ok {
+		m.Stable = min(hw, first)
+	}
+	m.Stable = max(m.Stable, m.Start)
+	return m, true
+}
+
+// settle loads what Marks asks.
+func (l *Log) settle() error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	return l.loadProducers()
+}
+
+// BeginTxn prepares the first write of a transaction, as producers.State.Begin tells. The
+// guard is for AppendTxn.
+func (l *Log) BeginTxn(producerID int64, epoch int16, baseSequence int32, implicit bool) (g Guard, need bool, err error) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if err := l.usable(); err != nil {
+		return Guard{}, false, err
+	}
+	if err := l.loadProducers(); err != nil {
+		return Guard{}, false, err
+	}
+	return l.producers.Begin(producerID, epoch, baseSequence, implicit, time.Now().UnixMilli())
+}
+
+// TakeGuards has the guards that another log of the same partition gave out hold here.
+func (l *Log) TakeGuards(from *Log) {
+	from.writing.Lock()
+	defer from.writing.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.producers.TakeGuards(&from.producers.State)
+}
