@@ -115,6 +115,23 @@ class Scenario {
     return got.filter((m) => Number(m.offset) >= from).slice(0, n)
   }
 
+  transactor(options = {}) {
+    return this.producer({ idempotent: true, maxInFlightRequests: 1, transactionalId: this.topic, ...options })
+  }
+
+  // seen reads n records as the isolation level shows them: their offsets and values.
+  async seen(n, committed) {
+    const got = []
+    const consumer = await this.member((m) => got.push(`${m.offset}:${m.value}`), { groupId: `${this.topic}-reader-${Math.random()}`, readUncommitted: !committed })
+    await eventually('records', async () => got.length >= n, true, 20000)
+    await consumer.disconnect()
+    return got.slice(0, n).join(' ')
+  }
+
+  async end() {
+    return (await (await this.admin()).fetchTopicOffsets(this.topic))[0].high
+  }
+
   async close() {
     await Promise.all(this.open.map((thing) => thing.disconnect().catch(() => {})))
   }
@@ -336,6 +353,91 @@ const scenarios = {
       }
     }
   },
+
+  async transactions(s) {
+    await s.create(1)
+    const p = await s.transactor()
+    await within(s, p, 'a', 3, 'commit')
+    await within(s, p, 'b', 3, 'abort')
+    await within(s, p, 'c', 2, 'commit')
+    want('committed', await s.seen(5, true), '0:a0 1:a1 2:a2 8:c0 9:c1')
+    want('uncommitted', await s.seen(8, false), '0:a0 1:a1 2:a2 4:b0 5:b1 6:b2 8:c0 9:c1')
+    want('end', await s.end(), '11')
+  },
+
+  async isolation(s) {
+    await s.create(1)
+    const p = await s.transactor()
+    const plain = await s.producer()
+    await plain.send({ topic: s.topic, messages: named('x', 2) })
+    const txn = await p.transaction()
+    await txn.send({ topic: s.topic, messages: named('a', 2) })
+    await plain.send({ topic: s.topic, messages: named('y', 2) })
+    want('committed while it is open', await s.seen(2, true), '0:x0 1:x1')
+    want('uncommitted while it is open', await s.seen(6, false), '0:x0 1:x1 2:a0 3:a1 4:y0 5:y1')
+    await txn.abort()
+    want('committed after the abort', await s.seen(4, true), '0:x0 1:x1 4:y0 5:y1')
+  },
+
+  async fencing(s) {
+    await s.create(1)
+    const zombie = await s.transactor()
+    await within(s, zombie, 'a', 1, 'commit')
+    const txn = await zombie.transaction()
+    await txn.send({ topic: s.topic, messages: named('z', 2) })
+    const p = await s.transactor() // aborts what the other one left
+    await within(s, p, 'b', 2, 'commit')
+    s.observe("a zombie's late write", await code(() => txn.send({ topic: s.topic, messages: named('late', 1) })))
+    want('its end is refused', (await code(() => txn.commit())) !== 0, true)
+    want('committed', await s.seen(3, true), '0:a0 5:b0 6:b1')
+    want('uncommitted', await s.seen(5, false), '0:a0 2:z0 3:z1 5:b0 6:b1')
+    want('end', await s.end(), '8')
+  },
+
+  async expiry(s) {
+    await s.create(1)
+    const p = await s.transactor({ transactionTimeout: 1000 })
+    const txn = await p.transaction()
+    await txn.send({ topic: s.topic, messages: named('a', 1) })
+    await eventually('closed by time', () => s.end(), '2')
+    s.observe('a late write', await code(() => txn.send({ topic: s.topic, messages: named('late', 1) })))
+    want('a late commit is refused', (await code(() => txn.commit())) !== 0, true)
+    await within(s, await s.transactor(), 'b', 1, 'commit')
+    want('committed', await s.seen(1, true), '2:b0')
+  },
+
+  async pipeline(s) {
+    await s.create(1)
+    await (await s.producer()).send({ topic: s.topic, messages: numbered(20) })
+    const source = s.topic
+    s.topic += '.out'
+    await s.create(1)
+    const p = await s.transactor({ transactionalId: source })
+    for (let from = 0, round = 0; from < 20; round++) {
+      const txn = await p.transaction()
+      await txn.send({ topic: s.topic, messages: numbered(from + 5).slice(from).map((m) => ({ value: `<${m.value}>` })) })
+      await txn.sendOffsets({ consumerGroupId: source, topics: [{ topic: source, partitions: [{ partition: 0, offset: String(from + 5) }] }] })
+      if (round === 1) { // given up, and done again
+        await txn.abort()
+        continue
+      }
+      await txn.commit()
+      from += 5
+    }
+    const values = (await s.seen(20, true)).split(' ').map((v) => v.split(':')[1])
+    want('values', values, numbered(20).map((m) => `<${m.value}>`))
+    const kept = await (await s.admin()).fetchOffsets({ groupId: source, topics: [source] })
+    want('committed offset', kept[0].partitions[0].offset, '20')
+  },
+}
+
+const named = (prefix, n) => numbered(n, prefix)
+
+// within does a transaction of n records, PREFIX0 to PREFIXn, and ends it.
+const within = async (s, producer, prefix, n, end) => {
+  const txn = await producer.transaction()
+  await txn.send({ topic: s.topic, messages: named(prefix, n) })
+  await txn[end]()
 }
 
 const awaitGroup = async (s, admin, counts) => {

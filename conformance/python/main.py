@@ -8,7 +8,7 @@ import time
 
 from confluent_kafka import (
     OFFSET_BEGINNING, OFFSET_END, Consumer, ConsumerGroupState, ConsumerGroupTopicPartitions,
-    KafkaError, KafkaException, Producer, TopicCollection, TopicPartition,
+    IsolationLevel, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition,
 )
 from confluent_kafka.admin import (
     AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourceType,
@@ -27,7 +27,8 @@ class Scenario:
 
     def __init__(self, args, name):
         self.bootstrap, self.flaky, self.copies = args.bootstrap, args.flaky, args.copies
-        self.topic, self.observed = f"{CLIENT}.{name}{args.suffix}", {}
+        self.topic = self.group = f"{CLIENT}.{name}{args.suffix}"
+        self.observed = {}
         self.admin = AdminClient(self.config())
 
     def observe(self, key, value):
@@ -35,7 +36,7 @@ class Scenario:
 
     def config(self, **more):
         base = {"bootstrap.servers": self.bootstrap, "client.id": CLIENT, "log_level": 0}
-        return base | {k.replace("_", "."): v for k, v in more.items()}
+        return base | {k.replace("_", "."): v for k, v in more.items() if v is not None}
 
     def create(self, partitions, **configs):
         topic = NewTopic(self.topic, partitions, self.copies, config={k.replace("_", "."): v for k, v in configs.items()})
@@ -54,8 +55,24 @@ class Scenario:
             raise KafkaException(errors[0])
 
     def consumer(self, **more):
-        return Consumer(self.config(group_id=self.topic, auto_offset_reset="earliest", enable_auto_commit=False,
-                                    fetch_wait_max_ms=100) | {k.replace("_", "."): v for k, v in more.items()})
+        return Consumer(self.config(**{"group_id": self.group, "auto_offset_reset": "earliest", "enable_auto_commit": False,
+                                       "fetch_wait_max_ms": 100} | more))
+
+    def transactor(self, **more):
+        """A producer with the group's name for its transactional id."""
+        producer = Producer(self.config(transactional_id=self.group, **more))
+        producer.init_transactions(20)
+        return producer
+
+    def produce(self, producer, prefix, n):
+        """Produces n records, PREFIX0 to PREFIXn, and raises the first error."""
+        errors = []
+        for i in range(n):
+            producer.produce(self.topic, partition=0, value=f"{prefix}{i}",
+                             on_delivery=lambda err, _: errors.append(err) if err else None)
+        producer.flush(20)
+        if errors:
+            raise KafkaException(errors[0])
 
     def read(self, n, start=OFFSET_BEGINNING):
         consumer = self.consumer()
@@ -263,7 +280,7 @@ def await_group(s, counts):
     end, last = time.monotonic() + 30, None
     while time.monotonic() < end:
         try:
-            last = s.admin.describe_consumer_groups([s.topic])[s.topic].result(10)
+            last = s.admin.describe_consumer_groups([s.group])[s.group].result(10)
             have = sorted(len(m.assignment.topic_partitions) for m in last.members)
             if last.state == ConsumerGroupState.STABLE and have == counts:
                 return last
@@ -283,7 +300,7 @@ def group(s):
     await_group(s, [2, 2])
     one.leave()
     two.leave()
-    s.observe("state at the end", str(s.admin.describe_consumer_groups([s.topic])[s.topic].result(10).state))
+    s.observe("state at the end", str(s.admin.describe_consumer_groups([s.group])[s.group].result(10).state))
 
 
 def static(s):
@@ -357,8 +374,207 @@ def compact(s):
             return
 
 
+def within(s, producer, prefix, n, commit=True):
+    """Does a transaction of n records, PREFIX0 to PREFIXn, and ends it."""
+    producer.begin_transaction()
+    s.produce(producer, prefix, n)
+    producer.commit_transaction(20) if commit else producer.abort_transaction(20)
+
+
+def seen(s, n, level):
+    """Reads n records as the isolation level shows them: their offsets and values."""
+    consumer = s.consumer(isolation_level=level)
+    consumer.assign([TopicPartition(s.topic, 0, OFFSET_BEGINNING)])
+    try:
+        return " ".join(f"{m.offset()}:{m.value().decode()}" for m in poll(consumer, n))
+    finally:
+        consumer.close()
+
+
+def ends(s):
+    """The last stable offset and the high watermark."""
+    ask = {TopicPartition(s.topic, 0): OffsetSpec.latest()}
+    levels = IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED
+    return [only(s.admin.list_offsets(ask, isolation_level=level)).result(20).offset for level in levels]
+
+
+COMMITTED, UNCOMMITTED = "read_committed", "read_uncommitted"
+
+
+def transactions(s):
+    s.create(1)
+    p = s.transactor()
+    within(s, p, "a", 3)
+    within(s, p, "b", 3, commit=False)
+    within(s, p, "c", 2)
+    within(s, p, "", 0)
+    want("committed", seen(s, 5, COMMITTED), "0:a0 1:a1 2:a2 8:c0 9:c1")
+    want("uncommitted", seen(s, 8, UNCOMMITTED), "0:a0 1:a1 2:a2 4:b0 5:b1 6:b2 8:c0 9:c1")
+    want("ends", ends(s), [11, 11])
+
+
+def isolation(s):
+    s.create(1)
+    p, plain = s.transactor(), Producer(s.config())
+    s.produce(plain, "x", 2)
+    p.begin_transaction()
+    s.produce(p, "a", 2)
+    s.produce(plain, "y", 2)
+    want("open", ends(s), [2, 6])
+    want("committed while it is open", seen(s, 2, COMMITTED), "0:x0 1:x1")
+    want("uncommitted while it is open", seen(s, 6, UNCOMMITTED), "0:x0 1:x1 2:a0 3:a1 4:y0 5:y1")
+    p.abort_transaction(20)
+    want("committed after the abort", seen(s, 4, COMMITTED), "0:x0 1:x1 4:y0 5:y1")
+    want("closed", ends(s), [7, 7])
+
+
+def refusal(call):
+    """The error that a call ends with, or None."""
+    try:
+        call()
+        return None
+    except KafkaException as e:
+        return e.args[0]
+
+
+def fencing(s):
+    s.create(1)
+    zombie = s.transactor()
+    within(s, zombie, "a", 1)
+    zombie.begin_transaction()
+    s.produce(zombie, "z", 2)
+    p = s.transactor()  # aborts what the other one left
+    within(s, p, "b", 2)
+    s.observe("a zombie's late write", refusal(lambda: s.produce(zombie, "late", 1)).code())
+    want("its end is refused for good", refusal(lambda: zombie.commit_transaction(20)).fatal(), True)
+    want("committed", seen(s, 3, COMMITTED), "0:a0 5:b0 6:b1")
+    want("uncommitted", seen(s, 5, UNCOMMITTED), "0:a0 2:z0 3:z1 5:b0 6:b1")
+    want("ends", ends(s), [8, 8])
+
+
+def expiry(s):
+    s.create(1)
+    p = s.transactor(transaction_timeout_ms=1000)
+    p.begin_transaction()
+    s.produce(p, "a", 1)
+    want("open", ends(s), [0, 1])
+    eventually("closed by time", lambda: ends(s), [2, 2])
+    s.observe("a late write", refusal(lambda: s.produce(p, "late", 1)).code())
+    want("a late commit is refused", refusal(lambda: p.commit_transaction(20)) is not None, True)
+    within(s, s.transactor(), "b", 1)
+    want("committed", seen(s, 1, COMMITTED), "2:b0")
+
+
+def pipeline(s):
+    s.create(1)
+    s.send(numbered(20))
+    source, consumer = s.topic, s.consumer(isolation_level=COMMITTED)
+    consumer.subscribe([source])
+    s.topic += ".out"
+    s.create(1)
+    p, done, tries = s.transactor(), 0, 0
+    while done < 20:
+        messages = poll(consumer, 5)
+        p.begin_transaction()
+        for m in messages:
+            p.produce(s.topic, partition=0, value=b"<" + m.value() + b">")
+        p.send_offsets_to_transaction([TopicPartition(source, 0, done + 5)], consumer.consumer_group_metadata(), 20)
+        tries += 1
+        if tries == 2:  # given up, and done again
+            p.abort_transaction(20)
+            consumer.seek(TopicPartition(source, 0, done))
+            continue
+        p.commit_transaction(20)
+        done += 5
+    values = [v.split(":")[1] for v in seen(s, 20, COMMITTED).split()]
+    want("values", values, [f"<{i}>" for i in range(20)])
+    want("committed offset", consumer.committed([TopicPartition(source, 0)], timeout=10)[0].offset, 20)
+    consumer.close()
+
+
+def served(s, **more):
+    """A member whose partitions the server assigns (KIP-848)."""
+    own = {"heartbeat_interval_ms": None, "session_timeout_ms": None, "partition_assignment_strategy": None}
+    return Member(s, **own | {"group_protocol": "consumer", "topic_metadata_refresh_interval_ms": 500} | more)
+
+
+def kind(s):
+    """The group's type and state."""
+    for g in s.admin.list_consumer_groups().result(10).valid:
+        if g.group_id == s.group:
+            return f"{g.type.name} {g.state.name}".lower()
+    return "none"
+
+
+def consumer(s):
+    s.create(4)
+    one, two = served(s), served(s)
+    s.observe("assignor", await_group(s, [2, 2]).partition_assignor)
+    s.observe("kind", kind(s))
+    two.leave()
+    await_group(s, [4])
+    two = served(s, group_remote_assignor="range")
+    s.observe("assignor of a vote", await_group(s, [2, 2]).partition_assignor)
+    want("add partitions", code(s.admin.create_partitions([NewPartitions(s.topic, 6)])[s.topic]), 0)
+    await_group(s, [3, 3])
+    one.leave()
+    two.leave()
+    eventually("at the end", lambda: kind(s), "consumer empty")
+
+
+def instance(s):
+    s.create(4)
+    one, two = served(s, group_instance_id="one"), served(s, group_instance_id="two")
+    find = lambda g: next((m.member_id, sorted(p.partition for p in m.assignment.topic_partitions)) for m in g.members if m.group_instance_id == "two")
+    before = find(await_group(s, [2, 2]))
+    two.leave()  # a static member goes for a while only
+    two = served(s, group_instance_id="two")
+    after, end = before, time.monotonic() + 20
+    while after[0] == before[0] and time.monotonic() < end:
+        after = find(await_group(s, [2, 2]))
+    want("the member id is new", after[0] != before[0], True)
+    want("same partitions", after[1], before[1])
+    one.leave()
+    two.leave()
+
+
+def pattern(s):
+    name = s.topic
+    for more, partitions in ("", 2), (".more", 3), (".99", 3):
+        s.topic = name + more
+        s.create(partitions)
+    s.topic = f"^{name}(\\.[a-z]+)?$"
+    m = served(s)
+    await_group(s, [5])
+    m.leave()
+
+
+def migration(s):
+    """Takes a group that runs from the classic protocol to the new one and back."""
+    s.create(4)
+    one, two = Member(s), Member(s)
+    await_group(s, [2, 2])
+    want("at first", kind(s), "classic stable")
+    three = served(s)
+    await_group(s, [1, 1, 2])
+    want("mixed", kind(s), "consumer stable")
+    one.leave()
+    await_group(s, [2, 2])
+    two.leave()
+    await_group(s, [4])
+    one = Member(s)
+    await_group(s, [2, 2])
+    want("with an old one again", kind(s), "consumer stable")
+    three.leave()
+    await_group(s, [4])
+    eventually("in the end", lambda: kind(s), "classic stable")
+    one.leave()
+
+
 SCENARIOS = {f.__name__: f for f in (cluster, topics, configs, acks, codecs, headers, nulls, big, idempotent,
-                                     positions, group, static, commit, trim, compact)}
+                                     positions, group, static, commit, trim, compact,
+                                     transactions, isolation, fencing, expiry, pipeline,
+                                     consumer, instance, pattern, migration)}
 
 
 def run(args, name):
