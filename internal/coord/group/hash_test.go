@@ -1,9 +1,13 @@
-package xxh3
+package group
 
-import "testing"
+import (
+	"testing"
 
-// Hashes are those of hash4j's xxh3_64, which Kafka uses, over bytes i·7+3.
-func TestSum64(t *testing.T) {
+	"github.com/zeebo/xxh3"
+)
+
+// The hashes of topics in the records of groups are Kafka's: those of hash4j's xxh3_64, here over bytes i·7+3.
+func TestHashAsKafka(t *testing.T) {
 	for _, c := range []struct {
 		n    int
 		want uint64
@@ -19,16 +23,8 @@ func TestSum64(t *testing.T) {
 		for i := range b {
 			b[i] = byte(i*7 + 3)
 		}
-		if got := Sum64(b); got != c.want {
+		if got := xxh3.Hash(b); got != c.want {
 			t.Errorf("%d bytes: %x, want %x", c.n, got, c.want)
 		}
-	}
-}
-
-func BenchmarkSum64(b *testing.B) {
-	data := make([]byte, 100_000)
-	b.SetBytes(int64(len(data)))
-	for b.Loop() {
-		Sum64(data)
 	}
 }
