@@ -12,8 +12,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// blackHole is a log that keeps nothing and commits at once.
-type blackHole struct{ end, appends atomic.Int64 }
+// blackHole is a log that keeps nothing, takes no transactions and commits at once.
+type blackHole struct {
+	runtime.Log
+	end, appends atomic.Int64
+}
 
 func (l *blackHole) AppendRecords(b record.Batch, _ int32) (int64, error) {
 	l.appends.Add(1)

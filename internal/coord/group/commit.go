@@ -50,7 +50,7 @@ func (st *state) commit(t *runtime.Turn, req *kmsg.OffsetCommitRequest) ([]error
 	if err := st.checkCommit(t, req); err != nil {
 		return nil, err
 	}
-	limit := min(st.settings().MetadataMaxBytes, maxString)
+	limit := st.metadataLimit()
 	var errs []error
 	var room []byte
 	for i := range req.Topics {
@@ -58,10 +58,6 @@ func (st *state) commit(t *runtime.Turn, req *kmsg.OffsetCommitRequest) ([]error
 		errs = slices.Grow(errs, len(rt.Partitions))
 		for j := range rt.Partitions {
 			p := &rt.Partitions[j]
-			if len(rt.Topic) > maxString {
-				errs = append(errs, kerr.InvalidTopicException)
-				continue
-			}
 			o := offset{
 				offset: p.Offset, leaderEpoch: max(p.LeaderEpoch, -1), commitMillis: t.Now.UnixMilli(),
 				expireMillis: -1, topicID: model.ID(rt.TopicID),
@@ -69,8 +65,8 @@ func (st *state) commit(t *runtime.Turn, req *kmsg.OffsetCommitRequest) ([]error
 			if p.Metadata != nil {
 				o.metadata = *p.Metadata
 			}
-			if len(o.metadata) > limit {
-				errs = append(errs, kerr.OffsetMetadataTooLarge)
+			if err := fits(rt.Topic, o.metadata, limit); err != nil {
+				errs = append(errs, err)
 				continue
 			}
 			if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis >= 0 {
@@ -86,6 +82,20 @@ func (st *state) commit(t *runtime.Turn, req *kmsg.OffsetCommitRequest) ([]error
 		}
 	}
 	return errs, nil
+}
+
+// metadataLimit is how long the metadata of an offset may be.
+func (st *state) metadataLimit() int { return min(st.settings().MetadataMaxBytes, maxString) }
+
+// fits returns why an offset cannot be stored as it is.
+func fits(topic, metadata string, limit int) error {
+	switch {
+	case len(topic) > maxString:
+		return kerr.InvalidTopicException
+	case len(metadata) > limit:
+		return kerr.OffsetMetadataTooLarge
+	}
+	return nil
 }
 
 // checkCommit returns why the group does not take offsets of this sender: a member of

@@ -25,6 +25,8 @@ import (
 //	after 3s                                time passes
 //	a <- gen=1 leader=a-1 …                 the answer that a waited for
 //	a waits                                 it has none yet
+//	txncommit pid=7 offsets=t/0@1 -> ok     by a producer in its transaction
+//	end commit pid=7 -> ok                  the transaction ends: commit or abort
 //	log commits | holds | reload            what happens to the log
 //	log moves | moves-late                  and who coordinates: another Service does
 //
@@ -263,6 +265,15 @@ func (h *house) call(verb string, plain []string, args map[string]string) string
 		return shorten(showLeave(h.service.Load().LeaveGroup(ctx, caller, leaveRequest(group, args))))
 	case "commit":
 		return showCommit(h.service.Load().OffsetCommit(ctx, caller, commitRequest(group, args)))
+	case "txncommit":
+		req := txnCommitRequest(group, args)
+		guard, _, err := h.log.BeginTxn(req.ProducerID, req.ProducerEpoch, req.Version >= 5)
+		if err != nil {
+			return errorName(code(err))
+		}
+		return showTxnCommit(h.service.Load().TxnOffsetCommit(ctx, caller, req, guard))
+	case "end":
+		return h.end(ctx, plain[0], args)
 	case "fetch":
 		return showFetch(h.service.Load().OffsetFetch(ctx, caller, fetchRequest(group, args)))
 	case "offsetdelete":

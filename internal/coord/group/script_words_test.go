@@ -1,11 +1,14 @@
 package group
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/odradek/odradek/internal/coord/runtime"
+	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -170,6 +173,42 @@ func showCommit(r *kmsg.OffsetCommitResponse) string {
 		}
 	}
 	return strings.Join(s, " ")
+}
+
+// txnCommitRequest: pid=7 epoch=0 offsets=t/0@10,t/1@20
+func txnCommitRequest(group string, args map[string]string) *kmsg.TxnOffsetCommitRequest {
+	plain := commitRequest(group, args)
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	req.Version, req.TransactionalID, req.Group = int16(num(args, "v", 5)), "txn", group
+	req.ProducerID, req.ProducerEpoch = int64(num(args, "pid", 7)), int16(num(args, "epoch", 0))
+	req.Generation, req.MemberID, req.InstanceID = plain.Generation, plain.MemberID, plain.InstanceID
+	for _, t := range plain.Topics {
+		topic := kmsg.TxnOffsetCommitRequestTopic{Topic: t.Topic}
+		for _, p := range t.Partitions {
+			topic.Partitions = append(topic.Partitions, kmsg.TxnOffsetCommitRequestTopicPartition{
+				Partition: p.Partition, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Metadata: p.Metadata,
+			})
+		}
+		req.Topics = append(req.Topics, topic)
+	}
+	return req
+}
+
+func showTxnCommit(r *kmsg.TxnOffsetCommitResponse) string {
+	var s []string
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			s = append(s, errorName(p.ErrorCode))
+		}
+	}
+	return strings.Join(s, " ")
+}
+
+// end: commit or abort, pid=7 epoch=0 coordinator=0 version=1
+func (h *house) end(ctx context.Context, how string, args map[string]string) string {
+	p := runtime.Producer{ID: int64(num(args, "pid", 7)), Epoch: int16(num(args, "epoch", 0))}
+	m := record.EndTxnMarker{Commit: how == "commit", CoordinatorEpoch: num(args, "coordinator", 0)}
+	return errorName(code(h.service.Load().CompleteTxn(ctx, 0, p, m, int16(num(args, "version", 1)))))
 }
 
 // fetchRequest: topics=t/0,t/1, or all

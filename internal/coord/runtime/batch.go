@@ -13,8 +13,8 @@ const recordOverhead = 5*5 + 10 + 1
 
 // buildBatch makes a batch of as many of the records as stay below maxBytes, one at
 // least, and returns how many they are.
-func buildBatch(records []Record, epoch int32, millis int64, maxBytes int) (record.Batch, int, error) {
-	b := record.NewBuilder(record.BuilderConfig{Epoch: epoch})
+func buildBatch(records []Record, cfg record.BuilderConfig, millis int64, maxBytes int) (record.Batch, int, error) {
+	b := record.NewBuilder(cfg)
 	n := 0
 	for _, r := range records {
 		size := len(r.Key) + len(r.Value) + recordOverhead

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/odradek/odradek/internal/store/producers"
 )
 
 // Log is what the runtime wants of the partition that holds a machine's records.
@@ -12,6 +13,12 @@ type Log interface {
 	// AppendRecords appends one batch under the leadership of epoch and returns the log
 	// end after it. It orders and does not wait. Under another leadership it refuses.
 	AppendRecords(b record.Batch, epoch int32) (end int64, err error)
+	// AppendTxn is AppendRecords for records of a producer's open transaction, which the
+	// log knows to be open or the guard says to be.
+	AppendTxn(b record.Batch, epoch int32, g Guard) (end int64, err error)
+	// AppendMarker is AppendRecords for the control batch that ends a transaction. It
+	// returns the epoch of the leadership besides.
+	AppendMarker(b record.Batch, epoch int32, txnVersion int16) (end int64, leaderEpoch int32, err error)
 	// Wait returns nil once everything below end is committed, and an error when ctx or
 	// the leadership of epoch ends before.
 	Wait(ctx context.Context, end int64, epoch int32) error
@@ -21,6 +28,9 @@ type Log interface {
 	// however large.
 	ReadLog(from int64, maxBytes int) (batches []byte, next int64, err error)
 }
+
+// Guard is what the partition gave before its transaction was verified (BeginTxn).
+type Guard = producers.Guard
 
 // Machine is the state of one partition: what its log says (hard), and what only this
 // leader knows, such as who waits and when (soft). Hard state changes in Replay alone.
@@ -62,6 +72,7 @@ type Turn struct {
 	MaxBytes int
 
 	records []Record
+	txn     *transactional // of the last command, which is not among records
 	bytes   int
 	answers []given
 	timers  *timers
@@ -85,8 +96,12 @@ func (t *Turn) Disarm(key any) { t.timers.disarm(key) }
 func (t *Turn) run(command func()) {
 	records, answers := len(t.records), len(t.answers)
 	command()
+	wrote := len(t.records) > records
+	if wrote && t.txn != nil {
+		panic("bug: a command writes for a producer and for itself")
+	}
 	for i := range t.answers[answers:] {
-		t.answers[answers+i].wrote = len(t.records) > records
+		t.answers[answers+i].wrote = wrote || t.txn != nil
 	}
 }
 
@@ -135,4 +150,9 @@ func NewTurn(now time.Time) *Turn {
 }
 
 // Written returns the records that the command wrote.
-func (t *Turn) Written() []Record { return t.records }
+func (t *Turn) Written() []Record {
+	if t.txn != nil {
+		return t.txn.records
+	}
+	return t.records
+}

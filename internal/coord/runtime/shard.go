@@ -141,7 +141,16 @@ func (s *shard[M]) runAll(batch []*order[M]) {
 			}
 			ran = i
 		}
+		answers := len(t.answers)
 		t.run(func() { c.run(s.machine, t) })
+		if t.txn != nil {
+			if !s.settleApart(t, batch[ran:i], c, answers) {
+				finish(batch[i+1:], s.reason())
+				return
+			}
+			ran = i + 1
+			continue
+		}
 		if !c.independent {
 			if !s.settle(t, batch[ran:i+1]) {
 				finish(batch[i+1:], s.reason())
@@ -159,8 +168,8 @@ func (s *shard[M]) runAll(batch []*order[M]) {
 // commands and of the answers they gave. False means that the machine is lost, with
 // them.
 func (s *shard[M]) settle(t *Turn, ran []*order[M]) bool {
-	err := s.append(t.records, t.Now.UnixMilli())
-	if err != nil && !(refused(err) && harmless(ran)) {
+	err := s.append(t)
+	if err != nil && !(harmless(ran) && (refused(err) || t.txn != nil && rejected(err))) {
 		s.fail(err)
 		finish(ran, s.reason())
 		return false
@@ -172,7 +181,7 @@ func (s *shard[M]) settle(t *Turn, ran []*order[M]) bool {
 			a.settle(s.end, nil)
 		}
 	}
-	t.records, t.answers, t.bytes = nil, nil, 0
+	t.records, t.txn, t.answers, t.bytes = nil, nil, nil, 0
 	finish(ran, nil)
 	return true
 }
@@ -191,10 +200,15 @@ func finish[M Machine](commands []*order[M], err error) {
 	}
 }
 
-// append writes records, in as many batches as the size limit makes, and replays them.
-func (s *shard[M]) append(records []Record, millis int64) error {
-	for len(records) > 0 {
-		batch, n, err := buildBatch(records, s.epoch, millis, s.maxBytes())
+// append writes what the commands of a turn wrote, in as many batches as the size limit
+// makes, and replays it.
+func (s *shard[M]) append(t *Turn) error {
+	millis := t.Now.UnixMilli()
+	if t.txn != nil {
+		return s.appendTxn(t.txn, millis)
+	}
+	for records := t.records; len(records) > 0; {
+		batch, n, err := buildBatch(records, record.BuilderConfig{Epoch: s.epoch}, millis, s.maxBytes())
 		if err != nil {
 			return err
 		}
@@ -202,26 +216,29 @@ func (s *shard[M]) append(records []Record, millis int64) error {
 		if err != nil {
 			return fmt.Errorf("append %d records: %w", n, err)
 		}
-		base := end - int64(n)
-		if base != s.end && !s.bare {
-			return fmt.Errorf("append at offset %d, expected %d: the log has another writer", base, s.end)
-		}
-		if err := s.replayOwn(base, millis, records[:n]); err != nil {
+		e := Entry{ProducerID: record.NoProducerID, ProducerEpoch: -1}
+		if err := s.appended(end, e, millis, records[:n]); err != nil {
 			return err
 		}
-		s.end, s.bare = end, false
 		records = records[n:]
 	}
 	return nil
 }
 
-func (s *shard[M]) replayOwn(base, millis int64, records []Record) error {
+// appended replays records of this machine that the log has just taken, up to end; e is what
+// their batch says of them.
+func (s *shard[M]) appended(end int64, e Entry, millis int64, records []Record) error {
+	base := end - int64(len(records))
+	if base != s.end && !s.bare {
+		return fmt.Errorf("append at offset %d, expected %d: the log has another writer", base, s.end)
+	}
 	for i, r := range records {
-		e := Entry{Offset: base + int64(i), Timestamp: millis, ProducerID: record.NoProducerID, ProducerEpoch: -1, Key: r.Key, Value: r.Value}
+		e.Offset, e.Timestamp, e.Key, e.Value = base+int64(i), millis, r.Key, r.Value
 		if err := s.machine.Replay(e); err != nil {
 			return fmt.Errorf("replay own record at offset %d: %w", e.Offset, err)
 		}
 	}
+	s.end, s.bare = end, false
 	return nil
 }
 

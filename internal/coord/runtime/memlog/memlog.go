@@ -1,6 +1,6 @@
 // Package memlog is a partition's log in memory, for tests of what runs on the
 // coordinators' runtime: it can hold back commits, fail appends and change leaders. It
-// keeps whole batches as a log on disk would. It owns no goroutines.
+// keeps whole batches as a log on disk would, and what producers did. It owns no goroutines.
 package memlog
 
 import (
@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/odradek/odradek/internal/store/producers"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -24,10 +25,37 @@ type Log struct {
 	broken  error // of every wait, until a new leadership
 	waiters []chan struct{}
 	appends int
+	state   producers.State
 }
 
 // AppendRecords appends a batch as the leader of epoch.
 func (l *Log) AppendRecords(b record.Batch, epoch int32) (int64, error) {
+	return l.append(b, epoch, func() error { return nil })
+}
+
+// BeginTxn prepares the first write of a transaction, as a partition does.
+func (l *Log) BeginTxn(producerID int64, epoch int16, implicit bool) (g producers.Guard, need bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.Begin(producerID, epoch, record.NoSequence, implicit, 0)
+}
+
+// AppendTxn appends records of a transaction that is open, or for which the guard was drawn.
+func (l *Log) AppendTxn(b record.Batch, epoch int32, g producers.Guard) (int64, error) {
+	return l.append(b, epoch, func() error {
+		_, err := l.state.Check(b, producers.Coordinator, g)
+		return err
+	})
+}
+
+// AppendMarker appends the end of a transaction, if it may be.
+func (l *Log) AppendMarker(b record.Batch, epoch int32, txnVersion int16) (int64, int32, error) {
+	end, err := l.append(b, epoch, func() error { return l.state.CheckMarker(b, txnVersion) })
+	return end, epoch, err
+}
+
+// append appends what check lets pass.
+func (l *Log) append(b record.Batch, epoch int32, check func() error) (int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if epoch != l.epoch {
@@ -37,14 +65,23 @@ func (l *Log) AppendRecords(b record.Batch, epoch int32) (int64, error) {
 		l.failure = nil
 		return 0, err
 	}
-	b.Stamp(l.end, epoch)
-	l.batches = append(l.batches, b)
-	l.end = b.NextOffset()
+	if err := check(); err != nil {
+		return 0, err
+	}
+	l.add(b)
 	l.appends++
 	if !l.held {
 		l.commit()
 	}
 	return l.end, nil
+}
+
+// add adds a batch at the end; mu is held.
+func (l *Log) add(b record.Batch) {
+	b.Stamp(l.end, l.epoch)
+	l.batches = append(l.batches, b)
+	l.state.Apply(b)
+	l.end = b.NextOffset()
 }
 
 // Wait waits for everything below end to be committed under epoch.
@@ -140,6 +177,7 @@ func (l *Log) Lead(epoch int32, keep bool) {
 	if !keep {
 		l.batches = slices.DeleteFunc(l.batches, func(b record.Batch) bool { return b.NextOffset() > l.hw })
 		l.end = l.hw
+		l.remember()
 	}
 	l.commit()
 }
@@ -148,17 +186,41 @@ func (l *Log) Lead(epoch int32, keep bool) {
 func (l *Log) Put(b record.Batch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b.Stamp(l.end, l.epoch)
-	l.batches = append(l.batches, b)
-	l.end = b.NextOffset()
+	l.add(b)
 	l.commit()
+}
+
+// remember makes the producers' state anew; mu is held.
+func (l *Log) remember() {
+	l.state.Reset(0)
+	for _, b := range l.batches {
+		l.state.Apply(b)
+	}
+}
+
+// Batches are the log's batches, which must not be changed.
+func (l *Log) Batches() []record.Batch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.batches)
+}
+
+// Replace puts other batches in the place of those below end, as compaction does. What was
+// known of producers stays.
+func (l *Log) Replace(end int64, batches []record.Batch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tail := slices.DeleteFunc(slices.Clone(l.batches), func(b record.Batch) bool { return b.BaseOffset() < end })
+	l.batches = append(slices.Clone(batches), tail...)
 }
 
 // Clone is a log of its own with the same batches.
 func (l *Log) Clone() *Log {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &Log{batches: slices.Clone(l.batches), end: l.end, hw: l.hw, epoch: l.epoch}
+	c := &Log{batches: slices.Clone(l.batches), end: l.end, hw: l.hw, epoch: l.epoch}
+	c.remember()
+	return c
 }
 
 // Appends is how many batches were appended by AppendRecords.
