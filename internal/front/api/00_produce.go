@@ -27,7 +27,8 @@ import (
 // The append runs in the order of arrival on the connection's reader, so that a
 // producer may send the next request at once; the answer waits until the records are
 // committed. The batches pass through as they came: base offset and leader epoch are
-// stamped into the frame, and the frame goes to the log.
+// stamped into the frame, and the frame goes to the log. Before the first batch of a
+// transaction its coordinator is asked: see produce_txn.go.
 func (s *Server) produce(c *wire.Conn, r *wire.Request) wire.Pending {
 	req := produceRequests.Get().(*wire.ProduceRequest)
 	defer produceRequests.Put(req)
@@ -37,7 +38,12 @@ func (s *Server) produce(c *wire.Conn, r *wire.Request) wire.Pending {
 	p := producing{server: s, image: s.cfg.Feed.Image(), version: r.Version, acks: req.Acks,
 		timeout: time.Duration(req.TimeoutMillis) * time.Millisecond, listener: c.Listener(),
 		admin: r.ClientID != nil && *r.ClientID == adminClient}
-	p.appendAll(req)
+	p.topics = make([]producedTopic, len(req.Topics))
+	if transactional(req) {
+		p.appendTransactional(c, req)
+	} else {
+		p.appendAll(req)
+	}
 	r.Release()
 	if req.Acks == 0 {
 		return p.unanswered()
@@ -96,7 +102,15 @@ type produced struct {
 }
 
 func (p *producing) appendAll(req *wire.ProduceRequest) {
-	p.topics = make([]producedTopic, len(req.Topics))
+	p.each(req, func(d *produced, topic string, records []byte) {
+		if b := p.accept(d, topic, records); d.err == nil {
+			d.Appended, d.err = d.replica.Append(b, partition.AppendArgs{ProduceVersion: p.version, Acks: p.acks})
+		}
+	})
+}
+
+// each visits the partitions in order, but those of topics that nobody knows.
+func (p *producing) each(req *wire.ProduceRequest, visit func(d *produced, topic string, records []byte)) {
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		pt := producedTopic{name: t.Name, id: t.ID, parts: make([]produced, len(t.Partitions))}
@@ -105,7 +119,7 @@ func (p *producing) appendAll(req *wire.ProduceRequest) {
 			d := &pt.parts[j]
 			d.number = t.Partitions[j].Index
 			if d.err = known; d.err == nil {
-				p.append(d, pt.name, req, t.Partitions[j].Records)
+				visit(d, pt.name, t.Partitions[j].Records)
 			}
 		}
 		p.topics[i] = pt
@@ -125,29 +139,22 @@ func (p *producing) name(t *producedTopic) error {
 	return nil
 }
 
-func (p *producing) append(d *produced, topic string, req *wire.ProduceRequest, records []byte) {
+// accept finds the batch and its replica, or notes why it cannot be appended.
+func (p *producing) accept(d *produced, topic string, records []byte) (b record.Batch) {
 	switch {
 	case p.acks < -1 || p.acks > 1:
 		d.err = kerr.InvalidRequiredAcks
 	case model.Internal(topic) && !p.admin:
 		d.err = kerr.InvalidTopicException
-	case req.TransactionalID != nil:
-		d.err = errNoTransactions
 	}
 	if d.err != nil {
-		return
+		return nil
 	}
-	b, err := record.Single(records)
-	if err == nil && b.Transactional() {
-		err = kerr.InvalidTxnState
+	if b, d.err = record.Single(records); d.err != nil {
+		return nil
 	}
-	if d.err = err; d.err != nil {
-		return
-	}
-	if d.replica, d.err = p.server.cfg.Host.Partition(model.TopicPartition{Topic: topic, Partition: d.number}); d.err != nil {
-		return
-	}
-	d.Appended, d.err = d.replica.Append(b, partition.AppendArgs{ProduceVersion: p.version, Acks: p.acks})
+	d.replica, d.err = p.server.cfg.Host.Partition(model.TopicPartition{Topic: topic, Partition: d.number})
+	return b
 }
 
 // unanswered ends a request with acks 0: nothing is said, but after an error the

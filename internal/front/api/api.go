@@ -34,6 +34,9 @@ type Config struct {
 	Controller Controller
 	Groups     Groups
 	Host       Host
+	// Enlist asks coordinators of transactions about partitions of this broker. Nil: there
+	// are none, and no transaction can write.
+	Enlist Enlist
 	// Settings are the broker's configs as now in force.
 	Settings func() config.Values
 	// Static is what was set before the node started, by key.

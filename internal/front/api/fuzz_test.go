@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 
 	"github.com/odradek/odradek/internal/coord/group"
+	"github.com/odradek/odradek/internal/store/producers"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -79,6 +80,9 @@ func (emptyGroups) OffsetCommit(context.Context, group.Caller, *kmsg.OffsetCommi
 }
 func (emptyGroups) OffsetFetch(context.Context, group.Caller, *kmsg.OffsetFetchRequest) *kmsg.OffsetFetchResponse {
 	return kmsg.NewPtrOffsetFetchResponse()
+}
+func (emptyGroups) TxnOffsetCommit(context.Context, group.Caller, *kmsg.TxnOffsetCommitRequest, producers.Guard) *kmsg.TxnOffsetCommitResponse {
+	return kmsg.NewPtrTxnOffsetCommitResponse()
 }
 func (emptyGroups) OffsetDelete(context.Context, group.Caller, *kmsg.OffsetDeleteRequest) *kmsg.OffsetDeleteResponse {
 	return kmsg.NewPtrOffsetDeleteResponse()

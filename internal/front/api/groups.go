@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/odradek/odradek/internal/coord/group"
+	"github.com/odradek/odradek/internal/coord/runtime"
+	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -17,6 +19,10 @@ type Groups interface {
 	LeaveGroup(context.Context, group.Caller, *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupResponse
 	OffsetCommit(context.Context, group.Caller, *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse
 	OffsetFetch(context.Context, group.Caller, *kmsg.OffsetFetchRequest) *kmsg.OffsetFetchResponse
+	// TxnOffsetCommit is told what the partition of the group gave for the transaction.
+	TxnOffsetCommit(context.Context, group.Caller, *kmsg.TxnOffsetCommitRequest, runtime.Guard) *kmsg.TxnOffsetCommitResponse
+	// CompleteTxn ends a producer's transaction on a partition of __consumer_offsets.
+	CompleteTxn(ctx context.Context, partition int32, p runtime.Producer, m record.EndTxnMarker, txnVersion int16) error
 	OffsetDelete(context.Context, group.Caller, *kmsg.OffsetDeleteRequest) *kmsg.OffsetDeleteResponse
 	DescribeGroups(context.Context, group.Caller, *kmsg.DescribeGroupsRequest) *kmsg.DescribeGroupsResponse
 	ListGroups(context.Context, group.Caller, *kmsg.ListGroupsRequest) *kmsg.ListGroupsResponse

@@ -92,6 +92,7 @@ func Table() []API {
 		{Key: 21, Min: 0, Max: 2, handle: on((*Server).deleteRecords)},
 		{Key: 22, Min: 0, Max: 5, handle: on((*Server).initProducerID)},
 		{Key: 23, Min: 2, Max: 4, handle: on((*Server).offsetForLeaderEpoch), quick: true},
+		{Key: 28, Min: 0, Max: 5, handle: on((*Server).txnOffsetCommit)},
 		{Key: 32, Min: 1, Max: 4, handle: on((*Server).describeConfigs), On: OnAll},
 		{Key: 33, Min: 0, Max: 2, handle: on((*Server).alterConfigs), On: OnAll, to: inPart},
 		{Key: 34, Min: 1, Max: 2, handle: on((*Server).alterReplicaLogDirs)},

@@ -109,6 +109,10 @@ func (c *Conn) admit(h *hold, n int, small bool) error {
 	return c.srv.Budget.admit(c.ctx, h, n)
 }
 
+// Flush sends what has been answered so far. A handler that is to wait on the reader calls
+// it first: the client may need those answers to go on.
+func (c *Conn) Flush() error { return c.flushIfIdle() }
+
 // flushIfIdle flushes what the reader has written, unless it is the finisher's.
 func (c *Conn) flushIfIdle() error {
 	if c.busy.Load() {
