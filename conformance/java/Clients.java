@@ -65,10 +65,13 @@ public final class Clients {
         bodies.put("commit", Clients::commit);
         bodies.put("trim", Clients::trim);
         bodies.put("compact", Clients::compact);
+        Transactions.into(bodies);
+        Modern.into(bodies);
+        bodies.put("share", Sharing::share);
         Scenarios.main("java", bodies, args);
     }
 
-    private static Properties properties(String address, String... more) {
+    static Properties properties(String address, String... more) {
         Properties p = new Properties();
         p.put("bootstrap.servers", address);
         p.put("client.id", "java");
@@ -78,11 +81,11 @@ public final class Clients {
         return p;
     }
 
-    private static Admin admin(Scenarios s) {
+    static Admin admin(Scenarios s) {
         return Admin.create(properties(s.bootstrap));
     }
 
-    private static void create(Scenarios s, int partitions, String... configs) throws Exception {
+    static void create(Scenarios s, int partitions, String... configs) throws Exception {
         Map<String, String> set = new TreeMap<>();
         for (int i = 0; i < configs.length; i += 2) {
             set.put(configs[i], configs[i + 1]);
@@ -93,7 +96,7 @@ public final class Clients {
         }
     }
 
-    private static KafkaProducer<byte[], byte[]> producer(String address, String... more) {
+    static KafkaProducer<byte[], byte[]> producer(String address, String... more) {
         return new KafkaProducer<>(properties(address, more), new ByteArraySerializer(), new ByteArraySerializer());
     }
 
@@ -108,13 +111,13 @@ public final class Clients {
         }
     }
 
-    private static void numbered(Scenarios s, int n, String... more) throws Exception {
+    static void numbered(Scenarios s, int n, String... more) throws Exception {
         try (KafkaProducer<byte[], byte[]> p = producer(s.bootstrap, more)) {
             send(p, s, n, "");
         }
     }
 
-    private static KafkaConsumer<byte[], byte[]> consumer(Scenarios s, String... more) {
+    static KafkaConsumer<byte[], byte[]> consumer(Scenarios s, String... more) {
         Properties p = properties(s.bootstrap, more);
         p.putIfAbsent("auto.offset.reset", "earliest");
         p.put("enable.auto.commit", "false");
@@ -122,7 +125,7 @@ public final class Clients {
         return new KafkaConsumer<>(p, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
-    private static List<ConsumerRecord<byte[], byte[]>> poll(KafkaConsumer<byte[], byte[]> c, int n) {
+    static List<ConsumerRecord<byte[], byte[]>> poll(KafkaConsumer<byte[], byte[]> c, int n) {
         List<ConsumerRecord<byte[], byte[]>> got = new ArrayList<>();
         for (long end = System.nanoTime() + 30_000_000_000L; got.size() < n && System.nanoTime() < end;) {
             c.poll(Duration.ofMillis(200)).forEach(got::add);
@@ -142,11 +145,11 @@ public final class Clients {
         }
     }
 
-    private static TopicPartition partition(Scenarios s) {
+    static TopicPartition partition(Scenarios s) {
         return new TopicPartition(s.topic, 0);
     }
 
-    private static String text(byte[] b) {
+    static String text(byte[] b) {
         return b == null ? "null" : '"' + new String(b, UTF_8) + '"';
     }
 
@@ -354,17 +357,25 @@ public final class Clients {
     }
 
     /** A consumer of the scenario's group that polls until it is stopped. */
-    private static final class Member extends Thread {
+    static final class Member extends Thread {
         final KafkaConsumer<byte[], byte[]> consumer;
         private final AtomicBoolean stopping = new AtomicBoolean();
 
         Member(Scenarios s, String... more) {
-            List<String> all = new ArrayList<>(List.of("group.id", s.topic, "heartbeat.interval.ms", "200", "session.timeout.ms", "6000"));
-            all.addAll(List.of(more));
-            consumer = consumer(s, all.toArray(String[]::new));
-            consumer.subscribe(List.of(s.topic));
+            this(consumer(s, all(s, more)), c -> c.subscribe(List.of(s.topic)));
+        }
+
+        Member(KafkaConsumer<byte[], byte[]> consumer, java.util.function.Consumer<KafkaConsumer<byte[], byte[]>> subscribe) {
+            this.consumer = consumer;
+            subscribe.accept(consumer);
             setDaemon(true);
             start();
+        }
+
+        private static String[] all(Scenarios s, String... more) {
+            List<String> all = new ArrayList<>(List.of("group.id", s.topic, "heartbeat.interval.ms", "200", "session.timeout.ms", "6000"));
+            all.addAll(List.of(more));
+            return all.toArray(String[]::new);
         }
 
         @Override
@@ -385,7 +396,7 @@ public final class Clients {
         }
     }
 
-    private static ConsumerGroupDescription await(Admin a, Scenarios s, String want) throws Exception {
+    static ConsumerGroupDescription await(Admin a, Scenarios s, String want) throws Exception {
         ConsumerGroupDescription g = null;
         for (long end = System.nanoTime() + 30_000_000_000L; System.nanoTime() < end; Thread.sleep(50)) {
             try {
@@ -446,7 +457,7 @@ public final class Clients {
         }
     }
 
-    private static String find(ConsumerGroupDescription g, String instance) {
+    static String find(ConsumerGroupDescription g, String instance) {
         return g.members().stream().filter(m -> m.groupInstanceId().equals(Optional.of(instance)))
             .map(m -> m.consumerId() + " " + m.assignment().topicPartitions().stream().map(TopicPartition::partition).sorted().map(String::valueOf).toList().toString().replace(" ", ""))
             .findFirst().orElse("");
