@@ -1,0 +1,243 @@
+package txn
+
+import (
+	"context"
+	"slices"
+
+	"github.com/odradek/odradek/internal/coord/runtime"
+	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// member is a wish to have partitions in a transaction, or to know whether they are.
+type member struct {
+	id         string
+	who        identity
+	verify     bool
+	version    int8
+	partitions []model.TopicPartition // sorted, without doubles
+}
+
+// verdict is an error of a whole wish, or of each of its partitions.
+type verdict struct {
+	err  error
+	each map[model.TopicPartition]error
+}
+
+func (v verdict) of(tp model.TopicPartition) error {
+	if v.each != nil {
+		return v.each[tp]
+	}
+	return v.err
+}
+
+// AddPartitionsToTxn has partitions join transactions. Versions 0 to 3 come from clients
+// that are about to write, and bear one transaction; versions 4 and 5 come from brokers,
+// many at a time, on behalf of clients that write (KIP-890) or only to ask.
+func (s *Service) AddPartitionsToTxn(ctx context.Context, req *kmsg.AddPartitionsToTxnRequest) *kmsg.AddPartitionsToTxnResponse {
+	resp := req.ResponseKind().(*kmsg.AddPartitionsToTxnResponse)
+	wishes := wishesOf(req)
+	verdicts := s.addAll(ctx, wishes)
+	for i, w := range wishes {
+		if req.Version < 4 {
+			for _, r := range answers(w, verdicts[i], req.Version < 2) {
+				resp.Topics = append(resp.Topics, topicsBefore4(r))
+			}
+			continue
+		}
+		resp.Transactions = append(resp.Transactions, kmsg.AddPartitionsToTxnResponseTransaction{
+			TransactionalID: w.id, Topics: answers(w, verdicts[i], false),
+		})
+	}
+	return resp
+}
+
+func wishesOf(req *kmsg.AddPartitionsToTxnRequest) []member {
+	if req.Version < 4 {
+		w := member{id: req.TransactionalID, who: identity{req.ProducerID, req.ProducerEpoch}}
+		for _, rt := range req.Topics {
+			w.add(rt.Topic, rt.Partitions)
+		}
+		return []member{w}
+	}
+	var all []member
+	for _, r := range req.Transactions {
+		w := member{id: r.TransactionalID, who: identity{r.ProducerID, r.ProducerEpoch}, verify: r.VerifyOnly, version: bumps}
+		for _, rt := range r.Topics {
+			w.add(rt.Topic, rt.Partitions)
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+func (w *member) add(topic string, partitions []int32) {
+	for _, p := range partitions {
+		w.partitions = append(w.partitions, model.TopicPartition{Topic: topic, Partition: p})
+	}
+	w.partitions = union(nil, w.partitions)
+}
+
+// AddOffsetsToTxn has the partition of __consumer_offsets that holds a group join a
+// transaction. Clients that know transactions of version 2 do not ask.
+func (s *Service) AddOffsetsToTxn(ctx context.Context, req *kmsg.AddOffsetsToTxnRequest) *kmsg.AddOffsetsToTxnResponse {
+	resp := req.ResponseKind().(*kmsg.AddOffsetsToTxnResponse)
+	p := s.cfg.GroupPartition(req.Group)
+	if p < 0 {
+		resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+		return resp
+	}
+	tp := model.TopicPartition{Topic: model.ConsumerOffsetsTopic, Partition: p}
+	w := member{id: req.TransactionalID, who: identity{req.ProducerID, req.ProducerEpoch}, partitions: []model.TopicPartition{tp}}
+	v := s.addTogether(ctx, s.PartitionFor(w.id), []member{w})[0]
+	resp.ErrorCode = code(unfenced(v.of(tp), req.Version < 2))
+	return resp
+}
+
+// addAll carries out wishes; those for one partition of __transaction_state together. If
+// there are several of those, all are appended before the first is waited for: a wish may
+// be carried out twice.
+func (s *Service) addAll(ctx context.Context, wishes []member) []verdict {
+	verdicts := make([]verdict, len(wishes))
+	places := map[int32][]int{}
+	for i, w := range wishes {
+		if w.id == "" {
+			verdicts[i].err = kerr.InvalidRequest
+		} else if verdicts[i].each = s.unknown(w.partitions); verdicts[i].each == nil {
+			p := s.PartitionFor(w.id)
+			places[p] = append(places[p], i)
+		}
+	}
+	if len(places) > 1 {
+		for p, which := range places {
+			s.post(p, func(m *machine, t *runtime.Turn) { m.addTogether(t, pick(wishes, which)) })
+		}
+	}
+	for p, which := range places {
+		for i, v := range s.addTogether(ctx, p, pick(wishes, which)) {
+			verdicts[which[i]] = v
+		}
+	}
+	return verdicts
+}
+
+func pick(all []member, which []int) []member {
+	picked := make([]member, len(which))
+	for i, w := range which {
+		picked[i] = all[w]
+	}
+	return picked
+}
+
+// unknown refuses a wish for partitions that do not exist, nil if all do.
+func (s *Service) unknown(partitions []model.TopicPartition) map[model.TopicPartition]error {
+	var each map[model.TopicPartition]error
+	for _, tp := range partitions {
+		if _, _, exists := s.cfg.Leader(tp); exists {
+			continue
+		}
+		if each == nil {
+			each = map[model.TopicPartition]error{}
+			for _, other := range partitions {
+				each[other] = kerr.OperationNotAttempted
+			}
+		}
+		each[tp] = kerr.UnknownTopicOrPartition
+	}
+	return each
+}
+
+func (s *Service) addTogether(ctx context.Context, p int32, wishes []member) []verdict {
+	if len(wishes) == 1 && wishes[0].id == "" {
+		return []verdict{{err: kerr.InvalidRequest}}
+	}
+	verdicts, err := on(ctx, s, p, runtime.Independent, func(m *machine, t *runtime.Turn) ([]verdict, *job, error) {
+		return m.addTogether(t, wishes), nil, nil
+	})
+	if err != nil {
+		return slices.Repeat([]verdict{{err: err}}, len(wishes))
+	}
+	return verdicts
+}
+
+func (m *machine) addTogether(t *runtime.Turn, wishes []member) []verdict {
+	verdicts := make([]verdict, len(wishes))
+	for i, w := range wishes {
+		if w.verify {
+			verdicts[i] = m.verify(w)
+		} else {
+			verdicts[i].err = m.add(t, w)
+		}
+	}
+	return verdicts
+}
+
+func (m *machine) add(t *runtime.Turn, w member) error {
+	x := m.txns[w.id]
+	switch {
+	case x == nil && m.unborn(t, w.id), x != nil && x.busy(t):
+		return kerr.ConcurrentTransactions
+	case x == nil || x.producerID != w.who.id:
+		return kerr.InvalidProducerIDMapping
+	case !x.has(w.who.epoch):
+		return kerr.ProducerFenced
+	case x.phase.prepared():
+		return kerr.ConcurrentTransactions
+	case x.phase == ongoing && contains(x.partitions, w.partitions):
+		return nil
+	}
+	v := x.value
+	v.prevID, v.lastEpoch = noProducer, noEpoch // who begins has got its answer
+	v.phase, v.version, v.updated = ongoing, w.version, t.Now.UnixMilli()
+	if x.phase != ongoing {
+		v.started = v.updated
+	}
+	v.partitions = union(x.partitions, w.partitions)
+	m.write(t, x, v, false)
+	return nil
+}
+
+// verify says of each partition whether it is in the transaction of a producer.
+func (m *machine) verify(w member) verdict {
+	x := m.txns[w.id]
+	switch {
+	case x == nil || x.producerID != w.who.id:
+		return verdict{err: kerr.InvalidProducerIDMapping}
+	case !x.has(w.who.epoch):
+		return verdict{err: kerr.ProducerFenced}
+	case x.phase.prepared():
+		return verdict{err: kerr.ConcurrentTransactions}
+	}
+	each := map[model.TopicPartition]error{}
+	for i, tp := range w.partitions {
+		each[tp] = nil
+		if !contains(x.partitions, w.partitions[i:i+1]) {
+			each[tp] = kerr.TransactionAbortable
+		}
+	}
+	return verdict{each: each}
+}
+
+// answers words a verdict, topic by topic.
+func answers(w member, v verdict, old bool) []kmsg.AddPartitionsToTxnResponseTransactionTopic {
+	var topics []kmsg.AddPartitionsToTxnResponseTransactionTopic
+	for _, tp := range w.partitions {
+		if n := len(topics); n == 0 || topics[n-1].Topic != tp.Topic {
+			topics = append(topics, kmsg.AddPartitionsToTxnResponseTransactionTopic{Topic: tp.Topic})
+		}
+		last := &topics[len(topics)-1]
+		last.Partitions = append(last.Partitions, kmsg.AddPartitionsToTxnResponseTransactionTopicPartition{
+			Partition: tp.Partition, ErrorCode: code(unfenced(v.of(tp), old)),
+		})
+	}
+	return topics
+}
+
+func topicsBefore4(t kmsg.AddPartitionsToTxnResponseTransactionTopic) kmsg.AddPartitionsToTxnResponseTopic {
+	old := kmsg.AddPartitionsToTxnResponseTopic{Topic: t.Topic}
+	for _, p := range t.Partitions {
+		old.Partitions = append(old.Partitions, kmsg.AddPartitionsToTxnResponseTopicPartition{Partition: p.Partition, ErrorCode: p.ErrorCode})
+	}
+	return old
+}
