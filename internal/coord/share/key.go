@@ -62,15 +62,16 @@ type Summary struct {
 
 // Persister keeps the state of share partitions safe. Every method returns when the
 // coordinator has answered, or an error of package kerr:
-//   - FENCED_STATE_EPOCH, INVALID_REQUEST: another initialization has taken place
+//   - FENCED_STATE_EPOCH: another initialization has taken place
+//   - INVALID_REQUEST: the state was never initialized, or has been deleted
 //   - FENCED_LEADER_EPOCH: a later leader has read or written
-//   - UNKNOWN_TOPIC_OR_PARTITION: the topic is gone, or nothing is stored
-//   - anything else after many attempts: try again, the outcome is not known.
+//   - UNKNOWN_TOPIC_OR_PARTITION: the topic is gone
+//   - COORDINATOR_NOT_AVAILABLE after many attempts: the outcome is not known.
 //
 // Safe for concurrent use.
 type Persister interface {
 	// ReadState reads the state for the leader of a leader epoch, and fences earlier ones.
-	// What was never initialized has start NoStart.
+	// The start is NoStart as long as nobody has read the partition.
 	ReadState(ctx context.Context, k Key, leaderEpoch int32) (PartitionState, error)
 	// WriteState stores a new start (NoStart leaves it) and the states of batches, which
 	// replace what is stored of the same offsets.
