@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 
 	"github.com/odradek/odradek/internal/coord/group"
+	coord "github.com/odradek/odradek/internal/coord/runtime"
+	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/odradek/odradek/internal/store/producers"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -83,6 +85,9 @@ func (emptyGroups) OffsetFetch(context.Context, group.Caller, *kmsg.OffsetFetchR
 }
 func (emptyGroups) TxnOffsetCommit(context.Context, group.Caller, *kmsg.TxnOffsetCommitRequest, producers.Guard) *kmsg.TxnOffsetCommitResponse {
 	return kmsg.NewPtrTxnOffsetCommitResponse()
+}
+func (emptyGroups) CompleteTxn(context.Context, int32, coord.Producer, record.EndTxnMarker, int16) error {
+	return nil
 }
 func (emptyGroups) OffsetDelete(context.Context, group.Caller, *kmsg.OffsetDeleteRequest) *kmsg.OffsetDeleteResponse {
 	return kmsg.NewPtrOffsetDeleteResponse()
