@@ -4,10 +4,10 @@ package config
 var (
 	AddPartitionsToTxnRetryBackoffMaxMs = Broker.int("add.partitions.to.txn.retry.backoff.max.ms", "100",
 		"How long the server goes on retrying that.",
-		high, atLeast(0), pending(transactions))
+		high, atLeast(0))
 	AddPartitionsToTxnRetryBackoffMs = Broker.int("add.partitions.to.txn.retry.backoff.ms", "20",
 		"First pause before the server retries a partition that cannot join a transaction yet.",
-		high, atLeast(1), pending(transactions))
+		high, atLeast(1))
 	ProducerIDExpirationCheckIntervalMs = Broker.int("producer.id.expiration.check.interval.ms", "600000",
 		"How often a partition looks for such producers.",
 		low, internal, atLeast(1), mapped("a producer is forgotten when its partition is next looked at"))
