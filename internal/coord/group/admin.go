@@ -37,6 +37,9 @@ func (st *state) describe(id string, version int16) kmsg.DescribeGroupsResponseG
 		d.State = "Dead"
 		if version >= 6 {
 			message := "Group " + id + " not found."
+			if st.holder(id) != nil {
+				message = "Group " + id + " is not a classic group."
+			}
 			d.ErrorCode, d.ErrorMessage = kerr.GroupIDNotFound.Code, &message
 		}
 		return d
@@ -84,8 +87,14 @@ const classicType = "classic"
 
 func (st *state) list(req *kmsg.ListGroupsRequest) []kmsg.ListGroupsResponseGroup {
 	var groups []kmsg.ListGroupsResponseGroup
+	for _, id := range st.holders() {
+		h := st.holder(id)
+		if wanted(req.TypesFilter, h.groupType()) && wanted(req.StatesFilter, h.stateName()) {
+			groups = append(groups, listed(id, h))
+		}
+	}
 	if !wanted(req.TypesFilter, classicType) {
-		return nil
+		return groups
 	}
 	for _, id := range slices.Sorted(maps.Keys(st.groups)) {
 		g := st.groups[id]
@@ -123,6 +132,9 @@ func (s *Service) DeleteGroups(ctx context.Context, _ Caller, req *kmsg.DeleteGr
 }
 
 func (st *state) deleteGroup(t *runtime.Turn, id string) error {
+	if h := st.holder(id); h != nil {
+		return st.deleteHolder(t, id, h)
+	}
 	g := st.groups[id]
 	switch {
 	case g == nil:
@@ -130,12 +142,23 @@ func (st *state) deleteGroup(t *runtime.Turn, id string) error {
 	case g.phase != empty:
 		return kerr.NonEmptyGroup
 	}
-	for pending := range g.pending {
-		disarmSession(t, g, pending)
-	}
+	g.forgetPending(t)
 	for _, tp := range st.offsets.all(id) {
 		t.Write(offsetTombstone(id, tp.Topic, tp.Partition))
 	}
 	t.Write(groupTombstone(id))
 	return nil
+}
+
+// deleteHolder deletes a group of a newer kind.
+func (st *state) deleteHolder(t *runtime.Turn, id string, h holder) error {
+	if !h.empty() {
+		return kerr.NonEmptyGroup
+	}
+	p := newPlan(t)
+	for _, tp := range st.offsets.all(id) {
+		p.write(offsetTombstone(id, tp.Topic, tp.Partition))
+	}
+	h.remove(p)
+	return p.carryOut()
 }

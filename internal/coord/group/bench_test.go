@@ -109,7 +109,7 @@ type bareMachine struct {
 func newBareMachine(tb testing.TB) *bareMachine {
 	m := &bareMachine{TB: tb, now: epochStart}
 	s := New(Config{})
-	m.st = newState(s.settings, func() string { m.drawn++; return fmt.Sprint(m.drawn) }, s.cfg.Log)
+	m.st = newState(doors{settings: s.settings, newID: func() string { m.drawn++; return fmt.Sprint(m.drawn) }, log: s.cfg.Log})
 	m.st.Loaded(m.turn())
 	return m
 }

@@ -201,6 +201,14 @@ func (g *group) remove(id string) {
 	delete(g.unsynced, id)
 }
 
+// forgetPending forgets the ids that were given out and not yet used.
+func (g *group) forgetPending(t *runtime.Turn) {
+	for id := range g.pending {
+		disarmSession(t, g, id)
+	}
+	clear(g.pending)
+}
+
 // check returns why a request of this member is not the group's.
 func (g *group) check(memberID string, instanceID *string) error {
 	if instanceID != nil {

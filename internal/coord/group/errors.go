@@ -3,6 +3,7 @@ package group
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -26,4 +27,9 @@ func code(err error) int16 {
 		return kerr.UnknownServerError.Code
 	}
 	return model.ErrorCode(err)
+}
+
+// tooLarge is why records were not written: one of them is larger than the log takes.
+func tooLarge(size, limit int) error {
+	return fmt.Errorf("a record of %d bytes, where the log takes %d: %w", size, limit, kerr.RecordListTooLarge)
 }

@@ -27,6 +27,9 @@ func (s *Service) Heartbeat(ctx context.Context, _ Caller, req *kmsg.HeartbeatRe
 }
 
 func (st *state) heartbeat(t *runtime.Turn, req *kmsg.HeartbeatRequest) error {
+	if cg := st.consumers[req.Group]; cg != nil {
+		return st.heartbeatConsumerGroup(t, cg, req)
+	}
 	g := st.groups[req.Group]
 	if g == nil {
 		return kerr.UnknownMemberID

@@ -165,7 +165,7 @@ func (h *history) compareWithReload() {
 
 // load replays the log into a fresh machine.
 func (h *house) load() *state {
-	st := newState(h.service.Load().settings, h.service.Load().newID, h.service.Load().cfg.Log)
+	st := newState(doors{settings: h.service.Load().settings, newID: h.service.Load().newID, log: h.service.Load().cfg.Log})
 	bytes, _, _ := h.log.ReadLog(0, math.MaxInt)
 	for len(bytes) > 0 {
 		b, rest, err := record.Split(bytes)

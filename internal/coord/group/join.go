@@ -69,6 +69,15 @@ type joined struct {
 // join is JoinGroup as the group sees it. The answer is given at once, or with the
 // generation that the member gets into.
 func (st *state) join(t *runtime.Turn, c Caller, req *kmsg.JoinGroupRequest, d *runtime.Deferred[joined]) {
+	h := st.holder(req.Group)
+	switch cg := st.consumers[req.Group]; {
+	case cg != nil && !cg.empty():
+		st.joinConsumerGroup(t, cg, c, req, d)
+		return
+	case cg == nil && h != nil:
+		d.Give(t, joined{}, kerr.InconsistentGroupProtocol)
+		return
+	}
 	g, fresh := st.groups[req.Group], false
 	if g == nil {
 		if req.MemberID != "" {
@@ -92,6 +101,14 @@ func (st *state) join(t *runtime.Turn, c Caller, req *kmsg.JoinGroupRequest, d *
 		return
 	}
 	if fresh {
+		if h != nil { // an empty consumer group becomes a classic one
+			p := newPlan(t)
+			h.remove(p)
+			if err := p.carryOut(); err != nil {
+				d.Give(t, joined{memberID: req.MemberID}, err)
+				return
+			}
+		}
 		st.groups[g.id] = g
 		t.Write(groupRecord(g.id, &savedGroup{stateMillis: -1}))
 	}

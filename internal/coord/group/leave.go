@@ -47,6 +47,9 @@ func (s *Service) LeaveGroup(ctx context.Context, _ Caller, req *kmsg.LeaveGroup
 
 // leave removes each of the leavers and says for each why not.
 func (st *state) leave(t *runtime.Turn, id string, leavers []kmsg.LeaveGroupRequestMember) ([]error, error) {
+	if cg := st.consumers[id]; cg != nil {
+		return st.leaveAsClassic(t, cg, leavers)
+	}
 	g := st.groups[id]
 	if g == nil {
 		return nil, kerr.UnknownMemberID

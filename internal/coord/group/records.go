@@ -12,9 +12,27 @@ import (
 // A key starts with a version that is the type of the record; a value starts with the
 // version of its own layout, and a null value deletes what the key names.
 const (
-	keyLegacyOffset  = 0 // as keyOffset, from before Kafka 0.9
-	keyOffset        = 1 // group, topic, partition
-	keyGroup         = 2 // group
+	keyLegacyOffset = 0 // as keyOffset, from before Kafka 0.9
+	keyOffset       = 1 // group, topic, partition
+	keyGroup        = 2 // group
+
+	// Of consumer groups.
+	keyConsumerEpoch       = 3  // group
+	keyConsumerTopics      = 4  // group; only removed nowadays
+	keyConsumerMember      = 5  // group, member
+	keyConsumerTargetEpoch = 6  // group
+	keyConsumerTarget      = 7  // group, member
+	keyConsumerCurrent     = 8  // group, member
+	keyConsumerPattern     = 16 // group, regular expression
+
+	// Of share groups.
+	keyShareMember      = 10 // group, member
+	keyShareEpoch       = 11 // group
+	keyShareTargetEpoch = 12 // group
+	keyShareTarget      = 13 // group, member
+	keyShareCurrent     = 14 // group, member
+	keyShareStates      = 15 // group
+
 	offsetVersion    = 4 // written when the commit carries no expiry of its own
 	offsetVersionExp = 1 // the only version that has an expiry
 	groupVersion     = 3
@@ -23,26 +41,53 @@ const (
 	tagTopicID       = 0
 )
 
-// recordKey is the key of a record: Topic and Partition count for offsets only.
+// recordKey is the key of a record: topic and partition count for offsets only, name is
+// a member or a regular expression.
 type recordKey struct {
 	kind      int16
 	group     string
 	topic     string
 	partition int32
+	name      string
 }
 
-// known reports whether the rest of the key could be read; other kinds belong to the
-// newer group types.
-func (k recordKey) known() bool { return k.kind >= keyLegacyOffset && k.kind <= keyGroup }
+// keyForm is what a key has after its group.
+type keyForm uint8
+
+const (
+	unknownKey keyForm = iota
+	bareKey            // nothing
+	namedKey           // a name
+	offsetKey          // a topic and a partition
+)
+
+func (k recordKey) form() keyForm {
+	switch k.kind {
+	case keyLegacyOffset, keyOffset:
+		return offsetKey
+	case keyGroup, keyConsumerEpoch, keyConsumerTopics, keyConsumerTargetEpoch, keyShareEpoch, keyShareTargetEpoch, keyShareStates:
+		return bareKey
+	case keyConsumerMember, keyConsumerTarget, keyConsumerCurrent, keyConsumerPattern, keyShareMember, keyShareTarget, keyShareCurrent:
+		return namedKey
+	}
+	return unknownKey
+}
+
+// known reports whether the rest of the key could be read; other kinds belong to later
+// versions and to kinds of groups that are not served.
+func (k recordKey) known() bool { return k.form() != unknownKey }
 
 func parseKey(b []byte) (recordKey, error) {
 	r := reader{b: b}
 	k := recordKey{kind: r.int16()}
 	if r.err == nil && k.known() {
 		k.group = r.string(false)
-		if k.kind != keyGroup {
+		switch k.form() {
+		case offsetKey:
 			k.topic = r.string(false)
 			k.partition = r.int32()
+		case namedKey:
+			k.name = r.string(false)
 		}
 	}
 	if r.err != nil {
@@ -53,8 +98,11 @@ func parseKey(b []byte) (recordKey, error) {
 
 func (k recordKey) append(b []byte) []byte {
 	b = appendString(appendInt16(b, k.kind), k.group)
-	if k.kind != keyGroup {
+	switch k.form() {
+	case offsetKey:
 		b = appendInt32(appendString(b, k.topic), k.partition)
+	case namedKey:
+		b = appendString(b, k.name)
 	}
 	return b
 }

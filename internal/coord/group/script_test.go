@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/coord/runtime/memlog"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -41,6 +42,9 @@ type house struct {
 	epoch   int32
 	parked  map[string]chan string
 	stop    func()
+
+	image  atomic.Pointer[metadata.Image] // the topics
+	config map[string]GroupConfig         // of single groups
 }
 
 // withService runs a test in a bubble, with a Service that leads the only partition, and
@@ -49,7 +53,8 @@ func withService(t *testing.T, set Settings, test func(*house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		h := &house{T: t, log: &memlog.Log{}, set: set, parked: map[string]chan string{}, stop: cancel}
+		h := &house{T: t, log: &memlog.Log{}, set: set, parked: map[string]chan string{}, stop: cancel, config: map[string]GroupConfig{}}
+		h.image.Store(metadata.Empty())
 		var running sync.WaitGroup
 		h.service.Store(h.start(ctx, &running))
 		h.stale.Store(h.start(ctx, &running))
@@ -63,8 +68,10 @@ func withService(t *testing.T, set Settings, test func(*house)) {
 
 func (h *house) start(ctx context.Context, running *sync.WaitGroup) *Service {
 	s := New(Config{
-		Partitions: func() int32 { return 1 },
-		Settings:   func() Settings { return h.set },
+		Partitions:  func() int32 { return 1 },
+		Settings:    func() Settings { return h.set },
+		GroupConfig: func(id string) GroupConfig { return h.config[id] },
+		Image:       h.image.Load,
 		Rand: func(b []byte) {
 			clear(b)
 			binary.BigEndian.PutUint64(b[8:], h.drawn.Add(1))
@@ -294,5 +301,5 @@ func (h *house) call(verb string, plain []string, args map[string]string) string
 		h.service.Load().TopicDeleted(plain)
 		return "ok"
 	}
-	return "what is " + verb + "?"
+	return h.consumerCall(ctx, verb, plain, args, group, caller)
 }

@@ -64,6 +64,12 @@ func joinRequest(group string, args map[string]string) *kmsg.JoinGroupRequest {
 		name, topics, _ := strings.Cut(p, ":")
 		meta := kmsg.NewConsumerMemberMetadata()
 		meta.Topics = strings.Split(topics, "+")
+		if owns, ok := args["owns"]; ok { // what the consumer has: t:0+1
+			meta.Version = 3
+			for topic, partitions := range scriptParts(owns) {
+				meta.OwnedPartitions = append(meta.OwnedPartitions, kmsg.ConsumerMemberMetadataOwnedPartition{Topic: topic, Partitions: partitions})
+			}
+		}
 		bytes := meta.AppendTo(nil)
 		if topics == "garbage" {
 			bytes = []byte("garbage")
@@ -110,7 +116,7 @@ func showSync(r *kmsg.SyncGroupResponse) string {
 	if r.ErrorCode != 0 {
 		return errorName(r.ErrorCode)
 	}
-	return fmt.Sprintf("%s %s %q", *r.ProtocolType, *r.Protocol, r.MemberAssignment)
+	return fmt.Sprintf("%s %s %s", *r.ProtocolType, *r.Protocol, showAssignment(r.MemberAssignment))
 }
 
 func leaveRequest(group string, args map[string]string) *kmsg.LeaveGroupRequest {

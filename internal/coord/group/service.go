@@ -4,9 +4,13 @@ import (
 	"context"
 	"encoding/hex"
 	"log/slog"
+	"sync/atomic"
 	"time"
 	"unicode/utf16"
 
+	"github.com/odradek/odradek/internal/base/run"
+	"github.com/odradek/odradek/internal/cluster/metadata"
+	"github.com/odradek/odradek/internal/coord/group/assign"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -23,6 +27,31 @@ type Settings struct {
 	MetadataMaxBytes       int           // offset.metadata.max.bytes, 4096
 	CommitTimeout          time.Duration // offset.commit.timeout.ms, 5 s
 	MaxRecordBytes         int           // max.message.bytes of __consumer_offsets, 1 MiB
+
+	// Of consumer groups.
+	ConsumerSession        time.Duration // group.consumer.session.timeout.ms, 45 s
+	ConsumerHeartbeat      time.Duration // group.consumer.heartbeat.interval.ms, 5 s
+	ConsumerMaxSize        int           // group.consumer.max.size, no limit
+	ConsumerAssignors      []string      // group.consumer.assignors, uniform and range; the first is the default
+	ConsumerMigration      Migration     // group.consumer.migration.policy, both ways
+	ConsumerPatternRefresh time.Duration // group.consumer.regex.refresh.interval.ms, 10 min
+}
+
+// Migration says whether groups may change between the classic and the consumer protocol
+// while they have members.
+type Migration uint8
+
+const (
+	MigrateBothWays Migration = iota
+	MigrateUp                 // from classic to consumer
+	MigrateDown               // from consumer to classic
+	MigrateNever
+)
+
+// GroupConfig is what is set for one group. Zero is what the broker's settings say.
+type GroupConfig struct {
+	ConsumerSession   time.Duration // consumer.session.timeout.ms
+	ConsumerHeartbeat time.Duration // consumer.heartbeat.interval.ms
 }
 
 func (s Settings) withDefaults() Settings {
@@ -32,8 +61,17 @@ func (s Settings) withDefaults() Settings {
 	orDuration(&s.OffsetsRetention, 7*24*time.Hour)
 	orDuration(&s.RetentionCheckInterval, 10*time.Minute)
 	orDuration(&s.CommitTimeout, 5*time.Second)
+	orDuration(&s.ConsumerSession, 45*time.Second)
+	orDuration(&s.ConsumerHeartbeat, 5*time.Second)
+	orDuration(&s.ConsumerPatternRefresh, 10*time.Minute)
 	if s.MaxSize == 0 {
 		s.MaxSize = 1<<31 - 1
+	}
+	if s.ConsumerMaxSize == 0 {
+		s.ConsumerMaxSize = 1<<31 - 1
+	}
+	if len(s.ConsumerAssignors) == 0 {
+		s.ConsumerAssignors = []string{assign.UniformName, assign.RangeName}
 	}
 	if s.MetadataMaxBytes == 0 {
 		s.MetadataMaxBytes = 4096
@@ -58,6 +96,11 @@ type Config struct {
 	Partitions func() int32
 	// Settings returns the current settings; nil is the defaults.
 	Settings func() Settings
+	// GroupConfig returns the settings of one group; nil is none for any.
+	GroupConfig func(group string) GroupConfig
+	// Image returns what the cluster has agreed on; nil is nothing. When its topics change
+	// ImageMoved must be called.
+	Image func() *metadata.Image
 	// Lease reports whether this node may answer: without it others may coordinate by now
 	// the groups that it believes to coordinate. Nil is always.
 	Lease func() bool
@@ -76,8 +119,10 @@ type Caller struct {
 // blocks as long as Kafka would keep the client waiting, and always returns a response
 // of the request's version. Safe for concurrent use.
 type Service struct {
-	cfg     Config
-	runtime *runtime.Runtime[*state]
+	cfg         Config
+	runtime     *runtime.Runtime[*state]
+	resolutions *resolutions
+	seen        atomic.Pointer[metadata.Image] // of the last ImageMoved
 }
 
 // New returns a Service that leads nothing.
@@ -85,10 +130,17 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{cfg: cfg}
+	if cfg.Image == nil {
+		cfg.Image = metadata.Empty
+	}
+	s := &Service{cfg: cfg, resolutions: newResolutions()}
+	s.seen.Store(metadata.Empty())
 	s.runtime = runtime.New(runtime.Config[*state]{
 		New: func(partition int32) *state {
-			return newState(s.settings, s.newID, cfg.Log.With("partition", partition))
+			return newState(doors{
+				settings: s.settings, config: cfg.GroupConfig, image: cfg.Image, newID: s.newID,
+				ask: s.resolutions.add, log: cfg.Log.With("partition", partition),
+			})
 		},
 		MaxBytes:      func() int { return s.settings().MaxRecordBytes },
 		CommitTimeout: func() time.Duration { return s.settings().CommitTimeout },
@@ -98,8 +150,13 @@ func New(cfg Config) *Service {
 	return s
 }
 
-// Run loads groups and fires their timers until ctx ends.
-func (s *Service) Run(ctx context.Context) error { return s.runtime.Run(ctx) }
+// Run loads groups, fires their timers and matches patterns until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	g := run.New(ctx, "group")
+	g.Go("machines", s.runtime.Run)
+	g.Go("patterns", s.matchPatterns)
+	return g.Wait()
+}
 
 // Lead makes this node the coordinator of the groups of one partition of
 // __consumer_offsets, under a leader epoch. Until its log is loaded requests are
@@ -164,7 +221,10 @@ func do[T any](ctx context.Context, s *Service, group string, o runtime.Order, c
 		var none T
 		return none, kerr.CoordinatorNotAvailable
 	}
-	return runtime.Do(ctx, s.runtime, p, o, command)
+	return runtime.Do(ctx, s.runtime, p, o, func(st *state, t *runtime.Turn) (T, error) {
+		st.look()
+		return command(st, t)
+	})
 }
 
 // await runs a command whose answer a later one may give.
@@ -174,5 +234,8 @@ func await[T any](ctx context.Context, s *Service, group string, command func(*s
 		var none T
 		return none, kerr.CoordinatorNotAvailable
 	}
-	return runtime.Await(ctx, s.runtime, p, runtime.Alone, command)
+	return runtime.Await(ctx, s.runtime, p, runtime.Alone, func(st *state, t *runtime.Turn, d *runtime.Deferred[T]) {
+		st.look()
+		command(st, t, d)
+	})
 }

@@ -7,34 +7,60 @@ import (
 	"slices"
 	"time"
 
+	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/coord/runtime"
 )
 
 // state is the machine of one partition of __consumer_offsets: its groups and their
-// offsets. Offsets change in Replay alone. Of a classic group the log holds the last
-// settled generation (saved); who joins, who waits and which state the group is in
-// belong to this leadership and change while commands run.
+// offsets. Offsets and groups of the newer kinds change in Replay alone. Of a classic
+// group the log holds the last settled generation (saved); who joins, who waits and which
+// state the group is in belong to this leadership and change while commands run.
 type state struct {
 	settings func() Settings
+	config   func(group string) GroupConfig
 	newID    func() string
+	ask      func(resolution) // has patterns matched
 	log      *slog.Logger
 
-	groups  map[string]*group
-	offsets offsets
-	live    bool           // everything has been replayed
-	skipped map[int16]bool // types of records that belong to other kinds of groups
+	groups    map[string]*group // classic ones, and those that only hold offsets
+	consumers map[string]*consumerGroup
+	offsets   offsets
+	topics    *topicView
+	newTopics int64          // the newest image that brought topics, as far as is known
+	live      bool           // everything has been replayed
+	skipped   map[int16]bool // types of records that belong to other kinds of groups
 }
 
-func newState(settings func() Settings, newID func() string, log *slog.Logger) *state {
+// doors are what a state needs of the outside.
+type doors struct {
+	settings func() Settings
+	config   func(group string) GroupConfig // nil: no group has settings of its own
+	image    func() *metadata.Image         // nil: there are no topics
+	newID    func() string
+	ask      func(resolution)
+	log      *slog.Logger
+}
+
+func newState(d doors) *state {
+	if d.config == nil {
+		d.config = func(string) GroupConfig { return GroupConfig{} }
+	}
 	return &state{
-		settings: settings,
-		newID:    newID,
-		log:      log,
-		groups:   map[string]*group{},
-		offsets:  newOffsets(),
-		skipped:  map[int16]bool{},
+		settings:  d.settings,
+		config:    d.config,
+		newID:     d.newID,
+		ask:       d.ask,
+		log:       d.log,
+		groups:    map[string]*group{},
+		consumers: map[string]*consumerGroup{},
+		offsets:   newOffsets(),
+		topics:    newTopicView(d.image),
+		skipped:   map[int16]bool{},
 	}
 }
+
+// look takes the newest image of the cluster for the command that begins.
+func (st *state) look() { st.topics.look() }
 
 // Replay takes the next record of the log.
 func (st *state) Replay(e runtime.Entry) error {
@@ -45,17 +71,19 @@ func (st *state) Replay(e runtime.Entry) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case !k.known():
-		if !st.skipped[k.kind] {
-			st.skipped[k.kind] = true
-			st.log.Warn("records of an unknown type are left alone", "type", k.kind, "offset", e.Offset)
-		}
-		return nil
-	case k.kind == keyGroup:
+	switch k.kind {
+	case keyLegacyOffset, keyOffset:
+		return st.replayOffset(k, e)
+	case keyGroup:
 		return st.replayGroup(k.group, e.Value)
+	case keyConsumerEpoch, keyConsumerTopics, keyConsumerMember, keyConsumerTargetEpoch, keyConsumerTarget, keyConsumerCurrent, keyConsumerPattern:
+		return st.replayConsumer(k, e.Value)
 	}
-	return st.replayOffset(k, e)
+	if !st.skipped[k.kind] {
+		st.skipped[k.kind] = true
+		st.log.Warn("records of an unknown type are left alone", "type", k.kind, "offset", e.Offset)
+	}
+	return nil
 }
 
 func (st *state) replayGroup(id string, value []byte) error {
@@ -67,6 +95,7 @@ func (st *state) replayGroup(id string, value []byte) error {
 	if err != nil {
 		return fmt.Errorf("group %q: %w", id, err)
 	}
+	delete(st.consumers, id) // it was downgraded, or was empty
 	g := st.groups[id]
 	if g == nil {
 		g = newGroup(id)
@@ -82,6 +111,11 @@ func (st *state) replayGroup(id string, value []byte) error {
 // Loaded makes groups of what was replayed; every member has a whole session to report.
 func (st *state) Loaded(t *runtime.Turn) {
 	st.live = true
+	st.look()
+	st.newTopics = st.topics.image.Offset
+	for _, id := range slices.Sorted(maps.Keys(st.consumers)) {
+		st.loadedConsumer(t, st.consumers[id])
+	}
 	for _, id := range slices.Sorted(maps.Keys(st.groups)) {
 		g := st.groups[id]
 		g.restore(t.Now)
@@ -95,13 +129,16 @@ func (st *state) Loaded(t *runtime.Turn) {
 type timerKind uint8
 
 const (
-	sessionTimer timerKind = iota // a member, or one that is pending
-	joinTimer                     // the end of a group's wait for members
-	syncTimer                     // the end of its wait for their SyncGroup
-	expiryTimer                   // the next look for old offsets
+	sessionTimer    timerKind = iota // a member, or one that is pending
+	joinTimer                        // the end of a group's wait for members
+	syncTimer                        // the end of its wait for their SyncGroup
+	expiryTimer                      // the next look for old offsets
+	revocationTimer                  // of a consumer group: a member must have revoked partitions
+	rejoinTimer                      // of a member there that uses the classic protocol: it must have joined again
+	resyncTimer                      // and must have sent SyncGroup
 )
 
-// timerKey names a timer; member counts for sessionTimer only.
+// timerKey names a timer; member counts for those of members only.
 type timerKey struct {
 	kind   timerKind
 	group  string
@@ -110,10 +147,15 @@ type timerKey struct {
 
 // Fire runs a timer that is due.
 func (st *state) Fire(t *runtime.Turn, key any) {
+	st.look()
 	k := key.(timerKey)
 	if k.kind == expiryTimer {
 		st.expire(t)
 		t.Arm(k, t.Now.Add(st.settings().RetentionCheckInterval))
+		return
+	}
+	if g := st.consumers[k.group]; g != nil {
+		st.fireConsumer(t, g, k)
 		return
 	}
 	g := st.groups[k.group]

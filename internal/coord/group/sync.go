@@ -34,6 +34,11 @@ type synced struct {
 }
 
 func (st *state) sync(t *runtime.Turn, req *kmsg.SyncGroupRequest, d *runtime.Deferred[synced]) {
+	if cg := st.consumers[req.Group]; cg != nil {
+		s, err := st.syncConsumerGroup(t, cg, req)
+		d.Give(t, s, err)
+		return
+	}
 	g := st.groups[req.Group]
 	if err := g.checkSync(req); err != nil {
 		d.Give(t, synced{}, err)

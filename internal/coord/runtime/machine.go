@@ -92,6 +92,9 @@ func (t *Turn) Arm(key any, at time.Time) { t.timers.arm(key, at) }
 // Disarm drops a timer, if it is set.
 func (t *Turn) Disarm(key any) { t.timers.disarm(key) }
 
+// Armed reports whether a timer is set.
+func (t *Turn) Armed(key any) bool { return t.timers.byKey[key] != nil }
+
 // run runs a command and notes which answers rest on records of its own.
 func (t *Turn) run(command func()) {
 	records, answers := len(t.records), len(t.answers)
