@@ -13,6 +13,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/member"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/coord/group"
+	"github.com/odradek/odradek/internal/coord/txn"
 	"github.com/odradek/odradek/internal/front/api"
 	"github.com/odradek/odradek/internal/front/zkview"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -38,9 +39,11 @@ func (b *Broker) rooms(ctx context.Context, g *run.Group) error {
 		Rand: b.cfg.Random, Log: b.cfg.Log,
 	})
 	b.brokers = brokers.New(b.brokersConfig())
+	b.txns = txn.New(b.txnConfig())
 	g.Go("brokers", b.closeBrokers)
 	g.Go("host", b.host.Run)
 	g.Go("groups", b.groups.Run)
+	g.Go("transactions", b.txns.Run)
 	g.Go("coordinators", b.followCoordinators)
 	g.Go("settings", b.followSettings)
 	return nil

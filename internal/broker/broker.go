@@ -21,6 +21,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/peers"
 	"github.com/odradek/odradek/internal/cluster/quorum"
 	"github.com/odradek/odradek/internal/coord/group"
+	"github.com/odradek/odradek/internal/coord/txn"
 	"github.com/odradek/odradek/internal/front/api"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/host"
@@ -50,6 +51,7 @@ type Broker struct {
 	previous    int64          // broker epoch since which nothing was lost, -1 if not known
 	host        *host.Host
 	groups      *group.Service
+	txns        *txn.Service
 	brokers     *brokers.Brokers
 	front       *api.Server
 	fronted     chan struct{} // closed when front is there

@@ -18,7 +18,8 @@ type coordinator interface {
 // coordinators are those of this node, by the topic that they live on.
 func (b *Broker) coordinators() map[string]coordinator {
 	return map[string]coordinator{
-		model.ConsumerOffsetsTopic: b.groups,
+		model.ConsumerOffsetsTopic:  b.groups,
+		model.TransactionStateTopic: b.txns,
 	}
 }
 
@@ -51,6 +52,9 @@ func (b *Broker) followCoordinators(ctx context.Context) error {
 			if who := all[name(c)]; who != nil {
 				b.coordinate(who, c)
 			}
+		}
+		if len(changes.Topics) > 0 {
+			b.txns.ImageMoved()
 		}
 		if len(deleted) > 0 {
 			b.groups.TopicDeleted(deleted)

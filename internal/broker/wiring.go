@@ -56,7 +56,7 @@ func (b *Broker) hostConfig() host.Config {
 
 func (b *Broker) apiConfig() api.Config {
 	c := api.Config{
-		NodeID: b.cfg.NodeID, Feed: b.feed, Groups: b.groups, Host: b.host,
+		NodeID: b.cfg.NodeID, Feed: b.feed, Groups: b.groups, Transactions: b.txns, Host: b.host,
 		Settings: b.settings.Values, Static: b.cfg.Static, Quorum: b.status,
 		Leading: b.leads, Forward: b.forward, Ask: b.peers.Ask,
 		LogDirs: b.logDirs, Producers: b.producers, Features: controller.Features,

@@ -24,9 +24,9 @@ const (
 //	5  TRANSACTION_ABORTABLE (KIP-890)
 //	6  share coordinators (KIP-932)
 //
-// The coordinator of a group is the leader of the group's partition of
-// __consumer_offsets. The first question makes that topic; until its leader is there
-// the answer is COORDINATOR_NOT_AVAILABLE, and the client asks again.
+// A coordinator is the leader of the key's partition of a topic that is kept for its kind.
+// The first question makes that topic; until its leader is there the answer is
+// COORDINATOR_NOT_AVAILABLE, and the client asks again.
 func (s *Server) findCoordinator(ctx context.Context, r *Request, req *kmsg.FindCoordinatorRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrFindCoordinatorResponse()
 	if r.Version < 4 {
@@ -52,21 +52,16 @@ func (s *Server) findCoordinator(ctx context.Context, r *Request, req *kmsg.Find
 }
 
 func (s *Server) coordinator(ctx context.Context, r *Request, kind int8, key string) (node, error) {
-	switch kind {
-	case groupCoordinator:
-	case txnCoordinator:
-		return noNode, errNoTransactions
-	case shareCoordinator:
-		return noNode, model.Explain(kerr.InvalidRequest, "This broker coordinates no share groups.")
-	default:
-		return noNode, model.Explain(kerr.InvalidRequest, fmt.Sprintf("Unknown kind of coordinator %d.", kind))
+	topic, partitionFor, err := s.coordinated(kind)
+	if err != nil {
+		return noNode, err
 	}
 	image := r.Image
-	if _, ok := image.Topic(model.ConsumerOffsetsTopic); !ok {
-		s.createOnDemand(ctx, image, []string{model.ConsumerOffsetsTopic})
+	if _, ok := image.Topic(topic); !ok {
+		s.createOnDemand(ctx, image, []string{topic})
 		return noNode, kerr.CoordinatorNotAvailable
 	}
-	_, p, ok := image.Partition(model.ConsumerOffsetsTopic, s.cfg.Groups.PartitionFor(key))
+	_, p, ok := image.Partition(topic, partitionFor(key))
 	if !ok {
 		return noNode, kerr.CoordinatorNotAvailable
 	}
@@ -77,7 +72,15 @@ func (s *Server) coordinator(ctx context.Context, r *Request, kind int8, key str
 	return n, nil
 }
 
-// errNoTransactions refuses a transactional id. Of the errors that fit, this is the one
-// that every client takes as final at once; others make some retry until they time out.
-var errNoTransactions = model.Explain(kerr.TransactionalIDAuthorizationFailed,
-	"This broker does not serve transactions.")
+// coordinated is the topic of a kind of coordinator, and where a key is in it.
+func (s *Server) coordinated(kind int8) (topic string, partitionFor func(key string) int32, err error) {
+	switch kind {
+	case groupCoordinator:
+		return model.ConsumerOffsetsTopic, s.cfg.Groups.PartitionFor, nil
+	case txnCoordinator:
+		return model.TransactionStateTopic, s.cfg.Transactions.PartitionFor, nil
+	case shareCoordinator:
+		return "", nil, model.Explain(kerr.InvalidRequest, "This broker coordinates no share groups.")
+	}
+	return "", nil, model.Explain(kerr.InvalidRequest, fmt.Sprintf("Unknown kind of coordinator %d.", kind))
+}

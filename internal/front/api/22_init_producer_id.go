@@ -15,12 +15,18 @@ import (
 //
 //	2  flexible
 //	3  the producer's id and epoch, to go on after an error (KIP-360)
-//	4  PRODUCER_FENCED
+//	4  PRODUCER_FENCED in place of INVALID_PRODUCER_EPOCH
 //	5  TRANSACTION_ABORTABLE (KIP-890)
 //
-// A producer without a transactional id gets a fresh id with epoch 0, whatever it had.
+// Version 6 (two-phase commit, KIP-939) is not stable in Kafka 4.2, and not advertised.
+//
+// A producer without a transactional id gets a fresh id with epoch 0, whatever it had; of
+// a transactional id its coordinator knows.
 func (s *Server) initProducerID(ctx context.Context, r *Request, req *kmsg.InitProducerIDRequest) (kmsg.Response, error) {
-	resp := kmsg.NewPtrInitProducerIDResponse()
+	if req.TransactionalID != nil {
+		return s.cfg.Transactions.InitProducerID(ctx, req), nil
+	}
+	resp := req.ResponseKind().(*kmsg.InitProducerIDResponse)
 	resp.ProducerID, resp.ProducerEpoch = -1, -1
 	id, err := s.newProducer(ctx, r, req)
 	if err != nil {
@@ -32,16 +38,16 @@ func (s *Server) initProducerID(ctx context.Context, r *Request, req *kmsg.InitP
 }
 
 func (s *Server) newProducer(ctx context.Context, r *Request, req *kmsg.InitProducerIDRequest) (int64, error) {
-	switch {
-	case (req.ProducerID == -1) != (req.ProducerEpoch == -1):
+	if (req.ProducerID == -1) != (req.ProducerEpoch == -1) {
 		return 0, kerr.InvalidRequest
-	case req.TransactionalID == nil:
-		return s.producerID(ctx, r.Image)
-	case *req.TransactionalID == "":
-		return 0, kerr.InvalidRequest
-	default:
-		return 0, errNoTransactions
 	}
+	return s.producerID(ctx, r.Image)
+}
+
+// ProducerID returns a producer id that nobody had. While the controller gives none the
+// error is COORDINATOR_LOAD_IN_PROGRESS, after which every client asks again.
+func (s *Server) ProducerID(ctx context.Context) (int64, error) {
+	return s.producerID(ctx, s.cfg.Feed.Image())
 }
 
 // producerIDs is what is left of the block that the controller gave this broker. Each

@@ -29,11 +29,12 @@ import (
 
 // Config is what the front desk is made of. What has no default must be given.
 type Config struct {
-	NodeID     int32
-	Feed       Feed
-	Controller Controller
-	Groups     Groups
-	Host       Host
+	NodeID       int32
+	Feed         Feed
+	Controller   Controller
+	Groups       Groups
+	Transactions Transactions
+	Host         Host
 	// Enlist asks coordinators of transactions about partitions of this broker. Nil: there
 	// are none, and no transaction can write.
 	Enlist Enlist
@@ -59,8 +60,8 @@ type Config struct {
 	// When it returns, what the controller decided stands in Feed. Nil: Controller is
 	// asked.
 	Ask func(context.Context, kmsg.Request) (kmsg.Response, error)
-	// OnlyControllers says that no listener of brokers is served: Groups, Host, LogDirs and
-	// Producers are not needed then.
+	// OnlyControllers says that no listener of brokers is served: Groups, Transactions, Host,
+	// LogDirs and Producers are not needed then.
 	OnlyControllers bool
 	// ControllerListeners are the listeners of the quorum (controller.listener.names).
 	ControllerListeners []string
@@ -131,6 +132,7 @@ func (c *Config) validate() error {
 	need(c.Feed != nil, "Feed")
 	need(c.Controller != nil || c.Forward != nil, "Controller")
 	need(c.Groups != nil || c.OnlyControllers, "Groups")
+	need(c.Transactions != nil || c.OnlyControllers, "Transactions")
 	need(c.Host != nil || c.OnlyControllers, "Host")
 	need(c.Settings != nil, "Settings")
 	need(c.Quorum != nil, "Quorum")

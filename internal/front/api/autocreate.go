@@ -18,7 +18,7 @@ import (
 func (s *Server) createOnDemand(ctx context.Context, m *metadata.Image, names []string) {
 	req := kmsg.NewPtrCreateTopicsRequest()
 	for _, name := range names {
-		if model.ValidateTopicName(name) == nil && (!model.Internal(name) || name == model.ConsumerOffsetsTopic) {
+		if model.ValidateTopicName(name) == nil && (!model.Internal(name) || s.keptTopic(m, name) != nil) {
 			req.Topics = append(req.Topics, s.defaultTopic(m, name))
 		}
 	}
@@ -44,33 +44,58 @@ func (s *Server) createOnDemand(ctx context.Context, m *metadata.Image, names []
 // anyhow, and its other requests wait behind this one.
 const createPatience = 5 * time.Second
 
-// defaultTopic is a topic as the settings want it: those of the controller, but of the
-// offsets topic this broker's.
+// defaultTopic is a topic as the settings want it: those of the controller, but of a
+// coordinator's topic this broker's.
 func (s *Server) defaultTopic(m *metadata.Image, name string) kmsg.CreateTopicsRequestTopic {
-	if name == model.ConsumerOffsetsTopic {
-		return s.offsetsTopic(m)
-	}
 	t := kmsg.NewCreateTopicsRequestTopic()
 	t.Topic, t.NumPartitions, t.ReplicationFactor = name, -1, -1
+	if k := s.keptTopic(m, name); k != nil {
+		t.NumPartitions, t.ReplicationFactor = k.partitions, k.replicas
+		for _, c := range k.configs {
+			t.Configs = append(t.Configs, kmsg.CreateTopicsRequestTopicConfig{Name: c[0], Value: &c[1]})
+		}
+	}
 	return t
 }
 
-// offsetsTopic is the topic of the group coordinators. Three replicas are its default:
-// on a smaller cluster that never said how many it wants, as many as there are brokers,
-// so that a first node works by itself. Brokers that are away count: they will be back,
-// and the topic stays as it was made.
-func (s *Server) offsetsTopic(m *metadata.Image) kmsg.CreateTopicsRequestTopic {
+// keptTopic is how a coordinator keeps its state. Three replicas are the default: on a
+// smaller cluster that never said how many it wants, as many as there are brokers, so that
+// a first node works by itself. Brokers that are away count: they will be back, and the
+// topic stays as it was made.
+type keptTopic struct {
+	partitions int32
+	replicas   int16
+	configs    [][2]string
+}
+
+// keptTopic returns nil if name is not such a topic.
+func (s *Server) keptTopic(m *metadata.Image, name string) *keptTopic {
 	v := s.cfg.Settings()
-	t := kmsg.NewCreateTopicsRequestTopic()
-	t.Topic = model.ConsumerOffsetsTopic
-	t.NumPartitions = int32(config.OffsetsTopicNumPartitions.Get(v))
-	t.ReplicationFactor = int16(config.ReplicationFactor(config.OffsetsTopicReplicationFactor, v, m.BrokerCount()))
-	for _, c := range [][2]string{
-		{"cleanup.policy", "compact"},
-		{"compression.type", "producer"},
-		{"segment.bytes", strconv.Itoa(config.OffsetsTopicSegmentBytes.Get(v))},
-	} {
-		t.Configs = append(t.Configs, kmsg.CreateTopicsRequestTopicConfig{Name: c[0], Value: &c[1]})
+	replicas := func(k config.Key[int]) int16 { return int16(config.ReplicationFactor(k, v, m.BrokerCount())) }
+	switch name {
+	case model.ConsumerOffsetsTopic:
+		return &keptTopic{
+			partitions: int32(config.OffsetsTopicNumPartitions.Get(v)),
+			replicas:   replicas(config.OffsetsTopicReplicationFactor),
+			configs: [][2]string{
+				{"cleanup.policy", "compact"},
+				{"compression.type", "producer"},
+				{"segment.bytes", strconv.Itoa(config.OffsetsTopicSegmentBytes.Get(v))},
+			},
+		}
+	case model.TransactionStateTopic:
+		k := &keptTopic{
+			partitions: int32(config.TransactionStateLogNumPartitions.Get(v)),
+			replicas:   replicas(config.TransactionStateLogReplicationFactor),
+		}
+		k.configs = [][2]string{
+			{"cleanup.policy", "compact"},
+			{"compression.type", "uncompressed"},
+			{"min.insync.replicas", strconv.Itoa(min(config.TransactionStateLogMinISR.Get(v), int(k.replicas)))},
+			{"segment.bytes", strconv.Itoa(config.TransactionStateLogSegmentBytes.Get(v))},
+			{"unclean.leader.election.enable", "false"},
+		}
+		return k
 	}
-	return t
+	return nil
 }

@@ -29,6 +29,7 @@ type desk struct {
 	feed     *metadata.Feed
 	ctl      *controller.Service
 	groups   *fakeGroups
+	txns     *fakeTransactions
 	settings map[string]string
 	listener *pipeListener
 	level    slog.LevelVar
@@ -43,11 +44,11 @@ type option func(*desk, *Config)
 
 func newDesk(t testing.TB, opts ...option) *desk {
 	t.Helper()
-	d := &desk{t: t, feed: metadata.NewFeed(), groups: &fakeGroups{}, settings: map[string]string{},
+	d := &desk{t: t, feed: metadata.NewFeed(), groups: &fakeGroups{}, txns: &fakeTransactions{}, settings: map[string]string{},
 		status: quorum.Status{Node: 1, Leader: 1, Term: 3, Commit: 41, Voters: []quorum.Replica{{Node: 1, Match: 41}}},
 		made:   map[model.TopicPartition][]Producer{}}
 	d.ctl = controller.New(controller.Options{Node: 1, Feed: d.feed, Begin: d.agree, Rand: rand.New(rand.NewPCG(1, 2))})
-	cfg := Config{NodeID: 1, Feed: d.feed, Controller: d.ctl, Groups: d.groups, Host: noHost{},
+	cfg := Config{NodeID: 1, Feed: d.feed, Controller: d.ctl, Groups: d.groups, Transactions: d.txns, Host: noHost{},
 		Settings: func() config.Values {
 			v, err := config.Node{Static: d.settings}.Values()
 			if err != nil {
@@ -183,6 +184,45 @@ type fakeGroups struct {
 }
 
 func (g *fakeGroups) PartitionFor(string) int32 { return 0 }
+
+// fakeTransactions keeps what it was asked, and answers by whatever the test wants.
+type fakeTransactions struct {
+	Transactions
+	asked  kmsg.Request
+	answer kmsg.Response
+}
+
+func (f *fakeTransactions) PartitionFor(string) int32 { return 1 }
+
+func answerTo[R kmsg.Response](f *fakeTransactions, req kmsg.Request) R {
+	f.asked = req
+	f.answer.SetVersion(req.GetVersion())
+	return f.answer.(R)
+}
+
+func (f *fakeTransactions) InitProducerID(_ context.Context, r *kmsg.InitProducerIDRequest) *kmsg.InitProducerIDResponse {
+	return answerTo[*kmsg.InitProducerIDResponse](f, r)
+}
+
+func (f *fakeTransactions) AddPartitionsToTxn(_ context.Context, r *kmsg.AddPartitionsToTxnRequest) *kmsg.AddPartitionsToTxnResponse {
+	return answerTo[*kmsg.AddPartitionsToTxnResponse](f, r)
+}
+
+func (f *fakeTransactions) AddOffsetsToTxn(_ context.Context, r *kmsg.AddOffsetsToTxnRequest) *kmsg.AddOffsetsToTxnResponse {
+	return answerTo[*kmsg.AddOffsetsToTxnResponse](f, r)
+}
+
+func (f *fakeTransactions) EndTxn(_ context.Context, r *kmsg.EndTxnRequest) *kmsg.EndTxnResponse {
+	return answerTo[*kmsg.EndTxnResponse](f, r)
+}
+
+func (f *fakeTransactions) DescribeTransactions(_ context.Context, r *kmsg.DescribeTransactionsRequest) *kmsg.DescribeTransactionsResponse {
+	return answerTo[*kmsg.DescribeTransactionsResponse](f, r)
+}
+
+func (f *fakeTransactions) ListTransactions(_ context.Context, r *kmsg.ListTransactionsRequest) *kmsg.ListTransactionsResponse {
+	return answerTo[*kmsg.ListTransactionsResponse](f, r)
+}
 
 // pipeListener accepts the server's ends of pipes.
 type pipeListener struct {

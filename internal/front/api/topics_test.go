@@ -92,7 +92,7 @@ func TestValidateOnlyMakesNothing(t *testing.T) {
 // Behaviours 73 and 74: a topic that is named is made, and not there yet.
 func TestCreateOnDemand(t *testing.T) {
 	d := newDesk(t)
-	req := asks("new", "b@d", model.TransactionStateTopic)
+	req := asks("new", "b@d")
 	req.AllowAutoTopicCreation = true
 	resp := ask[*kmsg.MetadataResponse](d, 9, req)
 	if c := resp.Topics[0].ErrorCode; c != kerr.UnknownTopicOrPartition.Code {
@@ -273,7 +273,6 @@ func TestFindCoordinator(t *testing.T) {
 func TestFindOtherCoordinators(t *testing.T) {
 	d := newDesk(t)
 	for kind, want := range map[int8]int16{
-		txnCoordinator:   kerr.TransactionalIDAuthorizationFailed.Code,
 		shareCoordinator: kerr.InvalidRequest.Code,
 		9:                kerr.InvalidRequest.Code,
 	} {
@@ -304,22 +303,18 @@ func TestInitProducerID(t *testing.T) {
 }
 
 func TestInitProducerIDRefusals(t *testing.T) {
-	text := func(s string) *string { return &s }
 	for what, c := range map[string]struct {
-		txn   *string
 		id    int64
 		epoch int16
 		code  int16
 	}{
-		"empty transactional id":  {text(""), -1, -1, kerr.InvalidRequest.Code},
-		"a transactional id":      {text("t"), -1, -1, kerr.TransactionalIDAuthorizationFailed.Code},
-		"an id without its epoch": {nil, 5, -1, kerr.InvalidRequest.Code},
-		"an epoch without its id": {nil, -1, 5, kerr.InvalidRequest.Code},
-		"what an old one had":     {nil, 5, 5, 0},
+		"an id without its epoch": {5, -1, kerr.InvalidRequest.Code},
+		"an epoch without its id": {-1, 5, kerr.InvalidRequest.Code},
+		"what an old one had":     {5, 5, 0},
 	} {
 		d := newDesk(t)
 		req := kmsg.NewPtrInitProducerIDRequest()
-		req.TransactionalID, req.ProducerID, req.ProducerEpoch = c.txn, c.id, c.epoch
+		req.ProducerID, req.ProducerEpoch = c.id, c.epoch
 		resp := ask[*kmsg.InitProducerIDResponse](d, 5, req)
 		if resp.ErrorCode != c.code || c.code != 0 && (resp.ProducerID != -1 || resp.ProducerEpoch != -1) {
 			t.Errorf("%s: %+v, want %d", what, resp, c.code)
