@@ -63,6 +63,7 @@ type history struct {
 	saved      int64 // recovery point in the host's checkpoint
 	savedStart int64
 	steps      []string
+	txns       *txnModel // if producers write transactions
 }
 
 func newHistory(t *testing.T, seed uint64) *history {
@@ -144,6 +145,10 @@ func (h *history) step() {
 }
 
 func (h *history) append() {
+	if h.txns != nil {
+		h.appendTxns()
+		return
+	}
 	var bytes []byte
 	for range 1 + h.rng.IntN(3) {
 		h.now += int64(h.rng.IntN(100)) - 20
@@ -186,6 +191,9 @@ func (h *history) keep(bytes []byte) {
 		h.ok(err)
 		h.batches = append(h.batches, b)
 		h.end = b.NextOffset()
+		if h.txns != nil {
+			h.txns.all = append(h.txns.all, b)
+		}
 	}
 }
 
@@ -262,6 +270,9 @@ func (h *history) cut(end int64) {
 	}
 	if n := len(h.batches); n > 0 && h.batches[n-1].NextOffset() != end {
 		h.t.Fatalf("log ends at %d, inside or behind a batch that ends at %d", end, h.batches[n-1].NextOffset())
+	}
+	if h.txns != nil {
+		h.txns.cut(end)
 	}
 	h.synced, h.saved, h.start, h.savedStart = min(h.synced, end), min(h.saved, end), min(h.start, end), min(h.savedStart, end)
 }
@@ -350,6 +361,9 @@ func (h *history) check() {
 	h.checkEpochs()
 	h.checkTimes()
 	h.checkRead()
+	if h.txns != nil && !h.garbage {
+		h.checkTxns()
+	}
 }
 
 func (h *history) checkEpochs() {

@@ -49,7 +49,9 @@ func (l *Log) recover(o Options, epochsFound bool) error {
 		return l.restartAt(l.start)
 	}
 	l.setEpochs(l.epochs.before(l.end).from(l.start))
-	return l.dropSnapshots(func(at int64) bool { return at > l.end })
+	// What came after one from before the log's first segment is not known: it may say that
+	// a transaction is open which has long ended.
+	return l.dropSnapshots(func(at int64) bool { return at > l.end || at < l.segs[0].base })
 }
 
 // findEnd scans what is not known to be durable, and cuts the log at the first batch

@@ -152,6 +152,9 @@ func (l *Log) swapIn(s *segment, group []*segment) error {
 	if i < 0 || i+len(group) >= len(l.segs) || !slices.Equal(l.segs[i:i+len(group)], group) {
 		return errGone
 	}
+	if err := l.outdateSnapshots(group[len(group)-1].next); err != nil {
+		return err
+	}
 	failpoint.Hit("commitlog.swap.before_commit", l.fs)
 	if err := l.renameAll(s.base, cleanedSuffix, swapSuffix); err != nil {
 		return l.fail("swap", err)
@@ -179,6 +182,20 @@ func (l *Log) swapIn(s *segment, group []*segment) error {
 	}
 	failpoint.Hit("commitlog.swap.after_rename", l.fs)
 	return l.removeDoomed(time.Now())
+}
+
+// outdateSnapshots removes, for good, the snapshots of producers from before an offset. A
+// transaction that is open in one of them may end with a marker that compaction takes,
+// together with all its records.
+func (l *Log) outdateSnapshots(before int64) error {
+	kept := len(l.producers.snapshots)
+	if err := l.dropSnapshots(func(at int64) bool { return at < before }); err != nil {
+		return err
+	}
+	if len(l.producers.snapshots) == kept {
+		return nil
+	}
+	return storageError(l.fs.SyncDir(l.dir))
 }
 
 // renameAll changes the suffix of a segment's files, of the log last, durably.

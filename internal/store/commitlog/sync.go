@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -161,7 +162,7 @@ func (l *Log) syncSegment(s *segment, finished bool) error {
 	if err := h.Datasync(); err != nil || !finished {
 		return err
 	}
-	if err := l.syncIndexes(s); err != nil {
+	if err := errors.Join(l.syncIndexes(s), l.syncSnapshot(s)); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -186,6 +187,19 @@ func (l *Log) syncIndexes(s *segment) error {
 		}
 	}
 	return l.syncTxns(s)
+}
+
+// syncSnapshot makes the snapshot durable that was taken when the segment was finished: it
+// saves reading the log again, which may be long.
+func (l *Log) syncSnapshot(s *segment) error {
+	l.mu.Lock()
+	next := s.next
+	l.mu.Unlock()
+	err := l.syncFile(fileName(next, snapshotExt))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 func (l *Log) syncFile(name string) error {
