@@ -101,6 +101,9 @@ func fits(topic, metadata string, limit int) error {
 // checkCommit returns why the group does not take offsets of this sender: a member of
 // the present generation, or anybody while the group has no members.
 func (st *state) checkCommit(t *runtime.Turn, req *kmsg.OffsetCommitRequest) error {
+	if h := st.holder(req.Group); h != nil {
+		return h.checkCommit(committer{memberID: req.MemberID, instanceID: req.InstanceID, epoch: req.Generation, version: req.Version})
+	}
 	g := st.groups[req.Group]
 	switch {
 	case g == nil && req.Generation < 0:

@@ -68,6 +68,9 @@ func failedTopics(topics []kmsg.OffsetFetchRequestTopic, errorCode int16) []kmsg
 
 func (s *Service) fetchGroup(ctx context.Context, req kmsg.OffsetFetchRequestGroup, stable bool) kmsg.OffsetFetchResponseGroup {
 	topics, err := do(ctx, s, req.Group, runtime.Alone, func(st *state, _ *runtime.Turn) ([]kmsg.OffsetFetchResponseGroupTopic, error) {
+		if err := st.checkFetch(req); err != nil {
+			return nil, err
+		}
 		if req.Topics == nil {
 			return st.fetchAll(req.Group, stable), nil
 		}
@@ -78,6 +81,20 @@ func (s *Service) fetchGroup(ctx context.Context, req kmsg.OffsetFetchRequestGro
 		resp.ErrorCode = kerr.NotCoordinator.Code // clients before 3.9 retry on this one only
 	}
 	return resp
+}
+
+// checkFetch returns why a member may not see the offsets of its group. A group that keeps
+// none, as a share group, is asked as if it were not there.
+func (st *state) checkFetch(req kmsg.OffsetFetchRequestGroup) error {
+	h := st.holder(req.Group)
+	if h == nil {
+		return nil
+	}
+	err := h.checkFetch(req.MemberID, req.MemberEpoch)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return nil
+	}
+	return err
 }
 
 // fetch reads the offsets that are asked for. With stable, those that an open transaction
@@ -102,7 +119,7 @@ func (st *state) fetchOne(group string, tp model.TopicPartition, topicID model.I
 		return unstable
 	}
 	o, ok := st.offsets.committed[group][tp]
-	if !ok || st.groups[group] == nil || !o.topicID.IsZero() && !topicID.IsZero() && o.topicID != topicID {
+	if !ok || !st.exists(group) || !o.topicID.IsZero() && !topicID.IsZero() && o.topicID != topicID {
 		return fetched(tp.Partition, nil)
 	}
 	return fetched(tp.Partition, &o)

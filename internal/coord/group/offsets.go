@@ -64,7 +64,7 @@ func (st *state) replayOffset(k recordKey, e runtime.Entry) error {
 		return fmt.Errorf("group %q, offset of %v: %w", k.group, tp, err)
 	}
 	o.recordOffset = e.Offset
-	if st.groups[k.group] == nil {
+	if !st.exists(k.group) {
 		st.groups[k.group] = newGroup(k.group)
 	}
 	if e.Transactional {

@@ -78,6 +78,9 @@ func (st *state) commitTxn(t *runtime.Turn, req *kmsg.TxnOffsetCommitRequest, gu
 // says nothing, as before version 3, is let in. The state of the group does not matter, and
 // the member's session is not kept alive by it.
 func (st *state) checkCommitTxn(req *kmsg.TxnOffsetCommitRequest) error {
+	if h := st.holder(req.Group); h != nil {
+		return h.checkCommit(committer{memberID: req.MemberID, instanceID: req.InstanceID, epoch: req.Generation, version: req.Version, transactional: true})
+	}
 	g := st.groups[req.Group]
 	switch {
 	case g == nil && req.Generation < 0:
