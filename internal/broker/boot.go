@@ -36,6 +36,7 @@ func (b *Broker) rooms(ctx context.Context, g *run.Group) error {
 	b.previous = b.previousEpoch()
 	b.groups = group.New(group.Config{
 		Partitions: b.partitionsOf(model.ConsumerOffsetsTopic, config.OffsetsTopicNumPartitions), Settings: b.settings.groups, Lease: b.lease,
+		GroupConfig: b.settings.group, Image: b.feed.Image,
 		Rand: b.cfg.Random, Log: b.cfg.Log,
 	})
 	b.brokers = brokers.New(b.brokersConfig())

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -160,6 +161,35 @@ func (s *settings) groups() group.Settings {
 		RetentionCheckInterval: time.Duration(config.OffsetsRetentionCheckIntervalMs.Get(v)) * time.Millisecond,
 		MetadataMaxBytes:       config.OffsetMetadataMaxBytes.Get(v),
 		CommitTimeout:          millis(config.OffsetsCommitTimeoutMs.Get(v)),
+		ConsumerSession:        millis(config.GroupConsumerSessionTimeoutMs.Get(v)),
+		ConsumerHeartbeat:      millis(config.GroupConsumerHeartbeatIntervalMs.Get(v)),
+		ConsumerMaxSize:        config.GroupConsumerMaxSize.Get(v),
+		ConsumerAssignors:      config.GroupConsumerAssignors.Get(v),
+		ConsumerMigration:      migrations[strings.ToUpper(config.GroupConsumerMigrationPolicy.Get(v))],
+		ConsumerPatternRefresh: millis(config.GroupConsumerRegexRefreshIntervalMs.Get(v)),
+	}
+}
+
+// migrations are what group.consumer.migration.policy may be.
+var migrations = map[string]group.Migration{
+	"BIDIRECTIONAL": group.MigrateBothWays,
+	"UPGRADE":       group.MigrateUp,
+	"DOWNGRADE":     group.MigrateDown,
+	"DISABLED":      group.MigrateNever,
+}
+
+// group is what was set for one group, nothing for most.
+func (s *settings) group(id string) group.GroupConfig {
+	image := s.feed.Image()
+	own := image.Configs(metadata.Resource{Type: metadata.GroupResource, Name: id})
+	if len(own) == 0 {
+		return group.GroupConfig{}
+	}
+	v, _ := s.node(image).GroupValues(own) // what cannot be was stored by another version: it counts as unset
+	millis := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	return group.GroupConfig{
+		ConsumerSession:   millis(config.PerGroupConsumerSessionTimeoutMs.Get(v)),
+		ConsumerHeartbeat: millis(config.PerGroupConsumerHeartbeatIntervalMs.Get(v)),
 	}
 }
 

@@ -4,40 +4,40 @@ package config
 var (
 	GroupConsumerAssignors = Broker.list("group.consumer.assignors", "uniform,range",
 		"Assignors that the server offers to consumer groups; the first is the default.",
-		notEmpty, pending(consumerGroups))
+		notEmpty)
 	GroupConsumerHeartbeatIntervalMs = Broker.int("group.consumer.heartbeat.interval.ms", "5000",
 		"How often a member of a consumer group sends a heartbeat.",
-		atLeast(1), pending(consumerGroups))
+		atLeast(1))
 	GroupConsumerMaxHeartbeatIntervalMs = Broker.int("group.consumer.max.heartbeat.interval.ms", "15000",
 		"Longest heartbeat interval that may be set for one consumer group.",
-		atLeast(1), pending(consumerGroups))
+		atLeast(1))
 	GroupConsumerMaxSessionTimeoutMs = Broker.int("group.consumer.max.session.timeout.ms", "60000",
 		"Longest session timeout that may be set for one consumer group.",
-		atLeast(1), pending(consumerGroups))
+		atLeast(1))
 	GroupConsumerMaxSize = Broker.int("group.consumer.max.size", "2147483647",
 		"Most members of a consumer group.",
-		atLeast(1), pending(consumerGroups))
+		atLeast(1))
 	GroupConsumerMigrationPolicy = Broker.string("group.consumer.migration.policy", "bidirectional",
 		"Whether a group may change between the classic and the consumer protocol while it runs, and in which direction.",
-		oneOfAnyCase("DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"), pending(consumerGroups))
+		oneOfAnyCase("DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"))
 	GroupConsumerMinHeartbeatIntervalMs = Broker.int("group.consumer.min.heartbeat.interval.ms", "5000",
 		"Shortest heartbeat interval that may be set for one consumer group.",
-		atLeast(1), pending(consumerGroups))
+		atLeast(1))
 	GroupConsumerMinSessionTimeoutMs = Broker.int("group.consumer.min.session.timeout.ms", "45000",
 		"Shortest session timeout that may be set for one consumer group.",
-		atLeast(1), pending(consumerGroups))
+		atLeast(1))
 	GroupConsumerRegexRefreshIntervalMs = Broker.int("group.consumer.regex.refresh.interval.ms", "600000",
 		"How often a subscription by pattern is matched anew although no topic changed.",
-		internal, atLeast(10000), pending(consumerGroups))
+		internal, atLeast(10000))
 	GroupConsumerSessionTimeoutMs = Broker.int("group.consumer.session.timeout.ms", "45000",
 		"A member of a consumer group that was silent for this long is removed.",
-		atLeast(1), pending(consumerGroups))
+		atLeast(1))
 	GroupCoordinatorAppendLingerMs = Broker.int("group.coordinator.append.linger.ms", "-1",
 		"How long the coordinator gathers writes. -1 lets it decide.",
 		atLeast(-1), mapped("writes of a group are gathered while the last one is being made durable; nothing waits on a clock"))
-	GroupCoordinatorRebalanceProtocols = Broker.list("group.coordinator.rebalance.protocols", "classic",
-		"The kinds of groups that are served.",
-		oneOf("consumer", "classic", "share", "streams"), notEmpty, mapped("classic groups are served, whatever else is named"), differs("classic,consumer,streams", "only what this version serves is offered"))
+	GroupCoordinatorRebalanceProtocols = Broker.list("group.coordinator.rebalance.protocols", "classic,consumer",
+		"The kinds of groups that are served. Classic ones always are.",
+		oneOf("consumer", "classic", "share", "streams"), notEmpty, differs("classic,consumer,streams", "only what this version serves is offered"))
 	GroupCoordinatorThreads = Broker.int("group.coordinator.threads", "4",
 		"Threads that run the group coordinator.",
 		high, atLeast(1), inert(noThreads))

@@ -4,10 +4,10 @@ package config
 var (
 	PerGroupConsumerHeartbeatIntervalMs = Group.int("consumer.heartbeat.interval.ms", "5000",
 		"How often a member of this consumer group sends a heartbeat.",
-		atLeast(1), from("group.consumer.heartbeat.interval.ms"), pending(consumerGroups))
+		atLeast(1), from("group.consumer.heartbeat.interval.ms"))
 	PerGroupConsumerSessionTimeoutMs = Group.int("consumer.session.timeout.ms", "45000",
 		"A member of this consumer group that was silent for this long is removed.",
-		atLeast(1), from("group.consumer.session.timeout.ms"), pending(consumerGroups))
+		atLeast(1), from("group.consumer.session.timeout.ms"))
 	PerGroupShareAutoOffsetReset = Group.string("share.auto.offset.reset", "latest",
 		"Where this share group starts to read: latest, earliest, or by_duration and an ISO 8601 duration back from now.",
 		shareOffsetReset, pending(shareGroups))

@@ -20,19 +20,18 @@ const (
 
 // The parts of Kafka that pending keys belong to.
 const (
-	tls            = "TLS"
-	sasl           = "SASL"
-	oauth          = "OAuth"
-	acls           = "access control"
-	tokens         = "delegation tokens"
-	quotas         = "quotas"
-	telemetry      = "client metrics"
-	tiered         = "tiered storage"
-	transactions   = "transactions"
-	consumerGroups = "consumer groups (KIP-848)"
-	shareGroups    = "share groups"
-	streamsGroups  = "streams groups"
-	throttle       = "a throttle for compaction"
+	tls           = "TLS"
+	sasl          = "SASL"
+	oauth         = "OAuth"
+	acls          = "access control"
+	tokens        = "delegation tokens"
+	quotas        = "quotas"
+	telemetry     = "client metrics"
+	tiered        = "tiered storage"
+	transactions  = "transactions"
+	shareGroups   = "share groups"
+	streamsGroups = "streams groups"
+	throttle      = "a throttle for compaction"
 )
 
 // guarding parts protect something. Who sets their keys relies on them, and must be told;

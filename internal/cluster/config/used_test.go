@@ -71,6 +71,7 @@ func keyVariables(t *testing.T) map[Scope]map[string]string {
 var (
 	outsideUse = regexp.MustCompile(`\bconfig\.([A-Z]\w+)\b`)
 	insideUse  = regexp.MustCompile(`\b([A-Z]\w+)\.(?:Get|Lookup|IsSet)\(`)
+	bounds     = regexp.MustCompile(`\b(Group\w*(?:Min|Max)\w+)\b`) // of what may be set on a group
 )
 
 // readVariables are the key variables that other rooms name, or that this room reads to
@@ -90,6 +91,11 @@ func readVariables(t *testing.T) map[string]bool {
 		}
 		add(insideUse, b)
 	}
+	checks, err := os.ReadFile("alter_group.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(bounds, checks)
 	for _, top := range []string{"../../../internal", "../../../server"} {
 		err := filepath.WalkDir(top, func(p string, e fs.DirEntry, err error) error {
 			if err != nil || e.IsDir() || !strings.HasSuffix(p, ".go") || strings.HasSuffix(p, "_test.go") || strings.Contains(filepath.ToSlash(p), "cluster/config/") {

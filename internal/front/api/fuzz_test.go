@@ -98,6 +98,12 @@ func (emptyGroups) DescribeGroups(context.Context, group.Caller, *kmsg.DescribeG
 func (emptyGroups) ListGroups(context.Context, group.Caller, *kmsg.ListGroupsRequest) *kmsg.ListGroupsResponse {
 	return kmsg.NewPtrListGroupsResponse()
 }
+func (emptyGroups) ConsumerGroupHeartbeat(context.Context, group.Caller, *kmsg.ConsumerGroupHeartbeatRequest) *kmsg.ConsumerGroupHeartbeatResponse {
+	return kmsg.NewPtrConsumerGroupHeartbeatResponse()
+}
+func (emptyGroups) ConsumerGroupDescribe(context.Context, group.Caller, *kmsg.ConsumerGroupDescribeRequest) *kmsg.ConsumerGroupDescribeResponse {
+	return kmsg.NewPtrConsumerGroupDescribeResponse()
+}
 func (emptyGroups) DeleteGroups(context.Context, group.Caller, *kmsg.DeleteGroupsRequest) *kmsg.DeleteGroupsResponse {
 	return kmsg.NewPtrDeleteGroupsResponse()
 }

@@ -27,6 +27,8 @@ type Groups interface {
 	DescribeGroups(context.Context, group.Caller, *kmsg.DescribeGroupsRequest) *kmsg.DescribeGroupsResponse
 	ListGroups(context.Context, group.Caller, *kmsg.ListGroupsRequest) *kmsg.ListGroupsResponse
 	DeleteGroups(context.Context, group.Caller, *kmsg.DeleteGroupsRequest) *kmsg.DeleteGroupsResponse
+	ConsumerGroupHeartbeat(context.Context, group.Caller, *kmsg.ConsumerGroupHeartbeatRequest) *kmsg.ConsumerGroupHeartbeatResponse
+	ConsumerGroupDescribe(context.Context, group.Caller, *kmsg.ConsumerGroupDescribeRequest) *kmsg.ConsumerGroupDescribeResponse
 }
 
 // caller is the client as the coordinator knows and shows it.
