@@ -122,8 +122,6 @@ func Table() []API {
 		{Key: 67, Min: 0, Max: 0, handle: on((*Server).allocateProducerIDs), On: OnControllers, to: toController, fail: failing(failAllocateProducerIDs)},
 		{Key: 68, Min: 0, Max: 1, handle: on((*Server).consumerGroupHeartbeat)},
 		{Key: 69, Min: 0, Max: 1, handle: on((*Server).consumerGroupDescribe)},
-		{Key: 68, Min: 0, Max: 1, handle: on((*Server).consumerGroupHeartbeat)},
-		{Key: 69, Min: 0, Max: 1, handle: on((*Server).consumerGroupDescribe)},
 		{Key: 70, Min: 0, Max: 0, handle: on((*Server).controllerRegistration), On: OnControllers, to: toController, fail: failing(failControllerRegistration)},
 		{Key: 73, Min: 0, Max: 0, handle: on((*Server).assignReplicasToDirs), On: OnControllers, to: toController, fail: failing(failAssignReplicasToDirs)},
 		{Key: 74, Min: 0, Max: 1, handle: on((*Server).listConfigResources)},
