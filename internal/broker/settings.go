@@ -131,6 +131,7 @@ func partitionSettings(v, broker config.Values) *partition.Settings {
 		FlushMillis:   config.TopicFlushMs.Get(v),
 		MinISR:        config.TopicMinInSyncReplicas.Get(v),
 		DeleteAllowed: slices.Contains(policy, "delete") || len(policy) == 0,
+		TrustTxns:     !config.TransactionPartitionVerificationEnable.Get(broker),
 	}
 }
 

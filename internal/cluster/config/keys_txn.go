@@ -22,7 +22,7 @@ var (
 		high, atLeast(1))
 	TransactionPartitionVerificationEnable = Broker.boolean("transaction.partition.verification.enable", "true",
 		"Check with the coordinator that a partition belongs to the transaction before its first record is accepted.",
-		low, clusterWide, pending(transactions))
+		low, clusterWide)
 	TransactionRemoveExpiredTransactionCleanupIntervalMs = Broker.int("transaction.remove.expired.transaction.cleanup.interval.ms", "3600000",
 		"How often transactional ids that nobody used are looked for.",
 		low, atLeast(1))
