@@ -13,7 +13,7 @@ const (
 	available    = share.Available
 	acquired     = int8(1)
 	acknowledged = share.Acknowledged
-	archiving    = int8(3) // on its way to the dead letter queue
+	archiving    = share.Archiving
 	archived     = share.Archived
 
 	nowhere = int8(-1) // no state

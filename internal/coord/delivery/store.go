@@ -141,3 +141,18 @@ func (s *state) buried(first, last int64) {
 		b.join()
 	}
 }
+
+// waits reports whether somebody waits for the next write.
+func (s *state) waits() bool {
+	if !s.unwritten {
+		return false
+	}
+	for _, b := range s.batches {
+		for i := range b.runs {
+			if r := &b.runs[i]; r.to != nowhere && r.ticket == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,121 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// retryAfter is how long what nobody waits for rests after a write that failed.
+const retryAfter = time.Second
+
+// flush has what waits for it written, unless someone is about it: then it goes with the
+// next write. mu is held.
+func (sh *Share) flush() {
+	if sh.writing || sh.fence != nil || !sh.state.unwritten {
+		return
+	}
+	sh.writing = true
+	sh.service.crew.start("write", sh.write)
+}
+
+// write writes until nothing waits for it.
+func (sh *Share) write(ctx context.Context) error {
+	for {
+		w, verdict, ok := sh.next()
+		if !ok {
+			sh.mayGo()
+			return nil
+		}
+		err := sh.service.cfg.Persister.WriteState(ctx, sh.key, sh.stateEpoch, sh.epoch, w.start, w.completed, w.batches)
+		if sh.finish(w, verdict, told(ctx, err)); err != nil {
+			return nil
+		}
+	}
+}
+
+// next takes what is to be written, and who waits for it; ok is false if there is nothing,
+// and then the writer's work is done.
+func (sh *Share) next() (w write, v *Verdict, ok bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.fence != nil {
+		sh.writing = false
+		return w, nil, false
+	}
+	w, ok = sh.state.prepare()
+	v, sh.open = sh.open, newVerdict()
+	if !ok {
+		sh.writing = false
+		v.decide(nil) // what it was about the log has no longer
+	}
+	return w, v, ok
+}
+
+// finish takes over what became of a write, and tells who waits.
+func (sh *Share) finish(w write, verdict *Verdict, err error) {
+	set := sh.settings()
+	if fences(err) {
+		sh.service.drop(sh, err)
+	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	defer verdict.decide(err)
+	news := false
+	if err == nil {
+		news = sh.state.written(w.ticket)
+		sh.bury()
+	} else {
+		news = sh.state.failed(w.ticket, set.rules(), time.Now())
+		sh.rest()
+	}
+	if news {
+		sh.wakeLocked()
+	}
+}
+
+// rest ends the writer's work after a failure: what was acknowledged since is written by a
+// new one at once, and the rest when the alarm rings. mu is held.
+func (sh *Share) rest() {
+	sh.writing = false
+	if sh.fence != nil {
+		return
+	}
+	sh.arm()
+	if sh.state.waits() {
+		sh.flush()
+	} else if sh.state.unwritten {
+		sh.service.alarms.set(sh, time.Now().Add(retryAfter))
+	}
+}
+
+// told is the error of the share coordinator as members are told of it.
+func told(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case isAny(err, kerr.FencedLeaderEpoch, kerr.FencedStateEpoch, kerr.NotLeaderForPartition):
+		return kerr.NotLeaderForPartition
+	case isAny(err, kerr.GroupIDNotFound, kerr.UnknownTopicOrPartition):
+		return err
+	case ctx.Err() != nil, isAny(err, kerr.NotCoordinator, kerr.CoordinatorNotAvailable, kerr.CoordinatorLoadInProgress, kerr.RequestTimedOut):
+		return kerr.CoordinatorNotAvailable
+	}
+	return kerr.UnknownServerError
+}
+
+// fences reports whether an error, as told, means that another Share is to be made.
+func fences(err error) bool {
+	return isAny(err, kerr.NotLeaderForPartition, kerr.GroupIDNotFound, kerr.UnknownTopicOrPartition)
+}
+
+func isAny(err error, of ...*kerr.Error) bool {
+	for _, e := range of {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
