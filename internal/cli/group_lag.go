@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -134,7 +135,7 @@ func (o *groupOffset) measure(ends logEnds) {
 	}
 }
 
-// readers is how many batches are read at a time to measure lag.
+// readers is how many batches are read at a time.
 const readers = 8
 
 // measureTimes fills in how far each partition lags in its own time. What cannot be
@@ -161,61 +162,95 @@ func measureTimes(ctx context.Context, cl *kgo.Client, list []groupOffset) {
 	if err != nil {
 		return
 	}
-	slots := make(chan struct{}, readers)
-	var all sync.WaitGroup
-	for _, o := range lagging {
-		last, ok := newest.Lookup(o.Topic, o.Partition)
-		if !ok || last.Err != nil || last.Timestamp < 0 {
-			continue
-		}
-		all.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
+	inParallel(lagging, func(o *groupOffset) {
+		if last, ok := newest.Lookup(o.Topic, o.Partition); ok && last.Err == nil && last.Timestamp >= 0 {
 			from := min(max(*o.Committed-1, *o.Start), *o.End-1)
-			if at, ok := timestampAt(ctx, cl, details[o.Topic], o.Partition, from); ok {
-				behind := max(0, last.Timestamp-at)
+			rec, _, err := reader{topic: details[o.Topic], partition: o.Partition}.first(ctx, cl, from)
+			if err == nil && rec != nil {
+				behind := max(0, last.Timestamp-rec.Timestamp.UnixMilli())
 				o.LagMillis = &behind
 			}
+		}
+	})
+}
+
+// inParallel calls f with each partition, some at a time, and returns when all are done.
+func inParallel(list []*groupOffset, f func(*groupOffset)) {
+	slots := make(chan struct{}, readers)
+	var all sync.WaitGroup
+	for _, o := range list {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			f(o)
 		})
 	}
 	all.Wait()
 }
 
-// timestampAt reads the batch of the first record at or after an offset and returns that
-// record's timestamp in milliseconds. Compaction may have emptied some batches.
-func timestampAt(ctx context.Context, cl *kgo.Client, topic kadm.TopicDetail, partition int32, offset int64) (int64, bool) {
-	leader := topic.Partitions[partition].Leader
+// reader reads single batches of a partition, by its leader.
+type reader struct {
+	topic     kadm.TopicDetail
+	partition int32
+	data      bool // only records that who reads what is committed would see
+}
+
+// batchesRead is how many batches are looked at for a record. Compaction may have emptied
+// some, and some are ends of transactions.
+const batchesRead = 4
+
+// first returns the first record at or after offset, nil if none was found before next.
+func (r reader) first(ctx context.Context, cl *kgo.Client, offset int64) (rec *kgo.Record, next int64, err error) {
+	leader := r.topic.Partitions[r.partition].Leader
 	if leader < 0 {
-		return 0, false
+		return nil, offset, kerr.LeaderNotAvailable
 	}
-	for range 3 {
-		req := kmsg.NewPtrFetchRequest()
-		req.MaxWaitMillis, req.MinBytes, req.MaxBytes, req.SessionEpoch = 100, 1, 1, -1
-		p := kmsg.NewFetchRequestTopicPartition()
-		p.Partition, p.FetchOffset, p.PartitionMaxBytes = partition, offset, 1 // a batch comes whole, however large
-		t := kmsg.NewFetchRequestTopic()
-		t.Topic, t.TopicID, t.Partitions = topic.Topic, topic.ID, append(t.Partitions, p)
-		req.Topics = append(req.Topics, t)
-		kresp, err := cl.Broker(int(leader)).RetriableRequest(ctx, req)
+	opts := kgo.ProcessFetchPartitionOpts{KeepControlRecords: !r.data, Topic: r.topic.Topic, Partition: r.partition}
+	if r.data {
+		opts.IsolationLevel = kgo.ReadCommitted()
+	}
+	for range batchesRead {
+		resp, err := r.fetch(ctx, cl, leader, offset)
 		if err != nil {
-			return 0, false
+			return nil, offset, err
 		}
-		resp := kresp.(*kmsg.FetchResponse)
-		if resp.ErrorCode != 0 || len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
-			return 0, false
-		}
-		read, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-			KeepControlRecords: true, Offset: offset, Topic: topic.Topic, Partition: partition,
-		}, &resp.Topics[0].Partitions[0], kgo.DefaultDecompressor(), nil)
+		opts.Offset = offset
+		read, next := kgo.ProcessFetchPartition(opts, resp, kgo.DefaultDecompressor(), nil)
 		if len(read.Records) > 0 {
-			return read.Records[0].Timestamp.UnixMilli(), true
+			return read.Records[0], next, nil
 		}
 		if read.Err != nil || next <= offset {
-			return 0, false
+			return nil, offset, read.Err
 		}
 		offset = next
 	}
-	return 0, false
+	return nil, offset, nil
+}
+
+// fetch asks for the batch of one offset: a batch comes whole, however large.
+func (r reader) fetch(ctx context.Context, cl *kgo.Client, leader int32, offset int64) (*kmsg.FetchResponseTopicPartition, error) {
+	req := kmsg.NewPtrFetchRequest()
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes, req.SessionEpoch = 100, 1, 1, -1
+	if r.data {
+		req.IsolationLevel = 1
+	}
+	p := kmsg.NewFetchRequestTopicPartition()
+	p.Partition, p.FetchOffset, p.PartitionMaxBytes = r.partition, offset, 1
+	t := kmsg.NewFetchRequestTopic()
+	t.Topic, t.TopicID, t.Partitions = r.topic.Topic, r.topic.ID, append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	kresp, err := cl.Broker(int(leader)).RetriableRequest(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	resp := kresp.(*kmsg.FetchResponse)
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return nil, err
+	}
+	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
+		return nil, kerr.UnknownServerError
+	}
+	return &resp.Topics[0].Partitions[0], nil
 }
 
 // sumLag are the records by which a group lags in all partitions, and the longest of
