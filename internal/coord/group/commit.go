@@ -13,8 +13,17 @@ import (
 // OffsetCommit stores offsets of a group, of one of its members or by hand. Topics must
 // have their names, also in versions that send ids; where an id is set it is stored.
 func (s *Service) OffsetCommit(ctx context.Context, _ Caller, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
-	errs, err := []error(nil), error(kerr.InvalidGroupID)
-	if len(req.Group) <= maxString { // the empty group may commit, as it always could
+	fence, err := fences(req)
+	var errs []error
+	switch {
+	case len(req.Group) > maxString: // the empty group may commit, as it always could
+		err = kerr.InvalidGroupID
+	case err != nil:
+	case fence:
+		errs, err = do(ctx, s, req.Group, runtime.Alone, func(st *state, t *runtime.Turn) ([]error, error) {
+			return st.reset(t, req)
+		})
+	default:
 		errs, err = do(ctx, s, req.Group, runtime.Independent, func(st *state, t *runtime.Turn) ([]error, error) {
 			return st.commit(t, req)
 		})
@@ -50,6 +59,12 @@ func (st *state) commit(t *runtime.Turn, req *kmsg.OffsetCommitRequest) ([]error
 	if err := st.checkCommit(t, req); err != nil {
 		return nil, err
 	}
+	return st.offsetsOf(t, req, t.Write), nil
+}
+
+// offsetsOf makes the records of the offsets in a commit, and says for each partition why
+// not.
+func (st *state) offsetsOf(t *runtime.Turn, req *kmsg.OffsetCommitRequest, write func(runtime.Record)) []error {
 	limit := st.metadataLimit()
 	var errs []error
 	var room []byte
@@ -77,11 +92,11 @@ func (st *state) commit(t *runtime.Turn, req *kmsg.OffsetCommitRequest) ([]error
 			}
 			var r runtime.Record
 			r, room = offsetRecord(room, req.Group, rt.Topic, p.Partition, &o)
-			t.Write(r)
+			write(r)
 			errs = append(errs, nil)
 		}
 	}
-	return errs, nil
+	return errs
 }
 
 // metadataLimit is how long the metadata of an offset may be.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/coord/runtime"
+	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -152,6 +153,12 @@ func commitRequest(group string, args map[string]string) *kmsg.OffsetCommitReque
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Version, req.Group, req.MemberID, req.InstanceID = int16(num(args, "v", 9)), group, lengthen(args["id"]), ptr(args, "inst")
 	req.Generation, req.RetentionTimeMillis = num(args, "gen", -1), -1
+	if args["fence"] != "" {
+		req.UnknownTags.Set(model.TagFenceMembers, []byte(args["fence"]))
+		if args["fence"] == "members" {
+			req.UnknownTags.Set(model.TagFenceMembers, model.FenceMembers)
+		}
+	}
 	if args["retain"] != "" {
 		req.RetentionTimeMillis = int64(ms(args, "retain", ""))
 	}

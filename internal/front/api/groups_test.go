@@ -171,6 +171,27 @@ func TestOffsetCommitOfNothingKnown(t *testing.T) {
 	}
 }
 
+// The field that has members fenced reaches the coordinator (0016-live-reset.md).
+func TestOffsetCommitThatFences(t *testing.T) {
+	for version := int16(8); version <= 10; version++ {
+		d := newDesk(t)
+		d.topic("a", 1, []int32{1})
+		req := kmsg.NewPtrOffsetCommitRequest()
+		req.Group, req.Topics = "g", []kmsg.OffsetCommitRequestTopic{{Topic: "a", TopicID: model.ID{1}, Partitions: []kmsg.OffsetCommitRequestTopicPartition{{}}}}
+		req.UnknownTags.Set(model.TagFenceMembers, model.FenceMembers)
+		ask[*kmsg.OffsetCommitResponse](d, version, req)
+		var got []byte
+		d.groups.asked.(*kmsg.OffsetCommitRequest).UnknownTags.Each(func(tag uint32, v []byte) {
+			if tag == model.TagFenceMembers {
+				got = v
+			}
+		})
+		if !slices.Equal(got, model.FenceMembers) {
+			t.Errorf("v%d: the coordinator got %v", version, got)
+		}
+	}
+}
+
 func TestOffsetFetchOfOneGroup(t *testing.T) {
 	for version := int16(1); version <= 7; version++ {
 		d := newDesk(t)
