@@ -104,7 +104,7 @@ func (st *state) write(t *runtime.Turn, k Key, stateEpoch int32, u update) error
 	switch {
 	case have == nil:
 		return errNotWritable
-	case false:
+	case u.leaderEpoch != noEpoch && have.leaderEpoch > u.leaderEpoch:
 		return kerr.FencedLeaderEpoch
 	case stateEpoch != noEpoch && have.stateEpoch > stateEpoch:
 		return kerr.FencedStateEpoch
