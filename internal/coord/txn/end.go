@@ -96,20 +96,18 @@ func (m *machine) endAndBump(t *runtime.Turn, in endInput) (identity, *job, erro
 	if x == nil {
 		return nobody, nil, kerr.InvalidProducerIDMapping
 	}
+	if x.phase.prepared() {
+		// Whoever asks has to ask again when the markers are written: the client that was
+		// told of its next epoch may already be at the end of its next transaction, which
+		// wrote nothing.
+		return nobody, nil, kerr.ConcurrentTransactions
+	}
 	overflown := x.prevID == in.who.id && in.who.epoch == maxEpoch-1 && x.epoch == 0
 	retry := overflown || x.epoch == in.who.epoch+1 && in.who.epoch >= 0
 	current := x.has(in.who.epoch)
 	switch {
 	case x.producerID != in.who.id && !overflown:
 		return nobody, nil, kerr.InvalidProducerIDMapping
-	case x.phase.prepared():
-		if !retry {
-			return nobody, nil, kerr.ProducerFenced
-		}
-		if !x.phase.ends(in.commit) {
-			return nobody, nil, kerr.InvalidTxnState
-		}
-		return nobody, nil, kerr.ConcurrentTransactions
 	case x.phase == ongoing && current:
 		return m.bump(t, x, in, false)
 	case x.phase == ongoing || x.phase == empty && !current, !retry && !current:
