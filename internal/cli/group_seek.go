@@ -29,8 +29,8 @@ func (s sought) row() []string {
 
 func groupSeek(a *App) *cobra.Command {
 	var (
-		to  string
-		dry bool
+		to        string
+		dry, live bool
 	)
 	c := &cobra.Command{
 		Use:   "seek GROUP [TOPIC[:PARTITIONS]...]",
@@ -38,9 +38,15 @@ func groupSeek(a *App) *cobra.Command {
 		Long: `Move the committed offsets of a group that has no members, in all topics of which it
 committed offsets, or in those that are named, to a place: ` + whenForms + `.
 Places outside a partition become its nearest end. Of a share group its start offsets are
-moved, and what it knew of records after them is forgotten.`,
+moved, and what it knew of records after them is forgotten.
+
+With --live, a group that has members is moved, too, which Kafka refuses: the coordinator
+drops them in the same command, so that none commits over what was moved. They join again
+by themselves, as after a network failure, and begin at the new places. Share groups cannot
+be moved so.`,
 		Example: `  odradek group seek billing --to start --dry-run
   odradek group seek billing orders:0,1 --to -100 -y
+  odradek group seek billing --to end --live -y
   odradek group seek billing orders --to @2026-01-31T12:00:00Z -y`,
 		Args:              names(1, "GROUP"),
 		ValidArgsFunction: first(a.completeGroups, a.completeTopics),
@@ -50,7 +56,7 @@ moved, and what it knew of records after them is forgotten.`,
 				return err
 			}
 			l := &listing{kind: "GroupSeek", noun: "topic", columns: []string{"topic", "partition", "from", "to", "end", "status"}}
-			g, err := seekable(ctx, cl, args[0])
+			g, err := seekable(ctx, cl, args[0], live)
 			if err != nil {
 				return err
 			}
@@ -59,7 +65,11 @@ moved, and what it knew of records after them is forgotten.`,
 			if err != nil {
 				return err
 			}
-			if err := a.seek(ctx, adm, g, plan, dry, l); err != nil {
+			commit := func(offsets kadm.Offsets) (map[topicPartition]error, error) { return commitFor(ctx, adm, g, offsets) }
+			if len(g.Members) > 0 {
+				commit = func(offsets kadm.Offsets) (map[topicPartition]error, error) { return commitLive(ctx, cl, g.Group, offsets) }
+			}
+			if err := a.seek(g, plan, commit, dry, l); err != nil {
 				return err
 			}
 			return a.print(l)
@@ -67,6 +77,7 @@ moved, and what it knew of records after them is forgotten.`,
 	}
 	c.Flags().StringVar(&to, "to", "", "the place to move to; it must be given")
 	_ = c.MarkFlagRequired("to")
+	c.Flags().BoolVar(&live, "live", false, "also move a group that has members: they are dropped and join again")
 	dryRunFlag(c, &dry)
 	return c
 }
@@ -121,12 +132,12 @@ func committedTopics(committed map[topicPartition]*groupOffset) []string {
 	return slices.Compact(topics)
 }
 
-// seekable returns a group without members. It refuses one with members, who would
-// overwrite what is moved. A group that does not exist is fine: it begins with what is
+// seekable returns a group that can be moved. It refuses one with members, who would
+// overwrite what is moved, unless they shall be dropped. A group that does not exist is fine: it begins with what is
 // committed for it.
-func seekable(ctx context.Context, cl *kgo.Client, group string) (groupView, error) {
+func seekable(ctx context.Context, cl *kgo.Client, group string, live bool) (groupView, error) {
 	g, err := groupOrClassic(ctx, cl, group)
-	if err == nil && len(g.Members) > 0 {
+	if err == nil && len(g.Members) > 0 && (!live || g.Type == shareGroup) {
 		err = fmt.Errorf("group %q has %s: %w", group, count(len(g.Members), "member"), kerr.NonEmptyGroup)
 	}
 	return g, err
@@ -148,7 +159,8 @@ func groupOrClassic(ctx context.Context, cl *kgo.Client, group string) (groupVie
 	return g, nil
 }
 
-func (a *App) seek(ctx context.Context, adm *kadm.Client, g groupView, plan []sought, dry bool, l *listing) error {
+// seek commits what was planned, if it is agreed to.
+func (a *App) seek(g groupView, plan []sought, commit func(kadm.Offsets) (map[topicPartition]error, error), dry bool, l *listing) error {
 	offsets := make(kadm.Offsets)
 	preview := &listing{columns: []string{"topic", "partition", "from", "to", "end"}}
 	for _, s := range plan {
@@ -157,12 +169,16 @@ func (a *App) seek(ctx context.Context, adm *kadm.Client, g groupView, plan []so
 	}
 	var answers map[topicPartition]error
 	if !dry && len(plan) > 0 {
-		if err := a.confirm(preview, fmt.Sprintf("Move group %q in %s?", g.Group, count(len(plan), "partition"))); err != nil {
+		question := fmt.Sprintf("Move group %q in %s?", g.Group, count(len(plan), "partition"))
+		if n := len(g.Members); n > 0 {
+			question = fmt.Sprintf("Drop %s of group %q, to join again, and move it in %s?", count(n, "member"), g.Group, count(len(plan), "partition"))
+		}
+		if err := a.confirm(preview, question); err != nil {
 			return err
 		}
 		var err error
-		if answers, err = commitFor(ctx, adm, g, offsets); err != nil {
-			return err
+		if answers, err = commit(offsets); err != nil {
+			return fmt.Errorf("group %q: %w", g.Group, err)
 		}
 	}
 	for _, s := range plan {
