@@ -32,6 +32,7 @@ type rig struct {
 	truth   truth          // what the nodes' images have said
 	waiting sync.WaitGroup // for those who listen to the images
 	wipes   bool           // a disk may be lost, as none was
+	leaving []func()       // clients to close before the nodes stop
 }
 
 // peer is one node of a rig. Its disk outlives it.
@@ -93,6 +94,9 @@ func (r *rig) up() {
 
 // down stops all nodes in order.
 func (r *rig) down() {
+	for _, leave := range r.leaving {
+		leave()
+	}
 	for _, m := range r.nodes {
 		if m.broker != nil {
 			m.stop(nil)

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/cluster/config"
+	"github.com/odradek/odradek/internal/cluster/controller"
+	"github.com/odradek/odradek/internal/coord/enlist"
 	"github.com/odradek/odradek/internal/coord/txn"
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -27,7 +29,7 @@ func (b *Broker) txnConfig() txn.Config {
 // txnVersion is the finalized transaction.version.
 func (b *Broker) txnVersion() int16 {
 	for name, level := range b.feed.Image().Features() {
-		if name == "transaction.version" {
+		if name == controller.FeatureTransaction {
 			return level
 		}
 	}
@@ -43,6 +45,20 @@ func (b *Broker) producerID(ctx context.Context) (int64, error) {
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
+}
+
+// enlistConfig is that of who asks coordinators about this broker's partitions.
+func (b *Broker) enlistConfig() enlist.Config {
+	return enlist.Config{Node: b.cfg.NodeID, Ask: b.brokers.Ask, Coordinator: b.txnCoordinator, Log: b.cfg.Log}
+}
+
+// txnCoordinator is the broker that coordinates a transactional id.
+func (b *Broker) txnCoordinator(id string) (node int32, ok bool) {
+	_, p, ok := b.feed.Image().Partition(model.TransactionStateTopic, b.txns.PartitionFor(id))
+	if !ok || p.Leader == model.NoLeader {
+		return model.NoLeader, false
+	}
+	return p.Leader, true
 }
 
 // leaderOf is who leads a partition, as the newest image says.

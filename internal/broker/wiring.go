@@ -16,6 +16,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/cluster/peers"
 	"github.com/odradek/odradek/internal/cluster/quorum"
+	"github.com/odradek/odradek/internal/coord/enlist"
 	"github.com/odradek/odradek/internal/front/api"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/host"
@@ -57,6 +58,7 @@ func (b *Broker) hostConfig() host.Config {
 func (b *Broker) apiConfig() api.Config {
 	c := api.Config{
 		NodeID: b.cfg.NodeID, Feed: b.feed, Groups: b.groups, Transactions: b.txns, Host: b.host,
+		Enlist:   enlist.New(b.enlistConfig()).Enlist,
 		Settings: b.settings.Values, Static: b.cfg.Static, Quorum: b.status,
 		Leading: b.leads, Forward: b.forward, Ask: b.peers.Ask,
 		LogDirs: b.logDirs, Producers: b.producers, Features: controller.Features,

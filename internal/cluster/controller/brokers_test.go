@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -84,7 +85,8 @@ func TestRegistrationRefusals(t *testing.T) {
 		{"another's folder", func(r *Registration) { r.LogDirs = []model.ID{{2, 1}} }, kerr.InvalidRegistration, "Broker 1 is already registered"},
 		{"no features", func(r *Registration) { r.Features = nil }, kerr.InvalidRegistration, FeatureMetadata},
 		{"old features", func(r *Registration) {
-			r.Features = []metadata.FeatureRange{{Name: FeatureMetadata, Min: 7, Max: 20}, Features[0], Features[1]}
+			r.Features = slices.Clone(Features)
+			r.Features[slices.IndexFunc(Features, func(f metadata.FeatureRange) bool { return f.Name == FeatureMetadata })].Max = 20
 		},
 			kerr.UnsupportedVersion, "does not support finalized version 29"},
 	}

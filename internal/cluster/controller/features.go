@@ -11,9 +11,12 @@ import (
 
 // Names of Kafka's features, with which a cluster says what all of its nodes can do.
 const (
-	FeatureMetadata = "metadata.version"
-	FeatureKRaft    = "kraft.version"
-	FeatureELR      = "eligible.leader.replicas.version"
+	FeatureMetadata    = "metadata.version"
+	FeatureKRaft       = "kraft.version"
+	FeatureELR         = "eligible.leader.replicas.version"
+	FeatureTransaction = "transaction.version"
+	FeatureGroup       = "group.version"
+	FeatureShare       = "share.version"
 )
 
 // Features are the levels that this release supports, sorted by name. Level 29 of
@@ -21,8 +24,11 @@ const (
 // comes in here with the code that makes it true.
 var Features = []metadata.FeatureRange{
 	{Name: FeatureELR, Min: 0, Max: 1},
+	{Name: FeatureGroup, Min: 0, Max: 1},
 	{Name: FeatureKRaft, Min: 0, Max: 1},
 	{Name: FeatureMetadata, Min: 7, Max: 29},
+	{Name: FeatureShare, Min: 0, Max: 1},
+	{Name: FeatureTransaction, Min: 0, Max: 2},
 }
 
 // Bootstrap decides what a node that begins to lead must write first: who leads, and
