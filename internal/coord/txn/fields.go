@@ -70,10 +70,16 @@ func (r *reader) uvarint() int {
 
 // string reads a string that may not be null.
 func (r *reader) string(compact bool) string {
+	n := 0
 	if compact {
-		return string(r.take(r.uvarint() - 1))
+		n = r.uvarint() - 1
+	} else {
+		n = int(r.int16())
 	}
-	return string(r.take(int(r.int16())))
+	if n > maxString && r.err == nil {
+		r.err = errMalformed // the classic form could not say it again
+	}
+	return string(r.take(n))
 }
 
 // count reads the length of an array, null or not, whose elements take a byte at least

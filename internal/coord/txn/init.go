@@ -126,7 +126,7 @@ func (x *txn) renewed(t *runtime.Turn, in initInput) (value, error) {
 	case in.was.epoch == x.epoch:
 		v.epoch, v.lastEpoch = x.epoch+1, x.epoch
 	default: // the answer was lost: it is given again
-		v.epoch, v.lastEpoch = x.epoch, x.lastEpoch
+		v.epoch, v.lastEpoch, v.prevID = x.epoch, x.lastEpoch, x.prevID
 	}
 	return v, nil
 }

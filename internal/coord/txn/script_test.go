@@ -16,6 +16,7 @@ import (
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/coord/runtime/memlog"
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -31,7 +32,9 @@ import (
 //	broker 1 down | up | says X | slow 1s   what befalls a broker: it answers X to markers
 //	t/0 leads 2 | none | gone               partitions get another leader, or are deleted
 //	log holds | commits | moves | …         what befalls the log, or who coordinates
+//	record p Empty as=1000/32766            another coordinator wrote this; reload to see it
 //	level 1                                 the finalized transaction.version, 2 at first
+//	ids none | come; next 2000              producer ids run out; which is drawn next
 //
 // Partitions with an even number are led by broker 1, the others by broker 2.
 type house struct {
@@ -47,6 +50,7 @@ type house struct {
 	level   atomic.Int32
 	epoch   int32
 	parked  map[string]chan string
+	ctx     context.Context
 }
 
 // withService runs a test in a bubble, with a Service that leads the only partition, and
@@ -64,9 +68,10 @@ func withService(t *testing.T, set Settings, test func(*house)) {
 		h.stale.Store(h.start(ctx, &running))
 		h.service.Load().Lead(0, 0, h.log)
 		synctest.Wait()
+		h.ctx = ctx
+		defer running.Wait()
+		defer cancel()
 		test(h)
-		cancel()
-		running.Wait()
 	})
 }
 
@@ -157,6 +162,11 @@ func (h *house) line(line string) error {
 		n, err := strconv.ParseInt(words[1], 10, 64)
 		h.drawn.Store(n - 1)
 		return err
+	case "record":
+		return h.record(words[1:])
+	case "lease":
+		h.lease.Store(words[1] == "held")
+		return nil
 	case "image":
 		h.service.Load().ImageMoved()
 		synctest.Wait()
@@ -222,15 +232,7 @@ func (h *house) logDoes(what string) error {
 
 // request sends a request and returns its answer, or "waits" and keeps it for later.
 func (h *house) request(words []string) string {
-	args := map[string]string{}
-	var plain []string
-	for _, w := range words[1:] {
-		if k, v, ok := strings.Cut(w, "="); ok {
-			args[k] = v
-		} else {
-			plain = append(plain, w)
-		}
-	}
+	plain, args := arguments(words[1:])
 	ch := make(chan string, 1)
 	go func() { ch <- h.call(words[0], plain, args) }()
 	synctest.Wait()
@@ -243,6 +245,18 @@ func (h *house) request(words []string) string {
 	default:
 		return "waits"
 	}
+}
+
+func arguments(words []string) (plain []string, args map[string]string) {
+	args = map[string]string{}
+	for _, w := range words {
+		if k, v, ok := strings.Cut(w, "="); ok {
+			args[k] = v
+		} else {
+			plain = append(plain, w)
+		}
+	}
+	return plain, args
 }
 
 func (h *house) answered(name string) string {
@@ -278,6 +292,25 @@ func (h *house) befall(words []string) error {
 	h.mu.Unlock()
 	synctest.Wait()
 	return err
+}
+
+// record writes what another coordinator might have written.
+func (h *house) record(words []string) error {
+	plain, args := arguments(words)
+	v := value{
+		producerID: as(args).id, prevID: num(args, "prev", noProducer), nextID: num(args, "next", noProducer),
+		epoch: as(args).epoch, lastEpoch: int16(num(args, "last", int64(noEpoch))), timeoutMillis: int32(num(args, "timeout", 60_000)),
+		phase: phase(slices.Index(phaseNames[:], plain[1])), version: int8(num(args, "version", 2)),
+		started: time.Now().UnixMilli(), updated: time.Now().UnixMilli(), partitions: partitionsNamed(list(args, "open")),
+	}
+	b := record.NewBuilder(record.BuilderConfig{})
+	b.Append(record.Record{Timestamp: v.updated, Key: appendKey(nil, plain[0]), Value: v.append(nil, int16(num(args, "format", 1)))})
+	batch, err := b.Build()
+	if err != nil {
+		return err
+	}
+	h.log.Put(batch)
+	return nil
 }
 
 func (h *house) leads(partitions, who string) error {

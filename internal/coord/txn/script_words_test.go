@@ -1,7 +1,6 @@
 package txn
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -54,7 +53,7 @@ func errorName(code int16) string {
 
 // call sends a request to the coordinator and words its answer.
 func (h *house) call(verb string, plain []string, args map[string]string) string {
-	s, ctx := h.service.Load(), context.Background()
+	s, ctx := h.service.Load(), h.ctx
 	if args["to"] == "stale" {
 		s = h.stale.Load()
 	}
