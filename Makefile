@@ -2,7 +2,7 @@
 export CGO_ENABLED := 0
 GO ?= go
 
-.PHONY: help build test race check lint vuln cross generate conformance zookeeper kafka-diff crash cluster cluster-figures fuzz bench
+.PHONY: help build test race check lint vuln cross generate conformance zookeeper kafka-diff crash cluster cluster-figures eos rebalance fuzz bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,13 @@ cluster-figures: ## what docs/benchmarks/cluster.md is made of: failover beside 
 	$(CLUSTER) -timeout 4h -run 'TestFailover|TestTools' -failovers=kafka,odradek -kills=$(or $(KILLS),50) -tools $(FIGURES)
 	$(CLUSTER) -timeout 2h -run 'TestThousandTopics|TestMatrix|TestCuts|TestPaused' -thousand=1000 -soak=$(or $(SOAK),10m) -cuts -hurt -pauses=4 $(FIGURES)
 	$(GO) test -run TestPages ./conformance/cluster -write
+
+eos: ## exactly-once pipelines in four clients while brokers and pipelines are killed (EOS=10m for longer)
+	$(GO) test -count=1 -v -timeout 60m -run TestExactlyOnce ./conformance/eos -eos=$(or $(EOS),1m) $(EOSFLAGS)
+
+rebalance: ## groups of 500 members and 5,000 partitions, beside Apache Kafka (needs its jars); docs/benchmarks/rebalance.md is made of it
+	$(GO) test -count=1 -v -timeout 60m -run TestRebalance ./conformance/rebalance -members=500 -partitions=5000 -programs=kafka,odradek -results=figures.jsonl
+	$(GO) test -run TestPage ./conformance/rebalance -write
 
 fuzz: ## every fuzz target for a few seconds (FUZZTIME=10s each, or FUZZTOTAL=600 seconds for all)
 	./scripts/fuzz

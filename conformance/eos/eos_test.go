@@ -2,7 +2,6 @@ package eos
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -24,7 +23,7 @@ var (
 	workers = flag.Int("workers", 2, "how many pipelines of each client")
 	proto   = flag.String("protocol", "", "how all groups divide their partitions: classic or consumer; default: each client's own")
 	pace    = flag.Duration("pace", 40*time.Millisecond, "between two inputs of a partition")
-	every   = flag.Duration("every", 3*time.Second, "between two kills of pipelines, of brokers five times as long; chance halves it or adds half")
+	every   = flag.Duration("every", 3*time.Second, "between two kills of pipelines, and as long as a broker is away; a broker is killed after twice as long; chance halves it or adds half")
 	calm    = flag.Bool("calm", false, "kill nobody")
 	seed    = flag.Uint64("seed", 0, "of the victims and the moments; 0 takes one of its own and prints it")
 	keep    = flag.String("keep", "", "folder for the nodes' data and logs; default: one that is removed")
@@ -107,14 +106,14 @@ func (r *rig) hurt() {
 
 // killBrokers kills one after the other, and brings each back.
 func (r *rig) killBrokers(rng *rand.Rand, stop <-chan struct{}) {
-	for wait(moment(rng, 3**every), stop) {
+	for wait(moment(rng, 2**every), stop) {
 		victim := r.cluster.All[rng.IntN(len(r.cluster.All))]
 		if err := victim.Kill(); err != nil {
 			r.t.Error(err)
 			return
 		}
 		r.kills++
-		wait(moment(rng, 2**every), stop)
+		wait(moment(rng, *every), stop)
 		if !r.restart() {
 			return
 		}
@@ -132,48 +131,6 @@ func wait(d time.Duration, stop <-chan struct{}) bool {
 		return false
 	case <-time.After(d):
 		return true
-	}
-}
-
-// figure is a line of the results file: what came of one client's pipelines.
-type figure struct {
-	Kind    string  `json:"kind"` // eos
-	Program string  `json:"program"`
-	Client  string  `json:"client"`
-	Group   string  `json:"group"` // classic or consumer
-	Day     string  `json:"day"`
-	Seconds float64 `json:"seconds"`
-	Brokers int     `json:"broker_kills"`
-	Killed  int64   `json:"worker_kills"`
-	Zombies int64   `json:"zombies"`
-	Left    int64   `json:"left"`
-	Inputs  int64   `json:"inputs"`
-	Txns    int64   `json:"committed"`
-	Aborts  int64   `json:"aborted"`
-	Fenced  int64   `json:"fenced"`
-	Anew    int64   `json:"began_anew"`
-	Unseen  int64   `json:"aborted_records"`
-	Wrong   int     `json:"wrong"`
-}
-
-func record(t *testing.T, f figure) {
-	t.Helper()
-	f.Kind, f.Program, f.Day, f.Seconds = "eos", *program, time.Now().UTC().Format(time.DateOnly), lasts.Seconds()
-	line, err := json.Marshal(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("figure %s", line)
-	if *results == "" {
-		return
-	}
-	file, err := os.OpenFile(*results, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if _, err := file.Write(append(line, '\n')); err != nil {
-		t.Fatal(err)
 	}
 }
 
