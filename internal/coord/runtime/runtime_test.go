@@ -35,6 +35,9 @@ func (j *journal) Loaded(t *Turn) { t.Arm("loaded", t.Now.Add(time.Minute)) }
 
 func (j *journal) Fire(t *Turn, key any) {
 	j.fired = append(j.fired, key.(string))
+	if strings.HasPrefix(key.(string), "write ") {
+		t.Write(Record{Key: []byte("k"), Value: fmt.Appendf(nil, "%d seen", len(j.values))})
+	}
 	if d := j.waiting[key.(string)]; d != nil {
 		d.Give(t, strings.Join(j.values, ","), nil)
 	}
@@ -369,6 +372,21 @@ func TestTimers(t *testing.T) {
 		b.want(b.ask(Alone, fired), "b,a", nil)
 		time.Sleep(time.Minute)
 		b.want(b.ask(Alone, fired), "b,a,c,loaded", nil)
+	})
+}
+
+// Timers that are due together see what those before them wrote.
+func TestTimersSeeEachOther(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.ask(Alone, func(_ *journal, t *Turn) (string, error) {
+			for _, key := range []string{"write 1", "write 2", "write 3"} {
+				t.Arm(key, t.Now.Add(time.Second))
+			}
+			return "", nil
+		})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		b.want(b.ask(Alone, read), "0 seen,1 seen,2 seen", nil)
 	})
 }
 

@@ -242,18 +242,27 @@ func (s *shard[M]) appended(end int64, e Entry, millis int64, records []Record) 
 	return nil
 }
 
-// fire runs the timers that are due.
+// fire runs the timers that are due, each as a command of its own, which sees what those
+// before it wrote. Those that they arm for now wait for the next round.
 func (s *shard[M]) fire() {
-	c := &order[M]{wake: make(chan bool, 1), run: func(m M, t *Turn) {
-		for range len(s.timers.byKey) { // those that they arm for now wait for the next round
-			key, ok := s.timers.pop(t.Now)
+	now, left := time.Time{}, -1
+	for left != 0 {
+		c := &order[M]{wake: make(chan bool, 1), run: func(m M, t *Turn) {
+			if left < 0 {
+				now, left = t.Now, len(s.timers.byKey)
+			}
+			left--
+			key, ok := s.timers.pop(now)
 			if !ok {
+				left = 0
 				return
 			}
 			m.Fire(t, key)
+		}}
+		if s.do(c) != nil {
+			return // a machine that is gone has no timers
 		}
-	}}
-	_ = s.do(c) // a machine that is gone has no timers
+	}
 }
 
 func (s *shard[M]) noteDeadline() {
