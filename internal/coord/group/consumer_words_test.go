@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -32,12 +34,51 @@ func (h *house) consumerCall(ctx context.Context, verb string, plain []string, a
 		return "ok"
 	case "hb":
 		return h.showHeartbeat(h.service.Load().ConsumerGroupHeartbeat(ctx, caller, heartbeatRequest(group, plain[0], args)))
+	case "groupconfig": // heartbeat=2s session=10s
+		c := GroupConfig{}
+		if v, ok := args["heartbeat"]; ok {
+			c.ConsumerHeartbeat, _ = time.ParseDuration(v)
+		}
+		if v, ok := args["session"]; ok {
+			c.ConsumerSession, _ = time.ParseDuration(v)
+		}
+		h.config[group] = c
+		return "ok"
+	case "records": // of the log, by type
+		return h.recordTypes()
 	case "cdescribe":
 		req := kmsg.NewPtrConsumerGroupDescribeRequest()
 		req.Version, req.Groups = 1, []string{group}
 		return shorten(showConsumerDescribe(h.service.Load().ConsumerGroupDescribe(ctx, caller, req)))
 	}
 	return "what is " + verb + "?"
+}
+
+// recordTypes are the types of the records that were written since the last time.
+func (h *house) recordTypes() string {
+	b, next, err := h.log.ReadLog(h.read, 1<<30)
+	if err != nil {
+		return err.Error()
+	}
+	h.read = next
+	var types []string
+	for len(b) > 0 {
+		var batch record.Batch
+		if batch, b, err = record.Split(b); err != nil {
+			return err.Error()
+		}
+		for r, err := range batch.Records(record.Limits{}) {
+			if err != nil {
+				return err.Error()
+			}
+			one := strconv.Itoa(int(r.Key[0])<<8 | int(r.Key[1]))
+			if r.Value == nil {
+				one = "-" + one
+			}
+			types = append(types, one)
+		}
+	}
+	return strings.Join(types, " ")
 }
 
 func scriptTopicID(name string) (id model.ID) {
@@ -159,6 +200,9 @@ func (h *house) showHeartbeat(r *kmsg.ConsumerGroupHeartbeatResponse) string {
 		return errorName(r.ErrorCode)
 	}
 	s := fmt.Sprintf("epoch=%d", r.MemberEpoch)
+	if r.HeartbeatIntervalMillis != 0 && r.HeartbeatIntervalMillis != 5000 {
+		s += fmt.Sprintf(" every=%v", millis(r.HeartbeatIntervalMillis))
+	}
 	if r.Assignment != nil {
 		all := map[string][]int32{}
 		for _, t := range r.Assignment.Topics {

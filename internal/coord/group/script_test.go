@@ -45,6 +45,7 @@ type house struct {
 
 	image  atomic.Pointer[metadata.Image] // the topics
 	config map[string]GroupConfig         // of single groups
+	read   int64                          // what recordTypes has seen
 }
 
 // withService runs a test in a bubble, with a Service that leads the only partition, and
