@@ -20,6 +20,7 @@ import (
 // would send too: a copy of one is a zombie.
 type session struct {
 	rig   *rig
+	ctx   context.Context
 	c     *kgo.Client
 	id    string
 	topic string
@@ -33,6 +34,16 @@ type session struct {
 // is idempotent only.
 func (r *rig) session(id, topic string, v2 bool) *session {
 	r.t.Helper()
+	s, err := r.newSession(r.t.Context(), id, topic, v2)
+	r.leaving = append(r.leaving, s.c.Close)
+	if err != nil {
+		r.t.Fatalf("%s: init: %v", id, err)
+	}
+	return s
+}
+
+// newSession returns a session that lives as long as ctx, and why it did not get its id.
+func (r *rig) newSession(ctx context.Context, id, topic string, v2 bool) (*session, error) {
 	versions := kversion.Stable()
 	produce, offsets, end := int16(11), int16(4), int16(4)
 	if v2 {
@@ -42,12 +53,8 @@ func (r *rig) session(id, topic string, v2 bool) *session {
 	versions.SetMaxKeyVersion(int16(kmsg.TxnOffsetCommit), offsets)
 	versions.SetMaxKeyVersion(int16(kmsg.EndTxn), end)
 	versions.SetMaxKeyVersion(int16(kmsg.OffsetFetch), 9) // 10 names topics by id
-	s := &session{rig: r, c: r.client(kgo.MaxVersions(versions)), id: id, topic: topic, v2: v2, pid: -1, epoch: -1}
-	r.leaving = append(r.leaving, s.c.Close)
-	if err := s.init(); err != nil {
-		r.t.Fatalf("%s: init: %v", id, err)
-	}
-	return s
+	s := &session{rig: r, ctx: ctx, c: r.client(kgo.MaxVersions(versions)), id: id, topic: topic, v2: v2, pid: -1, epoch: -1}
+	return s, s.init()
 }
 
 // zombie is the session as it is now, to act when the session has gone on.
@@ -66,7 +73,7 @@ var passing = []error{
 
 // persist does one thing until it is done or refused for good.
 func (s *session) persist(do func(ctx context.Context) (code int16, err error)) error {
-	ctx, cancel := context.WithTimeout(s.rig.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
 	defer cancel()
 	for {
 		attempt, over := context.WithTimeout(ctx, 10*time.Second)
@@ -81,7 +88,7 @@ func (s *session) persist(do func(ctx context.Context) (code int16, err error)) 
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("it is not done after a minute: %w", err)
+			return fmt.Errorf("it is not done: %w: %w", context.Cause(ctx), err)
 		}
 	}
 }
@@ -101,6 +108,9 @@ func (s *session) init() error {
 		return 0, nil
 	})
 }
+
+// errDied is why a session does nothing more.
+var errDied = errors.New("the client has died")
 
 func codeOf(resp *kmsg.InitProducerIDResponse, err error) (int16, error) {
 	if err != nil {
