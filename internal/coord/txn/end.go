@@ -70,10 +70,10 @@ func (m *machine) end(t *runtime.Turn, in endInput) (identity, *job, error) {
 		v.version = 0
 		m.write(t, x, v, true)
 		return nobody, newJob(x, &v), nil
-	case x.phase == empty || !x.phase.ends(in.commit):
-		return nobody, nil, kerr.InvalidTxnState
 	case x.phase.prepared():
 		return nobody, nil, kerr.ConcurrentTransactions
+	case !x.phase.ends(in.commit):
+		return nobody, nil, kerr.InvalidTxnState
 	}
 	return nobody, nil, nil
 }
@@ -102,8 +102,10 @@ func (m *machine) endAndBump(t *runtime.Turn, in endInput) (identity, *job, erro
 		// wrote nothing.
 		return nobody, nil, kerr.ConcurrentTransactions
 	}
-	overflown := x.prevID == in.who.id && in.who.epoch == maxEpoch-1 && x.epoch == 0
-	retry := overflown || x.epoch == in.who.epoch+1 && in.who.epoch >= 0
+	// The epoch alone does not tell a retry: an old client that fenced this one has the next
+	// epoch too, and keeps it through its ends.
+	retry := x.version >= bumps && x.lastEpoch == in.who.epoch && in.who.epoch >= 0
+	overflown := retry && x.prevID == in.who.id && x.epoch == 0
 	current := x.has(in.who.epoch)
 	switch {
 	case x.producerID != in.who.id && !overflown:

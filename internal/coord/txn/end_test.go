@@ -93,7 +93,8 @@ func TestEndOfNothingBefore5(t *testing.T) {
 		broker 1 down
 		abort p v=4 as=1000/0 -> ok
 		abort p v=4 as=1000/0 -> CONCURRENT_TRANSACTIONS
-		commit p v=4 as=1000/0 -> INVALID_TXN_STATE
+		commit p v=4 as=1000/0 -> CONCURRENT_TRANSACTIONS
+		commit p v=4 as=1000/1 -> PRODUCER_FENCED
 	`)
 }
 
@@ -112,6 +113,9 @@ func TestEpochsUsedUpAtTheEnd(t *testing.T) {
 		commit p as=1000/32766 -> 2000/0
 		describe p -> PrepareCommit 1000/32767 open=t/0
 		commit p as=1000/32766 -> CONCURRENT_TRANSACTIONS
+		add p as=2000/0 t/0 -> CONCURRENT_TRANSACTIONS
+		abort p as=2000/0 -> CONCURRENT_TRANSACTIONS
+		init p as=2000/0 -> CONCURRENT_TRANSACTIONS
 		log moves
 		commit p as=1000/32766 -> CONCURRENT_TRANSACTIONS
 		broker 1 up
@@ -211,5 +215,25 @@ func TestEndLost(t *testing.T) {
 		markers -> 1: abort 1000/1 t/0 coordinator=1
 		after 1m
 		markers -> none
+	`)
+}
+
+// A client that was fenced asks again for an end of its own: it must not get the epoch of
+// the old client that fenced it, although it is the next one, and its end the same.
+func TestRetryAfterOldClient(t *testing.T) {
+	play(t, Settings{}, `
+		init p -> 1000/0
+		add p as=1000/0 t/0 -> ok
+		abort p as=1000/0 -> 1000/1
+		init p -> 1000/2 # the old client
+		add p v=3 as=1000/2 t/0 -> ok
+		broker 1 down
+		abort p v=4 as=1000/2 -> ok
+		abort p as=1000/1 -> CONCURRENT_TRANSACTIONS
+		broker 1 up
+		after 1s
+		describe p -> CompleteAbort 1000/2
+		abort p as=1000/1 -> PRODUCER_FENCED
+		abort p v=4 as=1000/2 -> ok
 	`)
 }

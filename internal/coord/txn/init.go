@@ -76,7 +76,7 @@ type initInput struct {
 func (m *machine) init(t *runtime.Turn, in initInput) (identity, *job, error) {
 	x := m.txns[in.id]
 	switch {
-	case x == nil && m.unborn(t, in.id), x != nil && x.busy(t):
+	case x == nil && m.unborn(t, in.id), x != nil && (x.busy(t) || x.phase.prepared()):
 		return nobody, nil, kerr.ConcurrentTransactions
 	case x == nil && in.fresh == noProducer:
 		return nobody, nil, errNeedsProducerID
@@ -88,8 +88,6 @@ func (m *machine) init(t *runtime.Turn, in initInput) (identity, *job, error) {
 		return identity{v.producerID, v.epoch}, nil, nil
 	case !x.admits(in.was):
 		return nobody, nil, kerr.ProducerFenced
-	case x.phase.prepared():
-		return nobody, nil, kerr.ConcurrentTransactions
 	case x.phase == ongoing:
 		// The epoch that fences is told nobody. The client asks again, and gets the next.
 		return nobody, m.abort(t, x, true), kerr.ConcurrentTransactions

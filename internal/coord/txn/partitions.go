@@ -176,14 +176,13 @@ func (m *machine) addTogether(t *runtime.Turn, wishes []member) []verdict {
 func (m *machine) add(t *runtime.Turn, w member) error {
 	x := m.txns[w.id]
 	switch {
-	case x == nil && m.unborn(t, w.id), x != nil && x.busy(t):
+	case x == nil && m.unborn(t, w.id), x != nil && (x.busy(t) || x.phase.prepared()):
+		// Also for whoever it may be: a client may have been promised another producer id.
 		return kerr.ConcurrentTransactions
 	case x == nil || x.producerID != w.who.id:
 		return kerr.InvalidProducerIDMapping
 	case !x.has(w.who.epoch):
 		return kerr.ProducerFenced
-	case x.phase.prepared():
-		return kerr.ConcurrentTransactions
 	case x.phase == ongoing && contains(x.partitions, w.partitions):
 		return nil
 	}

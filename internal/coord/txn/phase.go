@@ -43,10 +43,8 @@ func (p phase) completed() phase {
 	return completeAbort
 }
 
-// ends reports whether p is a step to the end that commit asks for.
-func (p phase) ends(commit bool) bool {
-	return p == preparing(commit) || p == preparing(commit).completed()
-}
+// ends reports whether p is the end that commit asks for.
+func (p phase) ends(commit bool) bool { return p == preparing(commit).completed() }
 
 const (
 	noProducer int64 = -1
