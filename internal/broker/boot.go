@@ -13,6 +13,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/member"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/coord/group"
+	"github.com/odradek/odradek/internal/coord/share"
 	"github.com/odradek/odradek/internal/coord/txn"
 	"github.com/odradek/odradek/internal/front/api"
 	"github.com/odradek/odradek/internal/front/zkview"
@@ -41,10 +42,13 @@ func (b *Broker) rooms(ctx context.Context, g *run.Group) error {
 	})
 	b.brokers = brokers.New(b.brokersConfig())
 	b.txns = txn.New(b.txnConfig())
+	b.shares = share.New(b.shareConfig())
+	b.sharing = share.NewClient(b.shareClientConfig())
 	g.Go("brokers", b.closeBrokers)
 	g.Go("host", b.host.Run)
 	g.Go("groups", b.groups.Run)
 	g.Go("transactions", b.txns.Run)
+	g.Go("shares", b.shares.Run)
 	g.Go("coordinators", b.followCoordinators)
 	g.Go("settings", b.followSettings)
 	return nil

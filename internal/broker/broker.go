@@ -21,6 +21,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/peers"
 	"github.com/odradek/odradek/internal/cluster/quorum"
 	"github.com/odradek/odradek/internal/coord/group"
+	"github.com/odradek/odradek/internal/coord/share"
 	"github.com/odradek/odradek/internal/coord/txn"
 	"github.com/odradek/odradek/internal/front/api"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -52,6 +53,8 @@ type Broker struct {
 	host        *host.Host
 	groups      *group.Service
 	txns        *txn.Service
+	shares      *share.Service
+	sharing     *share.Client // asks the shares of all brokers
 	brokers     *brokers.Brokers
 	front       *api.Server
 	fronted     chan struct{} // closed when front is there

@@ -20,6 +20,7 @@ func (b *Broker) coordinators() map[string]coordinator {
 	return map[string]coordinator{
 		model.ConsumerOffsetsTopic:  b.groups,
 		model.TransactionStateTopic: b.txns,
+		model.ShareGroupStateTopic:  b.shares,
 	}
 }
 
@@ -45,9 +46,10 @@ func (b *Broker) followCoordinators(ctx context.Context) error {
 		}
 		image = next
 		var deleted []string
+		var gone []model.ID
 		for _, c := range changes.Topics {
 			if c.Is == nil {
-				deleted = append(deleted, c.Was.Name)
+				deleted, gone = append(deleted, c.Was.Name), append(gone, c.Was.ID)
 			}
 			if who := all[name(c)]; who != nil {
 				b.coordinate(who, c)
@@ -59,6 +61,7 @@ func (b *Broker) followCoordinators(ctx context.Context) error {
 		}
 		if len(deleted) > 0 {
 			b.groups.TopicDeleted(deleted)
+			b.shares.TopicDeleted(gone)
 		}
 	}
 }

@@ -55,40 +55,40 @@ var (
 		atLeast(1), pending(shareGroups))
 	ShareCoordinatorAppendLingerMs = Broker.int("share.coordinator.append.linger.ms", "-1",
 		"How long the share coordinator gathers writes. -1 lets it decide.",
-		atLeast(-1), pending(shareGroups))
+		atLeast(-1), mapped("writes of states are gathered while the last one is being made durable; nothing waits on a clock"))
 	ShareCoordinatorColdPartitionSnapshotIntervalMs = Broker.int("share.coordinator.cold.partition.snapshot.interval.ms", "300000",
 		"How often the state of an idle share partition is written anew.",
-		low, internal, atLeast(1), pending(shareGroups))
+		low, internal, atLeast(1))
 	ShareCoordinatorLoadBufferSize = Broker.int("share.coordinator.load.buffer.size", "5242880",
 		"Bytes that are read at a time when a share coordinator loads its state.",
-		high, atLeast(1), pending(shareGroups))
+		high, atLeast(1), inert("a load reads pieces of 1 MiB"))
 	ShareCoordinatorSnapshotUpdateRecordsPerSnapshot = Broker.int("share.coordinator.snapshot.update.records.per.snapshot", "500",
 		"Updates of a share partition's state between two full snapshots.",
-		atLeast(0), pending(shareGroups))
+		atLeast(0))
 	ShareCoordinatorStateTopicCompressionCodec = Broker.int("share.coordinator.state.topic.compression.codec", "0",
 		"Codec of the records in the share state topic, as for offsets.topic.compression.codec.",
-		high, pending(shareGroups))
+		high, inert("records of the share state topic are small and stored as they are"))
 	ShareCoordinatorStateTopicMinISR = Broker.short("share.coordinator.state.topic.min.isr", "2",
-		"min.insync.replicas of the share state topic.",
-		high, atLeast(1), pending(shareGroups))
+		"min.insync.replicas of the share state topic; never more than its replicas.",
+		high, atLeast(1))
 	ShareCoordinatorStateTopicNumPartitions = Broker.int("share.coordinator.state.topic.num.partitions", "50",
 		"Partitions of the share state topic. It must not change after the first use.",
-		high, atLeast(1), pending(shareGroups))
+		high, atLeast(1))
 	ShareCoordinatorStateTopicPruneIntervalMs = Broker.int("share.coordinator.state.topic.prune.interval.ms", "300000",
 		"How often records that are no longer needed are cut from the share state topic.",
-		low, internal, atLeast(1), pending(shareGroups))
+		low, internal, atLeast(1))
 	ShareCoordinatorStateTopicReplicationFactor = Broker.short("share.coordinator.state.topic.replication.factor", "3",
 		"Replicas of the share state topic.",
-		high, atLeast(1), pending(shareGroups), differs("3", followsBrokers))
+		high, atLeast(1), differs("3", followsBrokers))
 	ShareCoordinatorStateTopicSegmentBytes = Broker.int("share.coordinator.state.topic.segment.bytes", "104857600",
 		"Segment size of the share state topic.",
-		high, atLeast(1), pending(shareGroups))
+		high, atLeast(1))
 	ShareCoordinatorThreads = Broker.int("share.coordinator.threads", "1",
 		"Threads that run the share coordinator.",
 		atLeast(1), inert(noThreads))
 	ShareCoordinatorWriteTimeoutMs = Broker.int("share.coordinator.write.timeout.ms", "5000",
 		"How long a write of share state waits for replication.",
-		high, atLeast(1), pending(shareGroups))
+		high, atLeast(1))
 	ShareFetchPurgatoryPurgeIntervalRequests = Broker.int("share.fetch.purgatory.purge.interval.requests", "1000",
 		"How often finished share fetches leave the purgatory.",
 		inert(noPurgatory))

@@ -2,7 +2,9 @@ package share
 
 import (
 	"context"
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -18,6 +20,32 @@ type Key struct {
 // hashes it to a partition of __share_group_state.
 func (k Key) String() string {
 	return k.Group + ":" + k.TopicID.String() + ":" + strconv.Itoa(int(k.Partition))
+}
+
+// ParseKey reads the name of a key. The group may have colons.
+func ParseKey(name string) (Key, error) {
+	rest, number, _ := cutLast(name)
+	group, topic, found := cutLast(rest)
+	if !found || strings.TrimSpace(group) == "" {
+		return Key{}, fmt.Errorf("%q is not group:topicId:partition", name)
+	}
+	partition, err := strconv.ParseInt(number, 10, 32)
+	if err != nil {
+		return Key{}, fmt.Errorf("%q: partition: %w", name, err)
+	}
+	id, err := model.ParseID(topic)
+	if err != nil {
+		return Key{}, fmt.Errorf("%q: topic: %w", name, err)
+	}
+	return Key{group, id, int32(partition)}, nil
+}
+
+func cutLast(s string) (before, after string, found bool) {
+	at := strings.LastIndexByte(s, ':')
+	if at < 0 {
+		return "", s, false
+	}
+	return s[:at], s[at+1:], true
 }
 
 // States of a batch of records that are stored. A record that is acquired is stored as

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/odradek/odradek/internal/coord/share"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -56,6 +57,9 @@ func (s *Server) coordinator(ctx context.Context, r *Request, kind int8, key str
 	if err != nil {
 		return noNode, err
 	}
+	if err := findable(kind, key, r.Version); err != nil {
+		return noNode, err
+	}
 	image := r.Image
 	if _, ok := image.Topic(topic); !ok {
 		s.createOnDemand(ctx, image, []string{topic})
@@ -72,6 +76,20 @@ func (s *Server) coordinator(ctx context.Context, r *Request, kind int8, key str
 	return n, nil
 }
 
+// findable says what is wrong with a key. Those of share partitions have a form.
+func findable(kind int8, key string, version int16) error {
+	if kind != shareCoordinator {
+		return nil
+	}
+	if version < 6 {
+		return model.Explain(kerr.InvalidRequest, "Share coordinators are found from version 6 on.")
+	}
+	if _, err := share.ParseKey(key); err != nil {
+		return model.Explain(kerr.InvalidRequest, "A share coordinator's key has another form: "+err.Error())
+	}
+	return nil
+}
+
 // coordinated is the topic of a kind of coordinator, and where a key is in it.
 func (s *Server) coordinated(kind int8) (topic string, partitionFor func(key string) int32, err error) {
 	switch kind {
@@ -80,7 +98,7 @@ func (s *Server) coordinated(kind int8) (topic string, partitionFor func(key str
 	case txnCoordinator:
 		return model.TransactionStateTopic, s.cfg.Transactions.PartitionFor, nil
 	case shareCoordinator:
-		return "", nil, model.Explain(kerr.InvalidRequest, "This broker coordinates no share groups.")
+		return model.ShareGroupStateTopic, s.cfg.Shares.PartitionFor, nil
 	}
 	return "", nil, model.Explain(kerr.InvalidRequest, fmt.Sprintf("Unknown kind of coordinator %d.", kind))
 }

@@ -34,6 +34,7 @@ type Config struct {
 	Controller   Controller
 	Groups       Groups
 	Transactions Transactions
+	Shares       ShareStates
 	Host         Host
 	// Enlist asks coordinators of transactions about partitions of this broker. Nil: there
 	// are none, and no transaction can write.
@@ -133,6 +134,7 @@ func (c *Config) validate() error {
 	need(c.Controller != nil || c.Forward != nil, "Controller")
 	need(c.Groups != nil || c.OnlyControllers, "Groups")
 	need(c.Transactions != nil || c.OnlyControllers, "Transactions")
+	need(c.Shares != nil || c.OnlyControllers, "Shares")
 	need(c.Host != nil || c.OnlyControllers, "Host")
 	need(c.Settings != nil, "Settings")
 	need(c.Quorum != nil, "Quorum")

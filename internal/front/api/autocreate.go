@@ -96,6 +96,20 @@ func (s *Server) keptTopic(m *metadata.Image, name string) *keptTopic {
 			{"unclean.leader.election.enable", "false"},
 		}
 		return k
+	case model.ShareGroupStateTopic:
+		k := &keptTopic{
+			partitions: int32(config.ShareCoordinatorStateTopicNumPartitions.Get(v)),
+			replicas:   replicas(config.ShareCoordinatorStateTopicReplicationFactor),
+		}
+		k.configs = [][2]string{
+			{"cleanup.policy", "delete"}, // of what no state rests on, by its coordinator
+			{"compression.type", "producer"},
+			{"min.insync.replicas", strconv.Itoa(min(config.ShareCoordinatorStateTopicMinISR.Get(v), int(k.replicas)))},
+			{"retention.bytes", "-1"},
+			{"retention.ms", "-1"},
+			{"segment.bytes", strconv.Itoa(config.ShareCoordinatorStateTopicSegmentBytes.Get(v))},
+		}
+		return k
 	}
 	return nil
 }

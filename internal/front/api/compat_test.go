@@ -42,7 +42,7 @@ var kafka42 = []struct {
 	{74, 0, 1, ""}, {75, 0, 0, ""},
 	{76, 1, 1, "share groups"}, {77, 1, 1, "share groups"}, {78, 1, 2, "share groups"}, {79, 1, 2, "share groups"},
 	{80, 0, 1, ""}, {81, 0, 0, ""},
-	{83, 0, 0, "share groups"}, {84, 0, 0, "share groups"}, {85, 0, 1, "share groups"}, {86, 0, 0, "share groups"}, {87, 0, 1, "share groups"},
+	{83, 0, 0, ""}, {84, 0, 0, ""}, {85, 0, 1, ""}, {86, 0, 0, ""}, {87, 0, 1, ""},
 	{88, 0, 0, "streams groups"}, {89, 0, 0, "streams groups"},
 	{90, 0, 1, "share groups"}, {91, 0, 0, "share groups"}, {92, 0, 0, "share groups"},
 }

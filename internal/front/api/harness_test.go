@@ -48,7 +48,7 @@ func newDesk(t testing.TB, opts ...option) *desk {
 		status: quorum.Status{Node: 1, Leader: 1, Term: 3, Commit: 41, Voters: []quorum.Replica{{Node: 1, Match: 41}}},
 		made:   map[model.TopicPartition][]Producer{}}
 	d.ctl = controller.New(controller.Options{Node: 1, Feed: d.feed, Begin: d.agree, Rand: rand.New(rand.NewPCG(1, 2))})
-	cfg := Config{NodeID: 1, Feed: d.feed, Controller: d.ctl, Groups: d.groups, Transactions: d.txns, Host: noHost{},
+	cfg := Config{NodeID: 1, Feed: d.feed, Controller: d.ctl, Groups: d.groups, Transactions: d.txns, Shares: fakeShares{}, Host: noHost{},
 		Settings: func() config.Values {
 			v, err := config.Node{Static: d.settings}.Values()
 			if err != nil {
@@ -193,6 +193,11 @@ type fakeTransactions struct {
 }
 
 func (f *fakeTransactions) PartitionFor(string) int32 { return 1 }
+
+// fakeShares knows where share partitions are, and nothing of them.
+type fakeShares struct{ ShareStates }
+
+func (fakeShares) PartitionFor(string) int32 { return 2 }
 
 func answerTo[R kmsg.Response](f *fakeTransactions, req kmsg.Request) R {
 	f.asked = req

@@ -128,5 +128,10 @@ func Table() []API {
 		{Key: 75, Min: 0, Max: 0, handle: on((*Server).describeTopicPartitions)},
 		{Key: 80, Min: 0, Max: 1, handle: on((*Server).addRaftVoter), On: OnAll, to: toController, fail: failing(failAddRaftVoter)},
 		{Key: 81, Min: 0, Max: 0, handle: on((*Server).removeRaftVoter), On: OnAll, to: toController, fail: failing(failRemoveRaftVoter)},
+		{Key: 83, Min: 0, Max: 0, handle: on((*Server).initializeShareGroupState)},
+		{Key: 84, Min: 0, Max: 0, handle: on((*Server).readShareGroupState)},
+		{Key: 85, Min: 0, Max: 1, handle: on((*Server).writeShareGroupState)},
+		{Key: 86, Min: 0, Max: 0, handle: on((*Server).deleteShareGroupState)},
+		{Key: 87, Min: 0, Max: 1, handle: on((*Server).readShareGroupStateSummary)},
 	}
 }
