@@ -67,7 +67,9 @@ be moved so.`,
 			}
 			commit := func(offsets kadm.Offsets) (map[topicPartition]error, error) { return commitFor(ctx, adm, g, offsets) }
 			if len(g.Members) > 0 {
-				commit = func(offsets kadm.Offsets) (map[topicPartition]error, error) { return commitLive(ctx, cl, g.Group, offsets) }
+				commit = func(offsets kadm.Offsets) (map[topicPartition]error, error) {
+					return commitLive(ctx, cl, g.Group, offsets)
+				}
 			}
 			if err := a.seek(g, plan, commit, dry, l); err != nil {
 				return err

@@ -39,6 +39,7 @@ type itemError struct {
 	Error string `json:"error" yaml:"error"`
 	Code  int16  `json:"code,omitempty" yaml:"code,omitempty"`
 	exit  int
+	err   error
 }
 
 // add adds an item. The first cell of its row is its name.
@@ -49,7 +50,7 @@ func (l *listing) add(item any, row ...string) {
 
 // fail adds an item that failed.
 func (l *listing) fail(name string, err error) {
-	l.errs = append(l.errs, itemError{Item: name, Error: explain(err), Code: kafkaCode(err), exit: exitCode(err)})
+	l.errs = append(l.errs, itemError{Item: name, Error: explain(err), Code: kafkaCode(err), exit: exitCode(err), err: err})
 }
 
 // print writes data to stdout and errors to stderr, and returns errSilent with a fitting

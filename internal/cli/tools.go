@@ -3,6 +3,7 @@ package cli
 //lint:file-ignore ST1005 these are the words of Kafka's own tools
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // kafkaVersion is the version of Kafka whose tools are imitated here.
@@ -212,6 +214,29 @@ func (a *App) connectTool(o *toolOptions, timeoutMs int64) error {
 	return nil
 }
 
+// withTool runs a tool's work with a connection, for as long as its option says: 30 seconds
+// if it says nothing.
+func (a *App) withTool(ctx context.Context, o *toolOptions, timeoutOption string, work func(context.Context, *kgo.Client) error) error {
+	timeout := int64(30_000)
+	if timeoutOption != "" {
+		var err error
+		if timeout, err = o.number(timeoutOption, 64, timeout); err != nil {
+			return err
+		}
+	}
+	if err := a.connectTool(o, timeout); err != nil {
+		return err
+	}
+	cl, err := a.client(kgo.RequestRetries(5), fresh)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(ctx, a.conn.timeout)
+	defer cancel()
+	return work(ctx, cl)
+}
+
 // javaNames are the exceptions that Kafka's tools name in what they print.
 var javaNames = map[*kerr.Error]string{
 	kerr.GroupIDNotFound:         "GroupIdNotFoundException",
@@ -231,6 +256,9 @@ func javaText(err error, message string) string {
 	if !ok {
 		return err.Error()
 	}
+	if own, ok := errors.AsType[javaError](err); ok {
+		message = own.message
+	}
 	if message == "" {
 		message = ke.Description
 	}
@@ -240,6 +268,15 @@ func javaText(err error, message string) string {
 	}
 	return "org.apache.kafka.common.errors." + name + ": " + message
 }
+
+// javaError is an error of the cluster with words of its own.
+type javaError struct {
+	sentinel *kerr.Error
+	message  string
+}
+
+func (e javaError) Error() string { return e.message }
+func (e javaError) Unwrap() error { return e.sentinel }
 
 // messageOf is what a Java exception made from the error would say.
 func messageOf(err error) string {

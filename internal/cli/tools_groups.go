@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 var groupsToolOptions = []toolOption{
@@ -61,22 +62,10 @@ func groupsTool(ctx context.Context, a *App, args []string) error {
 	if err := checkGroupsTool(a, o); err != nil {
 		return a.finish(err)
 	}
-	timeout, err := o.number("timeout", 64, 30_000)
-	if err != nil {
-		return a.finish(err)
-	}
-	if err := a.connectTool(o, timeout); err != nil {
-		return a.finish(err)
-	}
-	adm, err := a.admin()
-	if err != nil {
-		return a.finish(err)
-	}
-	defer adm.Close()
-	ctx, cancel := context.WithTimeout(ctx, a.conn.timeout)
-	defer cancel()
-	g := &groupsToolRun{a: a, o: o, adm: adm}
-	return a.finish(g.run(ctx))
+	return a.finish(a.withTool(ctx, o, "timeout", func(ctx context.Context, cl *kgo.Client) error {
+		g := &groupsToolRun{a: a, o: o, cl: cl, adm: kadm.NewClient(cl), tool: "consumer group", title: "Consumer group"}
+		return g.run(ctx)
+	}))
 }
 
 func validateRegex(a *App, o *toolOptions) error {
@@ -157,10 +146,14 @@ func checkReset(a *App, o *toolOptions) error {
 	return nil
 }
 
+// groupsToolRun is a run of kafka-consumer-groups.sh or kafka-share-groups.sh.
 type groupsToolRun struct {
-	a   *App
-	o   *toolOptions
-	adm *kadm.Client
+	a     *App
+	o     *toolOptions
+	cl    *kgo.Client
+	adm   *kadm.Client
+	tool  string // "consumer group"
+	title string // "Consumer group"
 }
 
 func (g *groupsToolRun) run(ctx context.Context) error {
@@ -177,10 +170,16 @@ func (g *groupsToolRun) run(ctx context.Context) error {
 	default:
 		err = g.deleteOffsets(ctx)
 	}
+	return g.told(err)
+}
+
+// told prints what failed as Kafka's tools do, unless that was done or the command line is
+// wrong.
+func (g *groupsToolRun) told(err error) error {
 	if _, usage := errors.AsType[*toolUsage](err); err == nil || usage || errors.Is(err, errSilent) {
 		return err
 	}
-	g.failed("Executing consumer group command failed due to " + javaText(err, ""))
+	g.failed("Executing " + g.tool + " command failed due to " + javaText(err, ""))
 	return &codedError{errSilent, exitFailed}
 }
 
@@ -211,28 +210,28 @@ func (g *groupsToolRun) groups(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// toolGroup is a group as kafka-consumer-groups.sh lists it.
-type toolGroup struct {
-	kadm.ListedGroup
-	kind string // Classic or Consumer
+// listed are the groups of consumers, by name.
+func (g *groupsToolRun) listed(ctx context.Context, states []string) ([]groupItem, error) {
+	return g.listedAs(ctx, states, []string{classicGroup, consumerGroup}, "", "consumer")
 }
 
-// listed are the groups of consumers, by name.
-func (g *groupsToolRun) listed(ctx context.Context, states []string) ([]toolGroup, error) {
-	var out []toolGroup
-	for _, kind := range []string{"Classic", "Consumer"} {
-		groups, err := g.adm.ListGroupsByType(ctx, []string{strings.ToLower(kind)}, states...)
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range groups.Sorted() {
-			if l.ProtocolType == "" || l.ProtocolType == "consumer" {
-				out = append(out, toolGroup{l, kind})
-			}
-		}
+// listedAs are the groups of some types and protocols. A broker that does not answer fails
+// all.
+func (g *groupsToolRun) listedAs(ctx context.Context, states, types []string, protocols ...string) ([]groupItem, error) {
+	l := &listing{}
+	groups, err := listGroups(ctx, g.cl, types, states, l)
+	if err == nil && len(l.errs) > 0 {
+		err = l.errs[0].err
 	}
-	slices.SortFunc(out, func(x, y toolGroup) int { return strings.Compare(x.Group, y.Group) })
-	return out, nil
+	return slices.DeleteFunc(groups, func(i groupItem) bool { return !slices.Contains(protocols, i.Protocol) }), err
+}
+
+// typeName is a type of groups as Kafka's tools write it: Classic.
+func typeName(kind string) string {
+	if kind == "" {
+		return kind
+	}
+	return strings.ToUpper(kind[:1]) + kind[1:]
 }
 
 var toolStates = []string{"Assigning", "CompletingRebalance", "Dead", "Empty", "PreparingRebalance", "Reconciling", "Stable"}
@@ -251,7 +250,7 @@ func (g *groupsToolRun) list(ctx context.Context) error {
 		return err
 	}
 	if len(kinds) > 0 {
-		groups = slices.DeleteFunc(groups, func(t toolGroup) bool { return !slices.Contains(kinds, t.kind) })
+		groups = slices.DeleteFunc(groups, func(t groupItem) bool { return !slices.Contains(kinds, typeName(t.Type)) })
 	}
 	if !g.o.has("type") && !g.o.has("state") {
 		for _, t := range groups {
@@ -280,7 +279,7 @@ func (g *groupsToolRun) words(option string, valid []string, complaint string) (
 	return out, nil
 }
 
-func (g *groupsToolRun) listTable(groups []toolGroup) {
+func (g *groupsToolRun) listTable(groups []groupItem) {
 	width := 15
 	for _, t := range groups {
 		width = max(width, len(t.Group))
@@ -297,7 +296,7 @@ func (g *groupsToolRun) listTable(groups []toolGroup) {
 	}
 	line("GROUP", "TYPE", "STATE")
 	for _, t := range groups {
-		line(t.Group, t.kind, t.State)
+		line(t.Group, typeName(t.Type), t.State)
 	}
 }
 
@@ -306,11 +305,20 @@ func (g *groupsToolRun) delete(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	answers, err := g.adm.DeleteGroups(ctx, names...)
-	if err != nil {
-		return err
+	return g.deleteNamed(ctx, names, nil)
+}
+
+// deleteNamed deletes groups but those that are refused already, and tells what became of
+// all.
+func (g *groupsToolRun) deleteNamed(ctx context.Context, names, failed []string) error {
+	var answers kadm.DeleteGroupResponses
+	if len(names) > 0 {
+		var err error
+		if answers, err = g.adm.DeleteGroups(ctx, names...); err != nil {
+			return err
+		}
 	}
-	var deleted, failed []string
+	var deleted []string
 	for _, name := range names {
 		r, ok := answers[name]
 		switch {
@@ -323,13 +331,13 @@ func (g *groupsToolRun) delete(ctx context.Context) error {
 		}
 	}
 	if len(failed) == 0 {
-		fmt.Fprintf(g.a.Stdout, "Deletion of requested consumer groups (%s) was successful.\n", strings.Join(deleted, ", "))
+		fmt.Fprintf(g.a.Stdout, "Deletion of requested %ss (%s) was successful.\n", g.tool, strings.Join(deleted, ", "))
 		return nil
 	}
-	g.failed("Deletion of some consumer groups failed:")
+	g.failed("Deletion of some " + g.tool + "s failed:")
 	fmt.Fprintln(g.a.Stdout, strings.Join(failed, "\n"))
 	if len(deleted) > 0 {
-		fmt.Fprintf(g.a.Stdout, "\nThese consumer groups were deleted successfully: %s\n", strings.Join(deleted, ", "))
+		fmt.Fprintf(g.a.Stdout, "\nThese %ss were deleted successfully: %s\n", g.tool, strings.Join(deleted, ", "))
 	}
 	return &codedError{errSilent, exitFailed}
 }

@@ -2,13 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 func (g *groupsToolRun) describe(ctx context.Context) error {
@@ -17,18 +18,11 @@ func (g *groupsToolRun) describe(ctx context.Context) error {
 		return err
 	}
 	slices.Sort(names)
-	described, err := g.adm.DescribeGroups(ctx, names...)
+	described, err := g.described(ctx, names)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if err := groupError(described[name]); err != nil {
-			g.failed("Executing consumer group command failed due to org.apache.kafka.common.errors.GroupIdNotFoundException: Group " + name + " not found.")
-			return &codedError{errSilent, exitFailed}
-		}
-	}
-	for _, name := range names {
-		d := described[name]
+	for _, d := range described {
 		switch {
 		case g.o.has("members"):
 			g.printMembers(d)
@@ -44,15 +38,38 @@ func (g *groupsToolRun) describe(ctx context.Context) error {
 	return nil
 }
 
+// described are groups of consumers, in order. One that is not there, or of another type,
+// fails all.
+func (g *groupsToolRun) described(ctx context.Context, names []string) ([]groupView, error) {
+	found, err := lookAtGroups(ctx, g.cl, names)
+	if err != nil {
+		return nil, err
+	}
+	var out []groupView
+	for _, name := range names {
+		d, err := found.get(name)
+		if err == nil && d.Type != classicGroup && d.Type != consumerGroup {
+			err = javaError{kerr.GroupIDNotFound, "Group " + name + " is not a consumer group."}
+		} else if errors.Is(err, kerr.GroupIDNotFound) {
+			err = javaError{kerr.GroupIDNotFound, "Group " + name + " not found."}
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
 // alive says on stderr what is the matter with a group, and reports whether there is
 // anything to show.
-func (g *groupsToolRun) alive(d kadm.DescribedGroup, rows int) bool {
+func (g *groupsToolRun) alive(d groupView, rows int) bool {
 	switch d.State {
 	case "Dead":
-		g.failed("Consumer group '" + d.Group + "' does not exist.")
+		g.failed(g.title + " '" + d.Group + "' does not exist.")
 		return false
 	case "Empty":
-		g.a.warn("\nConsumer group '%s' has no active members.", d.Group)
+		g.a.warn("\n%s '%s' has no active members.", g.title, d.Group)
 	case "PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling":
 		g.a.warn("\nWarning: Consumer group '%s' is rebalancing.", d.Group)
 	}
@@ -69,7 +86,7 @@ type toolOffset struct {
 
 const missing = "-"
 
-func (g *groupsToolRun) printOffsets(ctx context.Context, d kadm.DescribedGroup) error {
+func (g *groupsToolRun) printOffsets(ctx context.Context, d groupView) error {
 	committed, err := g.adm.FetchOffsets(ctx, d.Group)
 	if err != nil {
 		return err
@@ -104,10 +121,10 @@ func (g *groupsToolRun) printOffsets(ctx context.Context, d kadm.DescribedGroup)
 
 // offsetRows are the partitions of members, those with most first, and then what was
 // committed for others.
-func (g *groupsToolRun) offsetRows(ctx context.Context, d kadm.DescribedGroup, committed kadm.OffsetResponses) ([]toolOffset, error) {
+func (g *groupsToolRun) offsetRows(ctx context.Context, d groupView, committed kadm.OffsetResponses) ([]toolOffset, error) {
 	assigned := make(kadm.TopicsSet)
 	type holder struct {
-		member kadm.DescribedGroupMember
+		member groupMember
 		parts  []kadm.Partition
 	}
 	var holders []holder
@@ -134,7 +151,7 @@ func (g *groupsToolRun) offsetRows(ctx context.Context, d kadm.DescribedGroup, c
 	var rows []toolOffset
 	for _, h := range holders {
 		for _, p := range h.parts {
-			rows = append(rows, newToolOffset(p.Topic, p.Partition, committed, ends, h.member.MemberID, h.member.ClientHost, h.member.ClientID))
+			rows = append(rows, newToolOffset(p.Topic, p.Partition, committed, ends, h.member.Member, h.member.Host, h.member.Client))
 		}
 	}
 	for _, o := range committed.Sorted() {
@@ -146,21 +163,9 @@ func (g *groupsToolRun) offsetRows(ctx context.Context, d kadm.DescribedGroup, c
 }
 
 // memberPartitions are what a member was assigned, by topic and partition.
-func memberPartitions(m kadm.DescribedGroupMember) []kadm.Partition {
+func memberPartitions(m groupMember) []kadm.Partition {
 	var out []kadm.Partition
-	if c, ok := m.Assigned.AsConsumer(); ok {
-		for _, t := range c.Topics {
-			for _, p := range t.Partitions {
-				out = append(out, kadm.Partition{Topic: t.Topic, Partition: p})
-			}
-		}
-	}
-	slices.SortFunc(out, func(x, y kadm.Partition) int {
-		if c := strings.Compare(x.Topic, y.Topic); c != 0 {
-			return c
-		}
-		return int(x.Partition) - int(y.Partition)
-	})
+	eachAssigned(m.Assigned, func(p topicPartition) { out = append(out, kadm.Partition{Topic: p.topic, Partition: p.partition}) })
 	return out
 }
 
@@ -184,72 +189,67 @@ func newToolOffset(topic string, partition int32, committed kadm.OffsetResponses
 	return r
 }
 
-func (g *groupsToolRun) printMembers(d kadm.DescribedGroup) {
+// memberWidths are the widths of the columns of --members.
+type memberWidths struct {
+	group, consumer, instance, host, client, current, target int
+	static                                                   bool // a member has an instance id
+	mixed                                                    bool // there are members of both protocols
+}
+
+func widthsOf(d groupView) memberWidths {
+	w := memberWidths{group: max(15, len(d.Group)), consumer: 15, instance: 17, host: 15, client: 15, current: 20, target: 20}
+	var old, new bool
+	for _, m := range d.Members {
+		w.consumer, w.host, w.client = max(w.consumer, len(m.Member)), max(w.host, len(m.Host)), max(w.client, len(m.Client))
+		w.current, w.target = max(w.current, len(assignedText(m.Assigned))), max(w.target, len(assignedText(m.Target)))
+		if m.Instance != nil {
+			w.static = true
+			w.instance = max(w.instance, len(*m.Instance))
+		}
+		old, new = old || m.Type == classicGroup, new || m.Type == consumerGroup
+	}
+	w.mixed = old && new
+	return w
+}
+
+func (g *groupsToolRun) printMembers(d groupView) {
 	if !g.alive(d, len(d.Members)) && d.State == "Dead" {
 		return
 	}
-	group, consumer, instance, host, client, assignment := 15, 15, 17, 15, 15, 20
-	static := false
-	for _, m := range d.Members {
-		group, consumer, host, client = max(group, len(d.Group)), max(consumer, len(m.MemberID)), max(host, len(m.ClientHost)), max(client, len(m.ClientID))
-		assignment = max(assignment, len(assignmentText(m)))
-		if m.InstanceID != nil {
-			static = true
-			instance = max(instance, len(*m.InstanceID))
+	w := widthsOf(d)
+	line := func(groupID, member, instanceID, hostName, clientID, count, epoch, current, targetEpoch, target, upgraded string) {
+		fmt.Fprintf(g.a.Stdout, "%-*s %-*s ", w.group, groupID, w.consumer, member)
+		if w.static {
+			fmt.Fprintf(g.a.Stdout, "%-*s ", w.instance, instanceID)
 		}
-	}
-	verbose := g.o.has("verbose")
-	line := func(groupID, member, instanceID, hostName, clientID, count, epoch, current, targetEpoch, target string) {
-		fmt.Fprintf(g.a.Stdout, "%-*s %-*s ", group, groupID, consumer, member)
-		if static {
-			fmt.Fprintf(g.a.Stdout, "%-*s ", instance, instanceID)
-		}
-		fmt.Fprintf(g.a.Stdout, "%-*s %-*s %-15s ", host, hostName, client, clientID, count)
-		if verbose {
-			fmt.Fprintf(g.a.Stdout, "%-15s %-*s %-15s %-20s", epoch, assignment, current, targetEpoch, target)
+		fmt.Fprintf(g.a.Stdout, "%-*s %-*s %-15s ", w.host, hostName, w.client, clientID, count)
+		if g.o.has("verbose") {
+			fmt.Fprintf(g.a.Stdout, "%-15s %-*s %-15s %-*s", epoch, w.current, current, targetEpoch, w.target, target)
+			if w.mixed {
+				fmt.Fprint(g.a.Stdout, " "+upgraded)
+			}
 		}
 		fmt.Fprintln(g.a.Stdout)
 	}
 	fmt.Fprintln(g.a.Stdout)
-	line("GROUP", "CONSUMER-ID", "GROUP-INSTANCE-ID", "HOST", "CLIENT-ID", "#PARTITIONS", "CURRENT-EPOCH", "CURRENT-ASSIGNMENT", "TARGET-EPOCH", "TARGET-ASSIGNMENT")
+	line("GROUP", "CONSUMER-ID", "GROUP-INSTANCE-ID", "HOST", "CLIENT-ID", "#PARTITIONS", "CURRENT-EPOCH", "CURRENT-ASSIGNMENT", "TARGET-EPOCH", "TARGET-ASSIGNMENT", "UPGRADED")
 	for _, m := range d.Members {
-		id := ""
-		if m.InstanceID != nil {
-			id = *m.InstanceID
-		}
-		line(d.Group, m.MemberID, id, m.ClientHost, m.ClientID, strconv.Itoa(len(memberPartitions(m))), missing, assignmentText(m), missing, missing)
+		line(d.Group, m.Member, value(m.Instance), m.Host, m.Client, strconv.Itoa(len(memberPartitions(m))),
+			dashed(m.Epoch), assignedText(m.Assigned), dashed(d.TargetEpoch), assignedText(m.Target), strconv.FormatBool(m.Type == consumerGroup))
 	}
 }
 
-// assignmentText is TOPIC:0,1;OTHER:2.
-func assignmentText(m kadm.DescribedGroupMember) string {
-	var topics []string
-	var last string
-	for _, p := range memberPartitions(m) {
-		if p.Topic != last || len(topics) == 0 {
-			topics = append(topics, fmt.Sprintf("%s:%d", p.Topic, p.Partition))
-			last = p.Topic
-			continue
-		}
-		topics[len(topics)-1] += fmt.Sprintf(",%d", p.Partition)
-	}
-	if len(topics) == 0 {
-		return missing
-	}
-	return strings.Join(topics, ";")
+// coordinatorText is HOST:PORT  (ID).
+func coordinatorText(d groupView) string {
+	return fmt.Sprintf("%s  (%d)", net.JoinHostPort(d.at.Host, strconv.Itoa(int(d.at.Port))), d.at.NodeID)
 }
 
-func (g *groupsToolRun) printState(d kadm.DescribedGroup) {
+func (g *groupsToolRun) printState(d groupView) {
 	if !g.alive(d, 1) {
 		return
 	}
-	c := d.Coordinator
-	coordinator := fmt.Sprintf("%s  (%d)", net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.NodeID)
+	coordinator := coordinatorText(d)
 	group, width := max(15, len(d.Group)), max(25, len(coordinator))
-	assignor := d.Protocol
-	if assignor == "" {
-		assignor = missing
-	}
 	line := func(groupID, coord, strategy, state, epoch, target, members string) {
 		fmt.Fprintf(g.a.Stdout, "\n%-*s %-*s %-20s %-20s ", group, groupID, width, coord, strategy, state)
 		if g.o.has("verbose") {
@@ -258,6 +258,6 @@ func (g *groupsToolRun) printState(d kadm.DescribedGroup) {
 		fmt.Fprint(g.a.Stdout, members)
 	}
 	line("GROUP", "COORDINATOR (ID)", "ASSIGNMENT-STRATEGY", "STATE", "GROUP-EPOCH", "TARGET-ASSIGNMENT-EPOCH", "#MEMBERS")
-	line(d.Group, coordinator, assignor, d.State, missing, missing, strconv.Itoa(len(d.Members)))
+	line(d.Group, coordinator, orDash(d.Assignor), d.State, dashed(d.Epoch), dashed(d.TargetEpoch), strconv.Itoa(len(d.Members)))
 	fmt.Fprintln(g.a.Stdout)
 }

@@ -27,18 +27,18 @@ func (g *groupsToolRun) reset(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	described, err := g.adm.DescribeGroups(ctx, names...)
+	found, err := lookAtGroups(ctx, g.cl, names)
 	if err != nil {
 		return err
 	}
 	var plan []resetTo
 	refused := false
 	for _, name := range names {
-		d := described[name]
-		if err := groupError(d); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		d, err := found.get(name)
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 			return err
 		}
-		if d.Err == nil && d.State != "Empty" && d.State != "Dead" {
+		if err == nil && d.Type != shareGroup && d.State != "Empty" && d.State != "Dead" {
 			g.failed(fmt.Sprintf("Assignments can only be reset if the group '%s' is inactive, but the current state is %s.", name, d.State))
 			refused = true
 			continue
