@@ -43,7 +43,7 @@ func aliveNode(m *metadata.Image, listener string, id int32) (node, bool) {
 		return noNode, false
 	}
 	e, ok := b.Endpoint(listener)
-	return node{b.ID, e.Host, e.Port, b.Rack, false}, ok
+	return node{b.ID, e.Host, e.Port, b.Rack, false}, ok || listener == "" // this broker itself asks
 }
 
 // leaderNode is the id of a leader, or why a client cannot reach it.
