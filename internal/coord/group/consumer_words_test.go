@@ -151,6 +151,20 @@ func showParts(all map[string][]int32) string {
 	return strings.Join(s, ",")
 }
 
+// consumerAssignmentOf is what a leader that knows consumers would assign; "!" before it
+// adds bytes of its own.
+func consumerAssignmentOf(s string) []byte {
+	s, own := strings.CutPrefix(s, "!")
+	var a kmsg.ConsumerMemberAssignment
+	for topic, partitions := range scriptParts(s) {
+		a.Topics = append(a.Topics, kmsg.ConsumerMemberAssignmentTopic{Topic: topic, Partitions: partitions})
+	}
+	if own {
+		a.UserData = []byte("own")
+	}
+	return a.AppendTo(nil)
+}
+
 // showAssignment shows an assignment that the coordinator made as partitions, any other
 // as it is.
 func showAssignment(b []byte) string {

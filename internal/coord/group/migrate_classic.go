@@ -21,7 +21,10 @@ func (st *state) joinConsumerGroup(t *runtime.Turn, g *consumerGroup, c Caller, 
 
 func (st *state) joinAsClassic(t *runtime.Turn, g *consumerGroup, c Caller, req *kmsg.JoinGroupRequest) (joined, error) {
 	id, fresh := req.MemberID, req.MemberID == ""
-	if fresh {
+	switch {
+	case fresh && req.InstanceID != nil:
+		id = st.newMemberID(*req.InstanceID)
+	case fresh:
 		id = st.newMemberID(c.ClientID)
 	}
 	failed := joined{memberID: req.MemberID}

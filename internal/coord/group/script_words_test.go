@@ -108,6 +108,9 @@ func syncRequest(group string, args map[string]string) *kmsg.SyncGroupRequest {
 	req.Generation, req.ProtocolType, req.Protocol = num(args, "gen", 0), ptr(args, "type"), ptr(args, "proto")
 	for _, a := range list(args, "assign") {
 		id, bytes, _ := strings.Cut(a, ":")
+		if assigned, ok := strings.CutPrefix(bytes, "="); ok { // partitions of one topic: =t:0+1
+			bytes = string(consumerAssignmentOf(assigned))
+		}
 		req.GroupAssignment = append(req.GroupAssignment, kmsg.SyncGroupRequestGroupAssignment{MemberID: lengthen(id), MemberAssignment: []byte(bytes)})
 	}
 	return req
@@ -305,7 +308,7 @@ func showDescribe(r *kmsg.DescribeGroupsResponse) string {
 		s += "/" + g.Protocol
 	}
 	for _, m := range g.Members {
-		s += fmt.Sprintf(" %s=%q", m.MemberID, m.MemberAssignment)
+		s += fmt.Sprintf(" %s=%s", m.MemberID, showAssignment(m.MemberAssignment))
 	}
 	return s
 }
