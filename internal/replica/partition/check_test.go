@@ -21,8 +21,8 @@ func (c *cluster) invariants() {
 			continue
 		}
 		o, r := c.marks(n), n.p.Role()
-		if d := n.p.DurableEnd(); o.Start > o.HW || o.HW > d || d > o.End {
-			c.t.Fatalf("node %d: start %d, hw %d, durable %d, end %d", id, o.Start, o.HW, d, o.End)
+		if d := n.p.DurableEnd(); o.Start > o.Stable || o.Stable > o.HW || o.HW > d || d > o.End {
+			c.t.Fatalf("node %d: start %d, stable %d, hw %d, durable %d, end %d", id, o.Start, o.Stable, o.HW, d, o.End)
 		}
 		if life := fmt.Sprint(id, n.epoch, r.Epoch); r.Leading {
 			if o.HW < c.led[life] {
@@ -57,7 +57,7 @@ func (c *cluster) same(n, m *node) {
 func (c *cluster) heal() {
 	c.trace("heal")
 	c.mood = mood{} // no more trouble
-	for range 200 {
+	for range 600 { // of fetches of a few batches each
 		for id := int32(1); id <= 3; id++ {
 			n := c.nodes[id]
 			for !n.up {

@@ -37,6 +37,7 @@ type cluster struct {
 	led     map[string]int64 // high watermark by life and leader epoch
 	start   int64            // of the log: DeleteRecords
 	mood    mood
+	txns    *txns // nil if there are none
 }
 
 // decision is what the controller has decided.

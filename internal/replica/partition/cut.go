@@ -87,7 +87,21 @@ func (p *Partition) Restart(epoch int32, at int64) error {
 	if at > log.End() {
 		return p.storage(p.restart(log, at))
 	}
-	return p.storage(log.AdvanceStart(min(at, p.hw.Load()))) // late news
+	return p.storage(log.AdvanceStart(p.startFor(at)))
+}
+
+// startFor is how far the log start may follow the leader's, which is at. Mostly that is
+// late news. But a replica that is rotten asks from where it can be trusted: below the
+// leader's start there is nothing for it to fetch, and nothing that it needs. What the
+// leader has deleted was committed.
+func (p *Partition) startFor(at int64) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.isRotten() && p.rot.at < at && at <= p.durable && at > p.hw.Load() {
+		p.hw.Store(at)
+		p.wake()
+	}
+	return min(at, p.hw.Load())
 }
 
 func (p *Partition) restart(log *commitlog.Log, at int64) error {

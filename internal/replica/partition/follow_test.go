@@ -400,3 +400,26 @@ func TestJoinerDies(t *testing.T) {
 		}
 	})
 }
+
+// A replica that is rotten below its leader's start, where it would begin to fetch, moves on
+// to that start: there is nothing to fetch before, and nothing that is missed.
+func TestRottenBelowLeadersStart(t *testing.T) {
+	p, _, epoch := followed(t, 1)
+	log, err := p.Log()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Suspect(log, 3, 6)
+	if from, _, _, err := p.FetchFrom(); err != nil || from != 3 {
+		t.Fatalf("a rotten replica fetches from %d, %v", from, err)
+	}
+	if err := p.Restart(epoch, 5); err != nil {
+		t.Fatal(err)
+	}
+	if o := marks(t, p); o.Start != 5 || o.HW != 5 || !p.Rotten() {
+		t.Errorf("%+v, rotten %v", o, p.Rotten())
+	}
+	if from, _, _, err := p.FetchFrom(); err != nil || from != 5 {
+		t.Errorf("it fetches from %d then, %v", from, err)
+	}
+}

@@ -30,11 +30,19 @@ func TestReplicas(t *testing.T) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCluster(t, seed)
+				if seed%4 == 1 {
+					c.txns = newTxns(int16(1 + seed/4%2))
+				}
 				for range 1000 {
 					c.step()
 					c.invariants()
 				}
+				c.transactions()
 				c.heal()
+				if c.txns != nil {
+					c.settle()
+					c.verifyTxns()
+				}
 				c.invariants()
 				c.verify()
 				c.close()
@@ -58,10 +66,11 @@ func (c *cluster) step() {
 		c.restart()
 		return
 	}
-	actions := []struct {
+	type action struct {
 		weight int
 		do     func()
-	}{
+	}
+	actions := []action{
 		{150, func() { c.with(leads, c.produce) }},
 		{450, func() { c.with(follows, c.fetch) }},
 		{80, func() { c.with(leads, c.propose) }},
@@ -80,6 +89,13 @@ func (c *cluster) step() {
 		{c.mood.rot, func() { c.rot(n) }},
 		{4 * c.mood.rot, func() { c.mend(n) }},
 		{4 * c.mood.rot, c.report},
+	}
+	if c.txns != nil {
+		actions = append(actions, []action{
+			{250, func() { c.with(leads, c.transact) }},
+			{20, c.arrive},
+			{80, func() { c.consume(n) }},
+		}...)
 	}
 	sum := 0
 	for _, a := range actions {

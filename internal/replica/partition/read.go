@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/odradek/odradek/internal/proto/model"
@@ -194,6 +195,9 @@ func (p *Partition) Offsets() (Offsets, error) {
 		return Offsets{}, err
 	}
 	o, err := p.offsets(log)
+	if errors.Is(err, kerr.CorruptMessage) {
+		err = nil // what can be read is still worth telling
+	}
 	return o, p.storageOf(log, err)
 }
 
@@ -202,7 +206,25 @@ func (p *Partition) Offsets() (Offsets, error) {
 func (p *Partition) offsets(log *commitlog.Log) (Offsets, error) {
 	hw := p.hw.Load()
 	m, err := log.Marks(hw)
+	if m.Stable > hw {
+		hw = p.overtaken(log, m.Start) // the log start has moved meanwhile, and before it the high watermark
+	}
 	return Offsets{Start: m.Start, HW: hw, Stable: m.Stable, End: m.End}, err
+}
+
+// overtaken returns a high watermark that is not below the log start. A leader's never is;
+// that of a follower may be for a moment, while its log is cut or begins anew.
+func (p *Partition) overtaken(log *commitlog.Log, start int64) int64 {
+	if hw := p.hw.Load(); hw >= start {
+		return hw
+	}
+	p.mu.Lock()
+	hw, broken := p.hw.Load(), p.failed == nil && p.leads() && p.log.Load() == log
+	p.mu.Unlock()
+	if hw < start && broken {
+		p.Failed(fmt.Errorf("%w: the high watermark of %s is %d, and its log starts at %d", commitlog.ErrInvariant, p.tp, hw, start))
+	}
+	return max(hw, start)
 }
 
 // led returns the log if this replica leads in the epoch that the client believes in.
