@@ -71,7 +71,7 @@ func (l *Log) readDir() ([]fs.DirEntry, error) {
 // adopt takes the segments and snapshots that the folder has, and removes what a crash
 // left: files that were being deleted or written, indexes without their log.
 func (l *Log) adopt(entries []fs.DirEntry) error {
-	logs := map[int64]bool{}
+	logs := map[int64]*segment{}
 	for _, e := range entries {
 		base, ext, ok := parseName(e.Name())
 		if !ok || ext != logExt {
@@ -83,7 +83,7 @@ func (l *Log) adopt(entries []fs.DirEntry) error {
 		}
 		s := newSegment(base)
 		s.size, s.jitter = info.Size(), l.drawJitter()
-		l.segs, logs[base] = append(l.segs, s), true
+		l.segs, logs[base] = append(l.segs, s), s
 	}
 	slices.SortFunc(l.segs, func(a, b *segment) int { return int(min(1, max(-1, a.base-b.base))) })
 	for i := 1; i < len(l.segs); i++ {
@@ -98,14 +98,16 @@ func (l *Log) adopt(entries []fs.DirEntry) error {
 	return nil
 }
 
-func (l *Log) adoptOther(name string, logs map[int64]bool) error {
+func (l *Log) adoptOther(name string, logs map[int64]*segment) error {
 	base, ext, ok := parseName(name)
-	orphan := ok && !logs[base] && (ext == indexExt || ext == timeIndexExt || ext == txnIndexExt)
+	orphan := ok && logs[base] == nil && (ext == indexExt || ext == timeIndexExt || ext == txnIndexExt)
 	switch {
 	case leftover(name) || orphan:
 		return l.fs.Remove(filepath.Join(l.dir, name))
 	case ok && ext == snapshotExt:
 		l.producers.snapshots = append(l.producers.snapshots, base)
+	case ok && ext == txnIndexExt:
+		logs[base].txnFile = true
 	}
 	return nil
 }

@@ -30,7 +30,8 @@ type segment struct {
 	known bool  // guarded by mu: indexes and maxTime are loaded
 
 	unsynced bool // guarded by mu: it is finished and its indexes are not durable
-	txnStale bool // the file of txn may have entries that are void
+	txnFile  bool // guarded by mu: there is a file of txn
+	txnStale bool // which may have entries that are void
 
 	sinceEntry int64 // bytes since the last index entry
 	firstTime  int64 // timestamp of the first batch, for segment.ms; noTime if not read

@@ -75,7 +75,7 @@ func (r *compactionRun) clean(group []*segment) (*segment, int64, error) {
 		if err := l.writeFile(l.path(s.base, txnIndexExt)+cleanedSuffix, r.kept, true); err != nil {
 			return s, 0, storageError(err)
 		}
-		s.txn.disk, s.txn.lastKey = len(r.kept)/txnEntry, r.last
+		s.txn.disk, s.txn.lastKey, s.txnFile = len(r.kept)/txnEntry, r.last, true
 	}
 	return s, before, storageError(l.syncCleaned(s, h))
 }

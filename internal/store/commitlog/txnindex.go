@@ -76,6 +76,9 @@ func (s *segment) aborted(a producers.Applied) {
 // cannot be right. The lock writing is held, or the log is being opened.
 func (l *Log) readTxns(s *segment) error {
 	s.txn.disk, s.txn.lastKey, s.txn.tail = 0, -1, s.txn.tail[:0]
+	if !s.txnFile {
+		return nil
+	}
 	limit := s.next
 	if s.next == s.base {
 		limit = s.base + maxRelative + 1 // the end is not known yet
@@ -86,7 +89,7 @@ func (l *Log) readTxns(s *segment) error {
 	if err != nil {
 		return storageError(err)
 	}
-	if !whole && (s.txn.disk > 0 || s.txn.file.open.Load() != nil) {
+	if !whole {
 		l.logger.Warn("transaction index is made anew", "partition", l.name, "segment", fileName(s.base, txnIndexExt))
 		l.doubtTxns(s)
 	}
@@ -146,7 +149,10 @@ func (l *Log) flushTxns(s *segment) error {
 		return nil
 	}
 	l.mu.Lock()
-	l.names.touch()
+	if !s.txnFile {
+		s.txnFile = true
+		l.names.touch()
+	}
 	l.mu.Unlock()
 	return s.txn.flush(l.ref(s.base, txnIndexExt))
 }
@@ -156,11 +162,11 @@ func (l *Log) trimTxns(s *segment) error {
 	if err := l.flushTxns(s); err != nil || !s.txnStale {
 		return err
 	}
-	h, err := s.txn.file.acquire(l.ref(s.base, txnIndexExt))
-	if errors.Is(err, fs.ErrNotExist) {
+	if !s.txnFile {
 		s.txnStale = false
 		return nil
 	}
+	h, err := s.txn.file.acquire(l.ref(s.base, txnIndexExt))
 	if err != nil {
 		return err
 	}
@@ -175,15 +181,12 @@ func (l *Log) trimTxns(s *segment) error {
 // syncTxns makes the file durable, if there is one.
 func (l *Log) syncTxns(s *segment) error {
 	l.mu.Lock()
-	entries := s.txn.disk
+	there := s.txnFile
 	l.mu.Unlock()
-	if entries == 0 && s.txn.file.open.Load() == nil {
+	if !there {
 		return nil
 	}
 	h, err := s.txn.file.acquire(l.ref(s.base, txnIndexExt))
-	if errors.Is(err, fs.ErrNotExist) && entries == 0 {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
