@@ -49,6 +49,7 @@ var sideways = map[[2]string]string{
 	{"internal/replica/host", "internal/replica/fetcher"}:        "the host says who follows whom",
 	{"internal/replica/fetcher", "internal/replica/partition"}:   "a fetcher fills partitions that follow",
 	{"internal/front/api", "internal/front/fetchsession"}:        "Fetch remembers what a client fetches",
+	{"internal/front/api", "internal/front/sharesession"}:        "ShareFetch remembers what a member of a share group reads",
 	{"internal/coord/group", "internal/coord/runtime"}:           "a group machine runs on the runtime",
 	{"internal/coord/delivery", "internal/coord/share"}:          "what is stored of a share partition, in the words of who stores it",
 	{"internal/coord/share", "internal/coord/runtime"}:           "states of share groups live on the runtime",

@@ -12,6 +12,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/cluster/member"
 	"github.com/odradek/odradek/internal/cluster/metadata"
+	"github.com/odradek/odradek/internal/coord/delivery"
 	"github.com/odradek/odradek/internal/coord/group"
 	"github.com/odradek/odradek/internal/coord/share"
 	"github.com/odradek/odradek/internal/coord/txn"
@@ -44,11 +45,13 @@ func (b *Broker) rooms(ctx context.Context, g *run.Group) error {
 	b.txns = txn.New(b.txnConfig())
 	b.shares = share.New(b.shareConfig())
 	b.sharing = share.NewClient(b.shareClientConfig())
+	b.deliveries = delivery.New(b.deliveryConfig())
 	g.Go("brokers", b.closeBrokers)
 	g.Go("host", b.host.Run)
 	g.Go("groups", b.groups.Run)
 	g.Go("transactions", b.txns.Run)
 	g.Go("shares", b.shares.Run)
+	g.Go("deliveries", b.deliveries.Run)
 	g.Go("coordinators", b.followCoordinators)
 	g.Go("settings", b.followSettings)
 	return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/cluster/peers"
 	"github.com/odradek/odradek/internal/cluster/quorum"
+	"github.com/odradek/odradek/internal/coord/delivery"
 	"github.com/odradek/odradek/internal/coord/group"
 	"github.com/odradek/odradek/internal/coord/share"
 	"github.com/odradek/odradek/internal/coord/txn"
@@ -55,6 +56,7 @@ type Broker struct {
 	txns        *txn.Service
 	shares      *share.Service
 	sharing     *share.Client // asks the shares of all brokers
+	deliveries  *delivery.Service
 	brokers     *brokers.Brokers
 	front       *api.Server
 	fronted     chan struct{} // closed when front is there

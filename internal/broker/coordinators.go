@@ -58,6 +58,7 @@ func (b *Broker) followCoordinators(ctx context.Context) error {
 		if len(changes.Topics) > 0 {
 			b.txns.ImageMoved()
 			b.groups.ImageMoved()
+			b.deliveries.Sweep()
 		}
 		if len(deleted) > 0 {
 			b.groups.TopicDeleted(deleted)

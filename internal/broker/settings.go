@@ -24,6 +24,8 @@ type settings struct {
 	feed   *metadata.Feed
 	now    atomic.Pointer[inForce]
 	mu     sync.Mutex // orders those who resolve anew
+
+	deliveries deliverySettings
 }
 
 // inForce is everything resolved against the broker configs of one image. Immutable but

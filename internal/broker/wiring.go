@@ -57,7 +57,7 @@ func (b *Broker) hostConfig() host.Config {
 
 func (b *Broker) apiConfig() api.Config {
 	c := api.Config{
-		NodeID: b.cfg.NodeID, Feed: b.feed, Groups: b.groups, Transactions: b.txns, Shares: b.shares, Host: b.host,
+		NodeID: b.cfg.NodeID, Feed: b.feed, Groups: b.groups, Transactions: b.txns, Shares: b.shares, Deliveries: b.deliveries, Host: b.host,
 		Enlist:   enlist.New(b.enlistConfig()).Enlist,
 		Settings: b.settings.Values, Static: b.cfg.Static, Quorum: b.status,
 		Leading: b.leads, Forward: b.forward, Ask: b.peers.Ask,

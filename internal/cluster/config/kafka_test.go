@@ -79,6 +79,9 @@ func TestDescribeAsKafka(t *testing.T) {
 				want, ok := kafka[key]
 				delete(kafka, key)
 				d, known := Find(Broker, e.Name)
+				if scope, ok := map[string]Scope{"topic": Topic, "group": Group}[kind]; ok && !known {
+					d, known = Find(scope, e.Name)
+				}
 				if strings.HasPrefix(e.Name, "odradek.") || known && d.Since != "" || known && d.Differs != "" && d.KafkaDefault != d.Default {
 					continue
 				}

@@ -2,15 +2,21 @@ package config
 
 // Keys of share groups.
 var (
+	DeadLetterAutoCreateTopicsEnable = Broker.boolean("errors.deadletterqueue.auto.create.topics.enable", "false",
+		"Make the dead letter queue that a share group names if there is no such topic.",
+		clusterWide, since("4.4"))
+	DeadLetterTopicNamePrefix = Broker.string("errors.deadletterqueue.topic.name.prefix", "dlq.",
+		"How the name of a topic has to begin that is the dead letter queue of a share group; empty allows any.",
+		clusterWide, since("4.4"))
 	GroupShareAssignors = Broker.list("group.share.assignors", "simple",
 		"Assignors that the server offers to share groups.",
 		notEmpty, pending(shareGroups))
 	GroupShareDeliveryCountLimit = Broker.int("group.share.delivery.count.limit", "5",
 		"How often a record is delivered before it is given up.",
-		between(2, 10), pending(shareGroups))
+		between(2, 10))
 	GroupShareEnable = Broker.boolean("group.share.enable", "false",
 		"Serve share groups. Kafka has replaced it by group.coordinator.rebalance.protocols.",
-		internal, pending(shareGroups))
+		internal)
 	GroupShareHeartbeatIntervalMs = Broker.int("group.share.heartbeat.interval.ms", "5000",
 		"How often a member of a share group sends a heartbeat.",
 		atLeast(1), pending(shareGroups))
@@ -22,13 +28,13 @@ var (
 		atLeast(1), pending(shareGroups))
 	GroupShareMaxRecordLockDurationMs = Broker.int("group.share.max.record.lock.duration.ms", "60000",
 		"Longest lock duration that may be set for one share group.",
-		between(30000, 3600000), pending(shareGroups))
+		between(30000, 3600000))
 	GroupShareMaxSessionTimeoutMs = Broker.int("group.share.max.session.timeout.ms", "60000",
 		"Longest session timeout that may be set for one share group.",
 		atLeast(1), pending(shareGroups))
 	GroupShareMaxShareSessions = Broker.int("group.share.max.share.sessions", "2000",
 		"How many share sessions a broker remembers.",
-		atLeast(1), pending(shareGroups))
+		atLeast(1))
 	GroupShareMaxSize = Broker.int("group.share.max.size", "200",
 		"Most members of a share group.",
 		between(1, 1000), pending(shareGroups))
@@ -37,19 +43,19 @@ var (
 		atLeast(1), pending(shareGroups))
 	GroupShareMinRecordLockDurationMs = Broker.int("group.share.min.record.lock.duration.ms", "15000",
 		"Shortest lock duration that may be set for one share group.",
-		between(1000, 30000), pending(shareGroups))
+		between(1000, 30000))
 	GroupShareMinSessionTimeoutMs = Broker.int("group.share.min.session.timeout.ms", "45000",
 		"Shortest session timeout that may be set for one share group.",
 		atLeast(1), pending(shareGroups))
 	GroupSharePartitionMaxRecordLocks = Broker.int("group.share.partition.max.record.locks", "2000",
 		"Most records of one partition that a share group may hold at a time.",
-		between(100, 10000), pending(shareGroups))
+		between(100, 10000))
 	GroupSharePersisterClassName = Broker.string("group.share.persister.class.name", "org.apache.kafka.server.share.persister.DefaultStatePersister",
 		"The Java class that stores the state of share groups.",
 		internal, inert(noPlugins))
 	GroupShareRecordLockDurationMs = Broker.int("group.share.record.lock.duration.ms", "30000",
 		"How long a consumer may hold a record before it is delivered again.",
-		between(1000, 3600000), pending(shareGroups))
+		between(1000, 3600000))
 	GroupShareSessionTimeoutMs = Broker.int("group.share.session.timeout.ms", "45000",
 		"A member of a share group that was silent for this long is removed.",
 		atLeast(1), pending(shareGroups))

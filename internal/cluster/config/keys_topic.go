@@ -20,6 +20,9 @@ var (
 	TopicDeleteRetentionMs = Topic.long("delete.retention.ms", "86400000",
 		"How long a tombstone, and a transaction marker, stays readable after compaction reached it.",
 		atLeast(0), from("log.cleaner.delete.retention.ms"))
+	TopicDeadLetterGroupEnable = Topic.boolean("errors.deadletterqueue.group.enable", "false",
+		"Whether share groups may use this topic as their dead letter queue.",
+		since("4.4"))
 	TopicFileDeleteDelayMs = Topic.long("file.delete.delay.ms", "60000",
 		"How long a deleted segment stays on disk before its file goes.",
 		atLeast(0), from("log.segment.delete.delay.ms"))

@@ -118,6 +118,11 @@ func shareOffsetReset(d *Def) {
 
 var isoDuration = regexp.MustCompile(`^P(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d{1,9})?S)?)?$`)
 
+// deadLetterTopic accepts no name of an internal topic.
+func deadLetterTopic(d *Def) {
+	ranged("a topic whose name does not begin with __, or empty", func(v any) bool { return !strings.HasPrefix(v.(string), "__") })(d)
+}
+
 func hostPortOrEmpty(d *Def) {
 	ranged("HOST:PORT or empty", func(v any) bool {
 		if v == "" {

@@ -143,7 +143,7 @@ func (b *broker) appendBatch(tp model.TopicPartition, cfg record.BuilderConfig, 
 	if err != nil {
 		b.Fatal(err)
 	}
-	return appended.Base + int64(len(values))
+	return appended.End
 }
 
 // open waits until the share partition of a group is loaded.

@@ -11,37 +11,80 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// Reset is where a group begins that has never read a partition. The zero value is the
-// end: what comes from now on.
-type Reset struct {
-	Earliest bool
-	Back     time.Duration // by_duration: so long ago
+// load gets the state that the leader before has left. While somebody waits for it, it is
+// tried again and again: members know nothing of coordinators. If nobody does, whoever asks
+// next begins anew.
+func (sh *Share) load(ctx context.Context) error {
+	pause := loadPause
+	for {
+		st, epoch, err := sh.stored(ctx)
+		if err == nil {
+			sh.loaded(st, epoch)
+			return nil
+		}
+		sh.service.log.Info("share partition is not loaded", "group", sh.key.Group, "partition", sh.tp, "err", err)
+		if fences(err) || isAny(err, kerr.UnknownServerError) || !sh.awaited() {
+			sh.service.drop(sh, err)
+			return nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			sh.service.drop(sh, kerr.NotLeaderForPartition)
+			return nil
+		}
+		pause = min(2*pause, loadMaxPause)
+	}
 }
 
-// load gets the state that the leader before has left. If that fails whoever asks next
-// begins anew.
-func (sh *Share) load(ctx context.Context) error {
+// The pauses between attempts to load, each twice the one before.
+const (
+	loadPause    = 100 * time.Millisecond
+	loadMaxPause = time.Second
+)
+
+// stored is what the coordinator has.
+func (sh *Share) stored(ctx context.Context) (*state, int32, error) {
 	stored, err := sh.service.cfg.Persister.ReadState(ctx, sh.key, sh.epoch)
-	if err = told(ctx, err); err == nil && stored.Start == share.NoStart {
+	if err = loading(ctx, err); err == nil && stored.Start == share.NoStart {
 		stored.Start, err = sh.begin(ctx, stored.StateEpoch)
 	}
-	var st *state
-	if err == nil {
-		st, err = newState(stored)
-	}
 	if err != nil {
-		sh.service.log.Info("share partition is not loaded", "group", sh.key.Group, "partition", sh.tp, "err", err)
-		sh.service.drop(sh, err)
-		return nil
+		return nil, 0, err
 	}
+	st, err := newState(stored)
+	if err != nil {
+		sh.service.log.Error("the state of a share partition is of no use", "group", sh.key.Group, "partition", sh.tp, "err", err)
+		return nil, 0, kerr.UnknownServerError
+	}
+	return st, stored.StateEpoch, nil
+}
+
+// loading is an error of the share coordinator while a state is loaded: what does not fence
+// may go away, such as that the group is not known there yet.
+func loading(ctx context.Context, err error) error {
+	if err = told(ctx, err); err == nil || fences(err) {
+		return err
+	}
+	return kerr.CoordinatorNotAvailable
+}
+
+func (sh *Share) loaded(st *state, stateEpoch int32) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if sh.fence == nil {
-		sh.state, sh.stateEpoch = st, stored.StateEpoch
-		sh.bury()
-		sh.wakeLocked()
+	if sh.fence != nil {
+		return
 	}
-	return nil
+	sh.state, sh.stateEpoch = st, stateEpoch
+	sh.bury()
+	sh.wakeLocked()
+}
+
+// awaited reports whether somebody waits.
+func (sh *Share) awaited() bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return len(sh.waiters) > 0 && sh.fence == nil
 }
 
 // begin finds where a group starts that has never read the partition, and has it stored:
@@ -53,7 +96,7 @@ func (sh *Share) begin(ctx context.Context, stateEpoch int32) (int64, error) {
 		return 0, err
 	}
 	err = sh.service.cfg.Persister.WriteState(ctx, sh.key, stateEpoch, sh.epoch, start, 0, nil)
-	return start, told(ctx, err)
+	return start, loading(ctx, err)
 }
 
 // find looks a reset up in the log. A leader that does not know yet what is committed is
@@ -130,13 +173,13 @@ func (sh *Share) end(why error) {
 func (sh *Share) stay() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.leaving = false
+	sh.leaving = nil
 }
 
-// leave has the Share given up as soon as nothing waits.
-func (sh *Share) leave() {
+// leave has the Share given up as soon as nothing waits, if alone still says so then.
+func (sh *Share) leave(alone func() bool) {
 	sh.mu.Lock()
-	sh.leaving = true
+	sh.leaving = alone
 	sh.mu.Unlock()
 	sh.mayGo()
 }
@@ -146,7 +189,7 @@ func (sh *Share) mayGo() {
 	s := sh.service
 	s.mu.Lock()
 	sh.mu.Lock()
-	idle := sh.leaving && !sh.writing && !sh.burying && (sh.state == nil || !sh.state.unwritten)
+	idle := sh.leaving != nil && !sh.writing && !sh.burying && (sh.state == nil || !sh.state.unwritten) && sh.leaving()
 	sh.mu.Unlock()
 	if idle && s.shares[sh.key] == sh {
 		delete(s.shares, sh.key)

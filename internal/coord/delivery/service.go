@@ -141,11 +141,11 @@ func (s *Service) led(tp model.TopicPartition, id model.ID) (*partition.Partitio
 func (s *Service) Acknowledge(group, member string, tp model.TopicPartition, id model.ID, acks []Ack) *Verdict {
 	p, epoch, err := s.led(tp, id)
 	if err != nil {
-		return decided(err)
+		return Decided(err)
 	}
 	sh := s.find(share.Key{Group: group, TopicID: id, Partition: tp.Partition})
 	if sh == nil || !sh.is(p, epoch) {
-		return decided(kerr.UnknownTopicOrPartition) // as Kafka says to those who acknowledge what nobody gave them
+		return Decided(kerr.UnknownTopicOrPartition) // as Kafka says to those who acknowledge what nobody gave them
 	}
 	return sh.acknowledge(member, acks)
 }
@@ -154,7 +154,7 @@ func (s *Service) Acknowledge(group, member string, tp model.TopicPartition, id 
 func (s *Service) Release(group, member string, id model.IDPartition) *Verdict {
 	sh := s.find(share.Key{Group: group, TopicID: id.Topic, Partition: id.Partition})
 	if sh == nil {
-		return decided(nil)
+		return Decided(nil)
 	}
 	return sh.release(member)
 }
@@ -178,10 +178,11 @@ func (s *Service) all(which func(*Share) bool) (list []*Share) {
 }
 
 // Forget gives up the share partitions of a group that nobody reads here any more, once
-// what waits is stored: their state may be changed by others then.
-func (s *Service) Forget(group string) {
+// what waits is stored: their state may be changed by others then. alone is asked at that
+// moment whether it is still so; it must be quick and may not call the Service.
+func (s *Service) Forget(group string, alone func() bool) {
 	for _, sh := range s.all(func(sh *Share) bool { return sh.key.Group == group }) {
-		sh.leave()
+		sh.leave(alone)
 	}
 }
 
@@ -220,3 +221,6 @@ func (s *Service) settings(group string) Settings {
 	}
 	return set
 }
+
+// Lock is how long a member of a group may keep records.
+func (s *Service) Lock(group string) time.Duration { return s.settings(group).Lock }

@@ -216,15 +216,28 @@ func TestWritesThatFail(t *testing.T) {
 	})
 }
 
-// A share partition that can not be loaded says so, and is loaded when someone asks again.
+// A share partition that can not be loaded says so if nobody waits for it, and is loaded
+// when someone asks again; while somebody waits it is tried again.
 func TestLoadingFails(t *testing.T) {
 	inBubble(t, func(b *broker) {
 		b.append(t0, "a")
 		b.store.failing(kerr.CoordinatorLoadInProgress)
 		sh := b.open("g")
 		b.want(b.takeOf(sh, "m", 1), "COORDINATOR_NOT_AVAILABLE")
+		sh, err := b.service.Open("g", t0, topicID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := partition.NewWaiter()
+		sh.Watch(w)
+		time.Sleep(time.Minute)
+		b.want(b.takeOf(sh, "m", 1), "")
 		b.store.failing(nil)
-		b.want(b.take("g", "m", 1), "0×1 of 0")
+		<-w.C
+		b.want(b.takeOf(sh, "m", 1), "0×1 of 0")
+		b.store.set(func(c *coordinator) { c.states[sh.key].of[0] = share.StateBatch{First: 0, Last: 0, State: 7} })
+		b.service.drop(sh, kerr.NotLeaderForPartition)
+		b.want(b.takeOf(b.open("g"), "m", 1), "UNKNOWN_SERVER_ERROR")
 	})
 }
 
@@ -317,7 +330,9 @@ func TestForget(t *testing.T) {
 		b.want(b.take("other", "m", 1), "0×1 of 0-1")
 		b.store.set(func(c *coordinator) { c.delay = time.Second })
 		v := b.service.Release("g", "m", model.IDPartition{Topic: topicID})
-		b.service.Forget("g")
+		alone := true
+		still := func() bool { return alone }
+		b.service.Forget("g", still)
 		if b.service.Len() != 2 {
 			t.Error("forgotten before what waits is stored")
 		}
@@ -329,8 +344,8 @@ func TestForget(t *testing.T) {
 		b.open("g")
 		time.Sleep(time.Second)
 		b.want(b.take("g", "m", 2), "0×2 1×1 of 0-1")
-		b.service.Forget("g")
-		if b.open("g"); b.service.Len() != 2 {
+		alone = false
+		if b.service.Forget("g", still); b.service.Len() != 2 {
 			t.Error("forgotten though someone came back")
 		}
 		b.lead(b.parts[t0], 2)

@@ -30,11 +30,11 @@ type Share struct {
 	mu         sync.Mutex
 	state      *state // nil while it is loaded
 	stateEpoch int32
-	fence      error    // why it can be used no more
-	open       *Verdict // of what was acknowledged since the last write began
-	writing    bool     // someone writes
-	burying    bool     // someone writes to the dead letter queue
-	leaving    bool     // nobody of the group reads here any more
+	fence      error       // why it can be used no more
+	open       *Verdict    // of what was acknowledged since the last write began
+	writing    bool        // someone writes
+	burying    bool        // someone writes to the dead letter queue
+	leaving    func() bool // still nobody of the group reads here; nil if somebody does
 	waiters    map[*partition.Waiter]struct{}
 
 	alarm alarm
@@ -188,9 +188,9 @@ func (sh *Share) acknowledge(member string, acks []Ack) *Verdict {
 	defer sh.mu.Unlock()
 	switch {
 	case sh.fence != nil:
-		return decided(sh.fence)
+		return Decided(sh.fence)
 	case sh.state == nil:
-		return decided(errNotFound)
+		return Decided(errNotFound)
 	}
 	now := time.Now()
 	if sh.state.expire(set.rules(), now) {
@@ -199,7 +199,7 @@ func (sh *Share) acknowledge(member string, acks []Ack) *Verdict {
 	}
 	changed, err := sh.state.acknowledge(member, acks, set.rules(), now)
 	if err != nil || !changed {
-		return decided(err)
+		return Decided(err)
 	}
 	verdict := sh.open
 	sh.flush()
@@ -212,7 +212,7 @@ func (sh *Share) release(member string) *Verdict {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.fence != nil || sh.state == nil || !sh.state.release(member, set.rules()) {
-		return decided(sh.fence)
+		return Decided(sh.fence)
 	}
 	verdict := sh.open
 	sh.flush()

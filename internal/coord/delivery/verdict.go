@@ -12,8 +12,8 @@ func newVerdict() *Verdict { return &Verdict{done: make(chan struct{})} }
 
 var sealed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// decided is a verdict that is there already.
-func decided(err error) *Verdict { return &Verdict{done: sealed, err: err} }
+// Decided is a verdict that is there already.
+func Decided(err error) *Verdict { return &Verdict{done: sealed, err: err} }
 
 func (v *Verdict) decide(err error) {
 	v.err = err

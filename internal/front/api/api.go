@@ -21,6 +21,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/cluster/quorum"
 	"github.com/odradek/odradek/internal/front/fetchsession"
+	"github.com/odradek/odradek/internal/front/sharesession"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/wire"
 	replication "github.com/odradek/odradek/internal/replica/fetcher"
@@ -35,7 +36,9 @@ type Config struct {
 	Groups       Groups
 	Transactions Transactions
 	Shares       ShareStates
-	Host         Host
+	// Deliveries has what share groups read here. Nil: there are no share groups.
+	Deliveries Deliveries
+	Host       Host
 	// Enlist asks coordinators of transactions about partitions of this broker. Nil: there
 	// are none, and no transaction can write.
 	Enlist Enlist
@@ -93,7 +96,9 @@ type Server struct {
 	apis      map[int16]*API
 	producers producerIDs
 	sessions  *fetchsession.Cache
-	throttle  *replication.Throttle
+	// shareSessions are those of members of share groups.
+	shareSessions *sharesession.Cache
+	throttle      *replication.Throttle
 }
 
 // New returns a server.
@@ -117,6 +122,7 @@ func New(cfg Config) (*Server, error) {
 	s.producers.refilling = make(chan struct{}, 1)
 	s.sessions = fetchsession.NewCache(config.MaxIncrementalFetchSessionCacheSlots.Get(cfg.Settings()),
 		func() uint32 { return uint32(cfg.Random(math.MaxInt32)) })
+	s.shareSessions = s.newShareSessions()
 	for _, a := range Table() {
 		s.apis[a.Key] = &a
 	}

@@ -126,6 +126,8 @@ func Table() []API {
 		{Key: 73, Min: 0, Max: 0, handle: on((*Server).assignReplicasToDirs), On: OnControllers, to: toController, fail: failing(failAssignReplicasToDirs)},
 		{Key: 74, Min: 0, Max: 1, handle: on((*Server).listConfigResources)},
 		{Key: 75, Min: 0, Max: 0, handle: on((*Server).describeTopicPartitions)},
+		{Key: 78, Min: 1, Max: 2, serve: (*Server).shareFetch},
+		{Key: 79, Min: 1, Max: 2, serve: (*Server).shareAcknowledges},
 		{Key: 80, Min: 0, Max: 1, handle: on((*Server).addRaftVoter), On: OnAll, to: toController, fail: failing(failAddRaftVoter)},
 		{Key: 81, Min: 0, Max: 0, handle: on((*Server).removeRaftVoter), On: OnAll, to: toController, fail: failing(failRemoveRaftVoter)},
 		{Key: 83, Min: 0, Max: 0, handle: on((*Server).initializeShareGroupState)},
