@@ -56,6 +56,7 @@ type group struct {
 	waiting   int             // members that wait for an answer to JoinGroup
 	pending   map[string]bool // ids that were given out and not yet used (KIP-394)
 	unsynced  map[string]bool // members of this generation that have not sent SyncGroup
+	outcasts  map[string]*outcast
 
 	// The initial rebalance waits in steps while members keep coming.
 	newcomers bool

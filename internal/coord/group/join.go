@@ -86,6 +86,9 @@ func (st *state) join(t *runtime.Turn, c Caller, req *kmsg.JoinGroupRequest, d *
 		}
 		g, fresh = newGroup(req.Group), true
 	}
+	if st.joinOutcast(t, g, req, d) {
+		return
+	}
 	if g.full(req.MemberID, st.settings().MaxSize) {
 		st.turnAway(t, g, req.MemberID)
 		d.Give(t, joined{}, kerr.GroupMaxSizeReached)

@@ -165,6 +165,7 @@ func (st *state) syncTimeout(t *runtime.Turn, g *group) {
 
 // expireSession removes a member, or a pending one, that has not been heard of.
 func (st *state) expireSession(t *runtime.Turn, g *group, id string) {
+	delete(g.outcasts, id)
 	if g.pending[id] {
 		g.remove(id)
 		if g.phase == preparing && g.allJoined() {

@@ -2,7 +2,6 @@ package group
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -71,13 +70,6 @@ func (st *state) dropAll(t *runtime.Turn, id string) error {
 		return kerr.NonEmptyGroup
 	}
 	st.log.Info("members are dropped from group: its offsets are set", "group", id, "members", len(g.members))
-	for _, m := range slices.Clone(g.members) {
-		g.drop(t, m, kerr.UnknownMemberID)
-	}
-	t.Disarm(timerKey{kind: joinTimer, group: id})
-	t.Disarm(timerKey{kind: syncTimer, group: id})
-	clear(g.unsynced)
-	g.generation++
-	st.becomeEmpty(t, g)
+	st.castOut(t, g)
 	return nil
 }

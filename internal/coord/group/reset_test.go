@@ -22,8 +22,6 @@ func TestReset(t *testing.T) {
 			commit id=a-1 gen=2 offsets=t/0@11 -> UNKNOWN_MEMBER_ID
 			txncommit id=a-1 gen=1 offsets=t/0@11 -> UNKNOWN_MEMBER_ID
 			heartbeat id=a-1 gen=1 -> UNKNOWN_MEMBER_ID
-			join a id=a-1 -> UNKNOWN_MEMBER_ID id=a-1
-			sync a id=a-1 gen=1 -> UNKNOWN_MEMBER_ID
 			describe -> ok Empty consumer
 			log reload
 			fetch -> t/0@5 t/1@6
@@ -42,22 +40,62 @@ func TestReset(t *testing.T) {
 			join b id=b-2 protos=range:u -> waits
 			commit id=a-1 gen=1 offsets=t/0@10 -> ok
 			commit offsets=t/0@5 fence=members -> ok
-			b <- UNKNOWN_MEMBER_ID
+			b <- UNKNOWN_MEMBER_ID                                  # it said that it has nothing
 			commit id=a-1 gen=1 offsets=t/0@11 -> UNKNOWN_MEMBER_ID
-			after 2m                                # no timer of the rebalance is left
+			after 2m                                                # no timer of the rebalance is left
 			describe -> ok Empty consumer
 			fetch -> t/0@5
 		`,
+		"while they join, with partitions that they keep": pair + `
+			join b id=b-2 protos=range:u has=t:1 -> waits
+			commit offsets=t/0@5,t/1@6 fence=members -> ok ok
+			b <- id=b-2 gen=2 leader= proto=range                   # a generation without anything in it
+			sync b id=b-2 gen=2 -> consumer range -
+			heartbeat id=b-2 gen=2 -> UNKNOWN_MEMBER_ID
+			commit id=b-2 gen=2 offsets=t/1@11 -> UNKNOWN_MEMBER_ID
+			join b id=b-2 protos=range:u -> UNKNOWN_MEMBER_ID id=b-2
+			fetch -> t/0@5 t/1@6
+		`,
 		"while they wait for their assignment": pair + `
-			join b id=b-2 protos=range:u -> waits
+			join b id=b-2 protos=range:u has=t:1 -> waits
 			join a id=a-1 -> id=a-1 gen=2 leader=a-1 proto=range members=a-1,b-2
 			b <- id=b-2 gen=2 leader=a-1 proto=range
 			sync b id=b-2 gen=2 -> waits
 			commit offsets=t/0@5 fence=members -> ok
-			b <- UNKNOWN_MEMBER_ID
-			sync a id=a-1 gen=2 assign=a-1:x -> UNKNOWN_MEMBER_ID
+			b <- consumer range -
+			sync a id=a-1 gen=2 assign=a-1:x -> consumer range -
+			heartbeat id=b-2 gen=2 -> UNKNOWN_MEMBER_ID
+			heartbeat id=a-1 gen=2 -> UNKNOWN_MEMBER_ID
+			commit id=a-1 gen=2 offsets=t/0@11 -> UNKNOWN_MEMBER_ID
 			after 2m
 			fetch -> t/0@5
+		`,
+		"of members that join before they hear of it": pair + `
+			commit offsets=t/0@5 fence=members -> ok
+			join a id=a-1 protos=roundrobin:t,range:t has=t:0 -> id=a-1 gen=2 leader= proto=range
+			join b id=b-2 protos=cooperative:t has=t:1 -> id=b-2 gen=2 leader= proto=cooperative
+			sync a id=a-1 gen=2 -> consumer range -
+			sync b id=b-2 gen=2 -> consumer cooperative -
+			commit id=a-1 gen=2 offsets=t/0@11 -> UNKNOWN_MEMBER_ID # as it gives up what it had
+			txncommit id=a-1 gen=2 offsets=t/0@11 -> UNKNOWN_MEMBER_ID
+			heartbeat id=a-1 gen=2 -> UNKNOWN_MEMBER_ID
+			join a id=a-1 -> UNKNOWN_MEMBER_ID id=a-1               # with nothing left
+			join a -> MEMBER_ID_REQUIRED id=a-3
+			join a id=a-3 -> waits
+			leave id=b-2 -> ok b-2:UNKNOWN_MEMBER_ID
+			after 3s
+			a <- id=a-3 gen=3 leader=a-3 proto=range members=a-3
+			fetch -> t/0@5
+			after 50s
+			join b id=b-2 protos=cooperative:t has=t:1 -> id=b-2 gen=4 leader= proto=cooperative
+			after 61s                                               # it has been silent
+			join b id=b-2 protos=cooperative:t has=t:1 -> UNKNOWN_MEMBER_ID id=b-2
+		`,
+		"of members that join and have nothing": pair + `
+			commit offsets=t/0@5 fence=members -> ok
+			join a id=a-1 -> UNKNOWN_MEMBER_ID id=a-1
+			sync a id=a-1 gen=1 -> UNKNOWN_MEMBER_ID
+			join b id=b-2 protos=range:garbage -> UNKNOWN_MEMBER_ID id=b-2
 		`,
 		"of static members": `
 			join a inst=i -> waits
@@ -67,7 +105,6 @@ func TestReset(t *testing.T) {
 			commit offsets=t/0@5 fence=members -> ok
 			heartbeat id=i-1 inst=i gen=1 -> UNKNOWN_MEMBER_ID
 			commit id=i-1 inst=i gen=1 offsets=t/0@11 -> UNKNOWN_MEMBER_ID
-			join a id=i-1 inst=i -> UNKNOWN_MEMBER_ID id=i-1
 			join a inst=i -> waits
 			after 3s
 			a <- id=i-2 gen=3 leader=i-2 proto=range members=i-2

@@ -65,6 +65,12 @@ func joinRequest(group string, args map[string]string) *kmsg.JoinGroupRequest {
 		name, topics, _ := strings.Cut(p, ":")
 		meta := kmsg.NewConsumerMemberMetadata()
 		meta.Topics = strings.Split(topics, "+")
+		if args["has"] != "" {
+			meta.Version = 1
+			for topic, partitions := range scriptParts(args["has"]) {
+				meta.OwnedPartitions = append(meta.OwnedPartitions, kmsg.ConsumerMemberMetadataOwnedPartition{Topic: topic, Partitions: partitions})
+			}
+		}
 		if owns, ok := args["owns"]; ok { // what the consumer has: t:0+1
 			meta.Version = 3
 			for topic, partitions := range scriptParts(owns) {

@@ -40,6 +40,9 @@ func (st *state) sync(t *runtime.Turn, req *kmsg.SyncGroupRequest, d *runtime.De
 		return
 	}
 	g := st.groups[req.Group]
+	if st.syncOutcast(t, g, req.MemberID, d) {
+		return
+	}
 	if err := g.checkSync(req); err != nil {
 		d.Give(t, synced{}, err)
 		return
