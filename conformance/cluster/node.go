@@ -172,6 +172,27 @@ func (n *Node) Memory() int64 {
 	return 0
 }
 
+// CPU is the processor time that the process has used, or 0 where the system does not tell.
+func (n *Node) CPU() time.Duration {
+	if !n.Running() {
+		return 0
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	// After the name, in brackets: the state, ten fields, and then the ticks of the program
+	// and of the system for it, of which Linux tells 100 a second.
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
 // Files is how many files the process has open, or 0 where the system does not tell.
 func (n *Node) Files() int {
 	if !n.Running() {

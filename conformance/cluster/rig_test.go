@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/conformance/crash"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 var (
@@ -35,6 +36,7 @@ type rig struct {
 	load    *crash.Load
 	stop    context.CancelFunc // ends the load
 	made    int
+	live    []*kgo.Client // members of groups
 }
 
 // newRig starts a cluster of the program that the flags name.

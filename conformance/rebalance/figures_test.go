@@ -1,0 +1,140 @@
+package rebalance
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var write = flag.Bool("write", false, "write the page that is made of figures.jsonl")
+
+// figure is a line of the results file: what came of one change to a group.
+type figure struct {
+	Program    string  `json:"program"`
+	Protocol   string  `json:"protocol"`
+	Phase      string  `json:"phase"`
+	Day        string  `json:"day"`
+	Members    int     `json:"members"`
+	Partitions int     `json:"partitions"`
+	Seconds    float64 `json:"seconds"`
+	CPU        float64 `json:"cpu_seconds"`
+	Moved      int     `json:"moved"`
+	Memory     float64 `json:"memory_mib"`
+}
+
+func record(t *testing.T, f figure) {
+	t.Helper()
+	f.Day = time.Now().UTC().Format(time.DateOnly)
+	line, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("figure %s", line)
+	if *results == "" {
+		return
+	}
+	file, err := os.OpenFile(*results, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.Write(append(line, '\n')); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const header = `# Rebalances
+
+<!-- generated from conformance/rebalance/figures.jsonl by go test -run TestPage ./conformance/rebalance -write; do not edit -->
+
+A group of %d members on a topic of %d partitions, on one node of 2 virtual cores that also
+runs the members and other builds: expect better, and other figures each time. The members
+speak the protocol themselves, each on a connection of its own. Counted from the change:
+until all members are of one epoch and each partition has one member; how much processor
+time the node took until then; how many partitions came to a member that had not had them.
+Members of the classic protocol send a heartbeat every three seconds, as the Java client does,
+with the range assignor; those of the consumer protocol every five, as the server tells
+them, with its default assignor. Both programs have their defaults; the newest run counts.
+
+    make rebalance
+
+| protocol | change | Odradek: time | CPU | moved | Apache Kafka 4.2.1: time | CPU | moved |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+`
+
+// The page says what figures.jsonl says, and nothing else.
+func TestPage(t *testing.T) {
+	data, err := os.ReadFile("figures.jsonl")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("nothing was measured yet")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := make(map[string]figure)
+	var order, protocols []string
+	seen := func(list *[]string, s string) {
+		for _, have := range *list {
+			if have == s {
+				return
+			}
+		}
+		*list = append(*list, s)
+	}
+	var last figure
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for lines.Scan() {
+		var f figure
+		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
+			t.Fatal(err)
+		}
+		newest[f.Program+"/"+f.Protocol+"/"+f.Phase], last = f, f
+		seen(&order, f.Phase)
+	}
+	protocols = []string{"classic", "consumer"}
+	var b strings.Builder
+	fmt.Fprintf(&b, header, last.Members, last.Partitions)
+	for _, protocol := range protocols {
+		for _, phase := range order {
+			fmt.Fprintf(&b, "| %s | %s |", protocol, phase)
+			for _, program := range []string{"odradek", "kafka"} {
+				if f, ok := newest[program+"/"+protocol+"/"+phase]; ok {
+					fmt.Fprintf(&b, " %.2f s | %.2f s | %d |", f.Seconds, f.CPU, f.Moved)
+				} else {
+					b.WriteString(" – | – | – |")
+				}
+			}
+			b.WriteByte('\n')
+		}
+	}
+	memory := func(program, protocol string) string {
+		f, ok := newest[program+"/"+protocol+"/"+order[len(order)-1]]
+		if !ok {
+			return "–"
+		}
+		return fmt.Sprintf("%.0f MiB", f.Memory)
+	}
+	b.WriteString("\nMemory of the node in the end:\n\n| protocol | Odradek | Apache Kafka 4.2.1 |\n| --- | --- | --- |\n")
+	for _, protocol := range protocols {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", protocol, memory("odradek", protocol), memory("kafka", protocol))
+	}
+	page := filepath.Join("..", "..", "docs", "benchmarks", "rebalance.md")
+	if *write {
+		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if have, err := os.ReadFile(page); err != nil || string(have) != b.String() {
+		t.Errorf("%s is not what the figures make (%v): go test -run TestPage ./conformance/rebalance -write", page, err)
+	}
+}
