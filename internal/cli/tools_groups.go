@@ -176,7 +176,8 @@ func (g *groupsToolRun) run(ctx context.Context) error {
 // told prints what failed as Kafka's tools do, unless that was done or the command line is
 // wrong.
 func (g *groupsToolRun) told(err error) error {
-	if _, usage := errors.AsType[*toolUsage](err); err == nil || usage || errors.Is(err, errSilent) {
+	_, usage := errors.AsType[*toolUsage](err)
+	if _, worded := errors.AsType[toolFailure](err); err == nil || usage || worded || errors.Is(err, errSilent) {
 		return err
 	}
 	g.failed("Executing " + g.tool + " command failed due to " + javaText(err, ""))
