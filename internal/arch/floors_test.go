@@ -52,6 +52,7 @@ var sideways = map[[2]string]string{
 	{"internal/front/api", "internal/front/sharesession"}:        "ShareFetch remembers what a member of a share group reads",
 	{"internal/coord/group", "internal/coord/runtime"}:           "a group machine runs on the runtime",
 	{"internal/coord/delivery", "internal/coord/share"}:          "what is stored of a share partition, in the words of who stores it",
+	{"internal/coord/group", "internal/coord/share"}:             "share groups begin and end the states of what they read",
 	{"internal/coord/share", "internal/coord/runtime"}:           "states of share groups live on the runtime",
 	{"internal/coord/txn", "internal/coord/runtime"}:             "transactional ids live on the runtime",
 }

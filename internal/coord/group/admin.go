@@ -123,9 +123,12 @@ func (s *Service) DeleteGroups(ctx context.Context, _ Caller, req *kmsg.DeleteGr
 			continue
 		}
 		seen[id] = true
-		_, err := do(ctx, s, id, runtime.Alone, func(st *state, t *runtime.Turn) (struct{}, error) {
-			return struct{}{}, st.deleteGroup(t, id)
-		})
+		err := s.forgetShareGroup(ctx, id)
+		if err == nil {
+			_, err = do(ctx, s, id, runtime.Alone, func(st *state, t *runtime.Turn) (struct{}, error) {
+				return struct{}{}, st.deleteGroup(t, id)
+			})
+		}
 		resp.Groups = append(resp.Groups, kmsg.DeleteGroupsResponseGroup{Group: id, ErrorCode: code(err)})
 	}
 	return resp

@@ -122,6 +122,7 @@ func (st *state) replayConsumer(k recordKey, value []byte) error {
 		// A group that only held offsets becomes this one, as does one of another kind: the
 		// later record is right.
 		delete(st.groups, k.group)
+		delete(st.shares, k.group)
 		st.consumers[k.group] = g
 	}
 	return nil

@@ -182,4 +182,8 @@ func (st *state) topicsDeleted(t *runtime.Turn, gone map[string]bool) {
 			}
 		}
 	}
+	st.look()
+	for _, id := range slices.Sorted(maps.Keys(st.shares)) {
+		st.dropShareStates(t, st.shares[id])
+	}
 }

@@ -42,11 +42,19 @@ func (st *state) holder(id string) holder {
 	if g := st.consumers[id]; g != nil {
 		return g
 	}
+	if g := st.shares[id]; g != nil {
+		return g
+	}
 	return nil
 }
 
 // holders are the names of all groups of the newer kinds.
-func (st *state) holders() []string { return slices.Sorted(maps.Keys(st.consumers)) }
+func (st *state) holders() []string {
+	names := slices.Collect(maps.Keys(st.consumers))
+	names = slices.AppendSeq(names, maps.Keys(st.shares))
+	slices.Sort(names)
+	return names
+}
 
 // exists reports whether there is a group of any kind.
 func (st *state) exists(id string) bool { return st.groups[id] != nil || st.holder(id) != nil }

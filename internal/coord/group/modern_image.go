@@ -42,6 +42,9 @@ func (st *state) topicsChanged(changed map[string]bool, made bool, version int64
 	for _, id := range slices.Sorted(maps.Keys(st.consumers)) {
 		st.consumers[id].topicsChanged(changed)
 	}
+	for _, g := range st.shares {
+		g.topicsChanged(changed)
+	}
 }
 
 func (g *modern) topicsChanged(changed map[string]bool) {
@@ -68,6 +71,8 @@ func (st *state) groupSettings(id string) GroupConfig {
 	c, s := st.config(id), st.settings()
 	orDuration(&c.ConsumerSession, s.ConsumerSession)
 	orDuration(&c.ConsumerHeartbeat, s.ConsumerHeartbeat)
+	orDuration(&c.ShareSession, s.ShareSession)
+	orDuration(&c.ShareHeartbeat, s.ShareHeartbeat)
 	return c
 }
 

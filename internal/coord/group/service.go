@@ -9,6 +9,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/odradek/odradek/internal/base/run"
+	"github.com/odradek/odradek/internal/cluster/brokers"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/coord/group/assign"
 	"github.com/odradek/odradek/internal/coord/runtime"
@@ -35,6 +36,12 @@ type Settings struct {
 	ConsumerAssignors      []string      // group.consumer.assignors, uniform and range; the first is the default
 	ConsumerMigration      Migration     // group.consumer.migration.policy, both ways
 	ConsumerPatternRefresh time.Duration // group.consumer.regex.refresh.interval.ms, 10 min
+
+	// Of share groups.
+	ShareSession         time.Duration // group.share.session.timeout.ms, 45 s
+	ShareHeartbeat       time.Duration // group.share.heartbeat.interval.ms, 5 s
+	ShareMaxSize         int           // group.share.max.size, 200
+	ShareInitializeRetry time.Duration // group.share.initialize.retry.interval.ms, 30 s
 }
 
 // Migration says whether groups may change between the classic and the consumer protocol
@@ -52,6 +59,8 @@ const (
 type GroupConfig struct {
 	ConsumerSession   time.Duration // consumer.session.timeout.ms
 	ConsumerHeartbeat time.Duration // consumer.heartbeat.interval.ms
+	ShareSession      time.Duration // share.session.timeout.ms
+	ShareHeartbeat    time.Duration // share.heartbeat.interval.ms
 }
 
 func (s Settings) withDefaults() Settings {
@@ -64,6 +73,12 @@ func (s Settings) withDefaults() Settings {
 	orDuration(&s.ConsumerSession, 45*time.Second)
 	orDuration(&s.ConsumerHeartbeat, 5*time.Second)
 	orDuration(&s.ConsumerPatternRefresh, 10*time.Minute)
+	orDuration(&s.ShareSession, 45*time.Second)
+	orDuration(&s.ShareHeartbeat, 5*time.Second)
+	orDuration(&s.ShareInitializeRetry, 30*time.Second)
+	if s.ShareMaxSize == 0 {
+		s.ShareMaxSize = 200
+	}
 	if s.MaxSize == 0 {
 		s.MaxSize = 1<<31 - 1
 	}
@@ -101,6 +116,10 @@ type Config struct {
 	// Image returns what the cluster has agreed on; nil is nothing. When its topics change
 	// ImageMoved must be called.
 	Image func() *metadata.Image
+	// Shares is where the states of share partitions are kept; nil keeps none.
+	Shares ShareStates
+	// Ask asks brokers where partitions end, for the lag of share groups; nil: it is not known.
+	Ask brokers.Ask
 	// Lease reports whether this node may answer: without it others may coordinate by now
 	// the groups that it believes to coordinate. Nil is always.
 	Lease func() bool
@@ -122,6 +141,7 @@ type Service struct {
 	cfg         Config
 	runtime     *runtime.Runtime[*state]
 	resolutions *resolutions
+	beginnings  *beginnings
 	seen        atomic.Pointer[metadata.Image] // of the last ImageMoved
 }
 
@@ -133,7 +153,7 @@ func New(cfg Config) *Service {
 	if cfg.Image == nil {
 		cfg.Image = metadata.Empty
 	}
-	s := &Service{cfg: cfg, resolutions: newResolutions()}
+	s := &Service{cfg: cfg, resolutions: newResolutions(), beginnings: newBeginnings()}
 	s.seen.Store(metadata.Empty())
 	s.runtime = runtime.New(runtime.Config[*state]{
 		New: func(partition int32) *state {
@@ -150,11 +170,13 @@ func New(cfg Config) *Service {
 	return s
 }
 
-// Run loads groups, fires their timers and matches patterns until ctx ends.
+// Run loads groups, fires their timers, matches patterns and has the states of share
+// groups begin until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	g := run.New(ctx, "group")
 	g.Go("machines", s.runtime.Run)
 	g.Go("patterns", s.matchPatterns)
+	g.Go("share states", func(ctx context.Context) error { return s.beginStates(ctx, g) })
 	return g.Wait()
 }
 

@@ -24,6 +24,7 @@ type state struct {
 
 	groups    map[string]*group // classic ones, and those that only hold offsets
 	consumers map[string]*consumerGroup
+	shares    map[string]*shareGroup
 	offsets   offsets
 	topics    *topicView
 	newTopics int64          // the newest image that brought topics, as far as is known
@@ -53,6 +54,7 @@ func newState(d doors) *state {
 		log:       d.log,
 		groups:    map[string]*group{},
 		consumers: map[string]*consumerGroup{},
+		shares:    map[string]*shareGroup{},
 		offsets:   newOffsets(),
 		topics:    newTopicView(d.image),
 		skipped:   map[int16]bool{},
@@ -78,6 +80,8 @@ func (st *state) Replay(e runtime.Entry) error {
 		return st.replayGroup(k.group, e.Value)
 	case keyConsumerEpoch, keyConsumerTopics, keyConsumerMember, keyConsumerTargetEpoch, keyConsumerTarget, keyConsumerCurrent, keyConsumerPattern:
 		return st.replayConsumer(k, e.Value)
+	case keyShareEpoch, keyShareMember, keyShareTargetEpoch, keyShareTarget, keyShareCurrent, keyShareStates:
+		return st.replayShare(k, e.Value)
 	}
 	if !st.skipped[k.kind] {
 		st.skipped[k.kind] = true
@@ -96,6 +100,7 @@ func (st *state) replayGroup(id string, value []byte) error {
 		return fmt.Errorf("group %q: %w", id, err)
 	}
 	delete(st.consumers, id) // it was downgraded, or was empty
+	delete(st.shares, id)
 	g := st.groups[id]
 	if g == nil {
 		g = newGroup(id)
@@ -115,6 +120,9 @@ func (st *state) Loaded(t *runtime.Turn) {
 	st.newTopics = st.topics.image.Offset
 	for _, id := range slices.Sorted(maps.Keys(st.consumers)) {
 		st.loadedConsumer(t, st.consumers[id])
+	}
+	for _, id := range slices.Sorted(maps.Keys(st.shares)) {
+		st.loadedShare(t, st.shares[id])
 	}
 	for _, id := range slices.Sorted(maps.Keys(st.groups)) {
 		g := st.groups[id]
@@ -156,6 +164,10 @@ func (st *state) Fire(t *runtime.Turn, key any) {
 	}
 	if g := st.consumers[k.group]; g != nil {
 		st.fireConsumer(t, g, k)
+		return
+	}
+	if g := st.shares[k.group]; g != nil {
+		st.fireShare(t, g, k.member)
 		return
 	}
 	g := st.groups[k.group]

@@ -141,6 +141,9 @@ const (
 func (c *Client) pursue(ctx context.Context, all []*question) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Patience, kerr.RequestTimedOut)
 	defer cancel()
+	if len(all) == 0 {
+		return
+	}
 	open := all
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		c.locate(ctx, open)
