@@ -248,6 +248,11 @@ var javaNames = map[*kerr.Error]string{
 	kerr.NotCoordinator:          "NotCoordinatorException",
 	kerr.RequestTimedOut:         "TimeoutException",
 	kerr.UnknownMemberID:         "UnknownMemberIdException",
+	kerr.MessageTooLarge:         "RecordTooLargeException",
+	kerr.NotLeaderForPartition:   "NotLeaderOrFollowerException",
+	kerr.NotEnoughReplicas:       "NotEnoughReplicasException",
+	kerr.InvalidTopicException:   "InvalidTopicException",
+	kerr.NetworkException:        "NetworkException",
 }
 
 // javaText is an error as Java prints it: the exception's name and its message.
@@ -262,11 +267,21 @@ func javaText(err error, message string) string {
 	if message == "" {
 		message = ke.Description
 	}
-	name, ok := javaNames[ke]
-	if !ok {
-		name = "ApiException"
+	return javaClass(err) + ": " + message
+}
+
+// javaClass is the exception that Java would throw for an error.
+func javaClass(err error) string {
+	name := "ApiException"
+	switch ke, ok := errors.AsType[*kerr.Error](err); {
+	case errors.Is(err, kgo.ErrRecordTimeout), errors.Is(err, context.DeadlineExceeded):
+		name = "TimeoutException"
+	case !ok:
+		return "org.apache.kafka.common.KafkaException"
+	case javaNames[ke] != "":
+		name = javaNames[ke]
 	}
-	return "org.apache.kafka.common.errors." + name + ": " + message
+	return "org.apache.kafka.common.errors." + name
 }
 
 // javaError is an error of the cluster with words of its own.

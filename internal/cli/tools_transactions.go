@@ -18,7 +18,7 @@ import (
 
 func init() { tools["kafka-transactions"] = transactionsTool }
 
-var transactionsCommands = &argTool{
+var transactionsArgs = &argTool{
 	name:    "kafka-transactions.sh",
 	purpose: "This tool is used to analyze the transactional state of producers in the cluster. It can be used to detect and recover from hanging transactions.",
 	options: []argOption{
@@ -61,7 +61,7 @@ var transactionsCommands = &argTool{
 
 // transactionsTool is kafka-transactions.sh.
 func transactionsTool(ctx context.Context, a *App, args []string) error {
-	return transactionsCommands.run(a, args, func(v *argValues) error {
+	return transactionsArgs.run(a, args, func(v *argValues) error {
 		a.conn.brokers, a.conn.file, a.conn.timeout = v.text("bootstrap-server"), v.text("command-config"), 30*time.Second
 		cl, err := a.client(kgo.RequestRetries(5), fresh)
 		if err != nil {
