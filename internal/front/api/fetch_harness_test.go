@@ -66,8 +66,10 @@ func (h *replicas) assign() {
 			tp := model.TopicPartition{Topic: t.Name, Partition: int32(i)}
 			p := h.list[tp]
 			if p == nil {
+				one := commitlog.Default()
+				one.SegmentMs = math.MaxInt64 // one segment, however old records say they are
 				p = partition.New(partition.Config{TP: tp, ID: model.IDPartition{Topic: t.ID, Partition: int32(i)}, Home: h,
-					Settings: &partition.Settings{Log: commitlog.Default(), Durable: true,
+					Settings: &partition.Settings{Log: one, Durable: true,
 						Rules:         record.Rules{MaxMessageBytes: 1 << 20, BeforeMaxMs: math.MaxInt64, AfterMaxMs: math.MaxInt64},
 						FlushMessages: math.MaxInt64, FlushMillis: math.MaxInt64, MinISR: max(h.safe, 1), DeleteAllowed: true}})
 				h.list[tp] = p
