@@ -3,9 +3,7 @@ package api
 import (
 	"context"
 	"errors"
-	"time"
 
-	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/coord/enlist"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -84,25 +82,27 @@ func (s *Server) verifyGroup(ctx context.Context, req *kmsg.TxnOffsetCommitReque
 	tp := model.TopicPartition{Topic: model.ConsumerOffsetsTopic, Partition: n}
 	txn := enlist.Txn{ID: req.TransactionalID, ProducerID: req.ProducerID, Epoch: req.ProducerEpoch}
 	op := txnOffsetOp(req.Version)
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.ControlTimeout)
-	defer cancel()
-	settings := s.cfg.Settings()
-	patience := time.Duration(config.AddPartitionsToTxnRetryBackoffMaxMs.Get(settings)) * time.Millisecond
-	pause := time.Duration(config.AddPartitionsToTxnRetryBackoffMs.Get(settings)) * time.Millisecond
-	for began := time.Now(); ; {
-		p, err := s.cfg.Host.Partition(tp)
-		if err != nil {
-			return runtime.Guard{}, err
-		}
-		guard, need, err := p.BeginTxn(txn.ProducerID, txn.Epoch, record.NoSequence, op == enlist.Add)
-		if !need || err != nil {
-			return guard, err
-		}
-		err = s.enlist(ctx, txn, op, []model.TopicPartition{tp})[tp]
-		if op != enlist.Add || !errors.Is(err, kerr.ConcurrentTransactions) || time.Since(began) >= patience || !sleep(ctx, pause) {
-			return guard, err
-		}
+	var guard runtime.Guard
+	var err error
+	s.patiently(ctx, op, func(ctx context.Context) (busy bool) {
+		guard, err = s.verifyPartition(ctx, txn, op, tp)
+		return errors.Is(err, kerr.ConcurrentTransactions)
+	})
+	return guard, err
+}
+
+// verifyPartition prepares the first write of a transaction into a partition, and asks the
+// coordinator about it.
+func (s *Server) verifyPartition(ctx context.Context, txn enlist.Txn, op enlist.Op, tp model.TopicPartition) (runtime.Guard, error) {
+	p, err := s.cfg.Host.Partition(tp)
+	if err != nil {
+		return runtime.Guard{}, err
 	}
+	guard, need, err := p.BeginTxn(txn.ProducerID, txn.Epoch, record.NoSequence, op == enlist.Add)
+	if !need || err != nil {
+		return guard, err
+	}
+	return guard, s.enlist(ctx, txn, op, []model.TopicPartition{tp})[tp]
 }
 
 func txnOffsetOp(version int16) enlist.Op {

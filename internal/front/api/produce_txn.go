@@ -107,19 +107,70 @@ func (p *producing) txnWrites(req *wire.ProduceRequest, err error) []txnWrite {
 // transaction that still ends is tried again for a moment, if the write itself would begin
 // the next one: the client would wait longer, and send the records once more.
 func (p *producing) enlist(c *wire.Conn, txn enlist.Txn, writes []txnWrite) {
-	settings, op := p.server.cfg.Settings(), opOf(p.version)
-	ctx, cancel := context.WithTimeout(c.Context(), p.server.cfg.ControlTimeout)
-	defer cancel()
-	patience := time.Duration(config.AddPartitionsToTxnRetryBackoffMaxMs.Get(settings)) * time.Millisecond
-	pause := time.Duration(config.AddPartitionsToTxnRetryBackoffMs.Get(settings)) * time.Millisecond
-	for began := time.Now(); ; {
-		busy := p.enlistOnce(ctx, c, txn, op, writes)
-		if op != enlist.Add || !busy || time.Since(began) >= patience || !sleep(ctx, pause) {
-			break
-		}
+	op := opOf(p.version)
+	if ask := begin(txn, op, writes); len(ask) > 0 && c.Flush() == nil { // who waits for an earlier answer has it
+		p.server.patiently(c.Context(), op, func(ctx context.Context) (busy bool) {
+			if ask == nil {
+				ask = begin(txn, op, writes)
+			}
+			if len(ask) == 0 {
+				return false
+			}
+			errs := p.server.enlist(ctx, txn, op, ask)
+			ask = nil
+			return note(errs, writes)
+		})
 	}
 	for i := range writes {
 		writes[i].to.err = verifyError(writes[i].to.err, op)
+	}
+}
+
+// begin draws the guards of the first batches that the transaction has in their partitions,
+// and returns the partitions that the coordinator must be asked about.
+func begin(txn enlist.Txn, op enlist.Op, writes []txnWrite) (ask []model.TopicPartition) {
+	for i := range writes {
+		w := &writes[i]
+		if errors.Is(w.to.err, kerr.ConcurrentTransactions) {
+			w.to.err = nil // to be asked about again
+		}
+		if w.to.err != nil || !w.batch.Transactional() || !w.batch.HasProducer() {
+			continue
+		}
+		var need bool
+		w.guard, need, w.to.err = w.to.replica.BeginTxn(txn.ProducerID, txn.Epoch, w.batch.BaseSequence(), op == enlist.Add)
+		if need && w.to.err == nil {
+			ask = append(ask, w.tp)
+		}
+	}
+	return ask
+}
+
+// note takes the coordinator's answer. It reports whether the producer's last transaction
+// is not over for a partition.
+func note(errs map[model.TopicPartition]error, writes []txnWrite) (busy bool) {
+	for i := range writes {
+		w := &writes[i]
+		if err := errs[w.tp]; err != nil && w.to.err == nil {
+			w.to.err = err
+			busy = busy || errors.Is(err, kerr.ConcurrentTransactions)
+		}
+	}
+	return busy
+}
+
+// patiently asks a coordinator. Who adds partitions asks again while the last transaction
+// of the producer ends, for as long as add.partitions.to.txn.retry.backoff.max.ms.
+func (s *Server) patiently(ctx context.Context, op enlist.Op, ask func(context.Context) (busy bool)) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.ControlTimeout)
+	defer cancel()
+	for began := time.Now(); ask(ctx) && op == enlist.Add; {
+		settings := s.cfg.Settings()
+		patience := time.Duration(config.AddPartitionsToTxnRetryBackoffMaxMs.Get(settings)) * time.Millisecond
+		pause := time.Duration(config.AddPartitionsToTxnRetryBackoffMs.Get(settings)) * time.Millisecond
+		if time.Since(began) >= patience || !sleep(ctx, pause) {
+			return
+		}
 	}
 }
 
@@ -131,38 +182,6 @@ func opOf(version int16) enlist.Op {
 		return enlist.VerifyAbortable
 	}
 	return enlist.Verify
-}
-
-// enlistOnce asks about those that have no leave yet, in one request. It reports whether
-// the producer's last transaction is not over for one of them.
-func (p *producing) enlistOnce(ctx context.Context, c *wire.Conn, txn enlist.Txn, op enlist.Op, writes []txnWrite) (busy bool) {
-	var ask []model.TopicPartition
-	for i := range writes {
-		w := &writes[i]
-		if errors.Is(w.to.err, kerr.ConcurrentTransactions) {
-			w.to.err = nil
-		}
-		if w.to.err != nil || !w.batch.Transactional() || !w.batch.HasProducer() {
-			continue
-		}
-		var need bool
-		w.guard, need, w.to.err = w.to.replica.BeginTxn(txn.ProducerID, txn.Epoch, w.batch.BaseSequence(), op == enlist.Add)
-		if need && w.to.err == nil {
-			ask = append(ask, w.tp)
-		}
-	}
-	if len(ask) == 0 || c.Flush() != nil { // who waits for an earlier answer has it
-		return false
-	}
-	errs := p.server.enlist(ctx, txn, op, ask)
-	for i := range writes {
-		w := &writes[i]
-		if err := errs[w.tp]; err != nil && w.to.err == nil {
-			w.to.err = err
-			busy = busy || errors.Is(err, kerr.ConcurrentTransactions)
-		}
-	}
-	return busy
 }
 
 // verifyError is what a producer is told of why its transaction was not verified. Clients
