@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -21,24 +23,36 @@ const (
 // send asks a broker to write markers until its queue is empty.
 func (s *sender) send(ctx context.Context, node int32, q *queue) {
 	for {
-		load := s.take(q)
+		asking, giveUp := context.WithCancel(ctx)
+		load := s.take(q, giveUp)
 		if len(load) == 0 {
+			giveUp()
 			return
 		}
-		written, failed, err := s.deliverTo(ctx, node, load)
+		written, failed, err := s.deliverTo(asking, node, load)
+		giveUp()
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
-			s.log.Info("markers of transactions have to be sent again", "broker", node, "transactions", len(failed), "reason", err)
+			s.log.Log(ctx, loudness(failed), "markers of transactions have to be sent again", "broker", node, "transactions", len(failed), "reason", err)
 		}
 		s.deliver(written)
 		s.retry(failed)
 	}
 }
 
+// loudness is how loud it is said that parcels failed: what fails again and again is
+// known.
+func loudness(failed []*parcel) slog.Level {
+	if slices.ContainsFunc(failed, func(p *parcel) bool { return p.attempts == 0 }) {
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}
+
 // take takes what the next request bears; nothing ends the goroutine of the queue.
-func (s *sender) take(q *queue) (load []*parcel) {
+func (s *sender) take(q *queue, giveUp context.CancelFunc) (load []*parcel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, partitions := 0, 0
@@ -56,7 +70,7 @@ func (s *sender) take(q *queue) (load []*parcel) {
 	if q.parcels = q.parcels[n:]; len(q.parcels) == 0 {
 		q.parcels = nil
 	}
-	q.busy = len(load) > 0
+	q.busy, q.asked, q.giveUp = len(load) > 0, load, giveUp
 	return load
 }
 

@@ -3,6 +3,7 @@ package txn
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,9 +49,12 @@ type parcel struct {
 	at       time.Time // not before
 }
 
+// queue is what a broker is to write, and what it was asked to write and has not answered.
 type queue struct {
 	parcels []*parcel
 	busy    bool
+	asked   []*parcel
+	giveUp  context.CancelFunc
 }
 
 const (
@@ -200,9 +204,15 @@ func (s *sender) kick() {
 }
 
 // moved looks at parcels again that wait for a leader, or for one that others have
-// followed.
+// followed. A broker that has been followed may owe its answer for long: it is not waited
+// for.
 func (s *sender) moved() {
 	s.mu.Lock()
+	for _, q := range s.queues {
+		if slices.ContainsFunc(q.asked, s.elsewhere) {
+			q.giveUp()
+		}
+	}
 	var again []*parcel
 	keep := s.parked[:0]
 	for _, p := range s.parked {

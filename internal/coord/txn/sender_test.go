@@ -183,6 +183,27 @@ func TestMarkersOfSlowBroker(t *testing.T) {
 	`)
 }
 
+// A broker that is followed by another owes its answer for as long as it likes: the other
+// is asked at once.
+func TestMarkersOfSilentLeader(t *testing.T) {
+	play(t, Settings{}, `
+		init p -> 1000/0
+		add p as=1000/0 t/0 t/2 -> ok
+		broker 1 slow 1h
+		commit p as=1000/0 -> 1000/1
+		t/0 leads 2
+		image moves
+		after 100ms
+		markers -> 2: commit 1000/1 t/0
+		describe p -> PrepareCommit 1000/1 open=t/2
+		t/2 leads 2
+		image moves
+		after 100ms
+		markers -> 2: commit 1000/1 t/2
+		describe p -> CompleteCommit 1000/1
+	`)
+}
+
 // A request bears so many markers and no more, and none is left behind.
 func TestMarkersInPieces(t *testing.T) {
 	s := newSender(Config{Leader: newWorld().leader}, nil)
@@ -193,7 +214,7 @@ func TestMarkersInPieces(t *testing.T) {
 	}
 	q.parcels[3].serial = serial - 1 // of a machine that is gone
 	for _, want := range []int{maxMarkers, maxMarkers, 6, 0} {
-		if got := len(s.take(q)); got != want {
+		if got := len(s.take(q, nil)); got != want {
 			t.Fatalf("a request bears %d markers, want %d", got, want)
 		}
 	}
