@@ -36,15 +36,15 @@ func (b *Broker) rooms(ctx context.Context, g *run.Group) error {
 		return err
 	}
 	b.previous = b.previousEpoch()
-	b.groups = group.New(group.Config{
-		Partitions: b.partitionsOf(model.ConsumerOffsetsTopic, config.OffsetsTopicNumPartitions), Settings: b.settings.groups, Lease: b.lease,
-		GroupConfig: b.settings.group, Image: b.feed.Image,
-		Rand: b.cfg.Random, Log: b.cfg.Log,
-	})
 	b.brokers = brokers.New(b.brokersConfig())
-	b.txns = txn.New(b.txnConfig())
 	b.shares = share.New(b.shareConfig())
 	b.sharing = share.NewClient(b.shareClientConfig())
+	b.groups = group.New(group.Config{
+		Partitions: b.partitionsOf(model.ConsumerOffsetsTopic, config.OffsetsTopicNumPartitions), Settings: b.settings.groups, Lease: b.lease,
+		GroupConfig: b.settings.group, Image: b.feed.Image, Shares: b.sharing, Ask: b.brokers.Ask,
+		Rand: b.cfg.Random, Log: b.cfg.Log,
+	})
+	b.txns = txn.New(b.txnConfig())
 	b.deliveries = delivery.New(b.deliveryConfig())
 	g.Go("brokers", b.closeBrokers)
 	g.Go("host", b.host.Run)

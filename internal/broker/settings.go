@@ -170,6 +170,10 @@ func (s *settings) groups() group.Settings {
 		ConsumerAssignors:      config.GroupConsumerAssignors.Get(v),
 		ConsumerMigration:      migrations[strings.ToUpper(config.GroupConsumerMigrationPolicy.Get(v))],
 		ConsumerPatternRefresh: millis(config.GroupConsumerRegexRefreshIntervalMs.Get(v)),
+		ShareSession:           millis(config.GroupShareSessionTimeoutMs.Get(v)),
+		ShareHeartbeat:         millis(config.GroupShareHeartbeatIntervalMs.Get(v)),
+		ShareMaxSize:           config.GroupShareMaxSize.Get(v),
+		ShareInitializeRetry:   millis(config.GroupShareInitializeRetryIntervalMs.Get(v)),
 	}
 }
 
@@ -193,6 +197,8 @@ func (s *settings) group(id string) group.GroupConfig {
 	return group.GroupConfig{
 		ConsumerSession:   millis(config.PerGroupConsumerSessionTimeoutMs.Get(v)),
 		ConsumerHeartbeat: millis(config.PerGroupConsumerHeartbeatIntervalMs.Get(v)),
+		ShareSession:      millis(config.PerGroupShareSessionTimeoutMs.Get(v)),
+		ShareHeartbeat:    millis(config.PerGroupShareHeartbeatIntervalMs.Get(v)),
 	}
 }
 

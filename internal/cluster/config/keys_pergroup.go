@@ -19,7 +19,7 @@ var (
 		shareOffsetReset)
 	PerGroupShareHeartbeatIntervalMs = Group.int("share.heartbeat.interval.ms", "5000",
 		"How often a member of this share group sends a heartbeat.",
-		atLeast(1), from("group.share.heartbeat.interval.ms"), pending(shareGroups))
+		atLeast(1), from("group.share.heartbeat.interval.ms"))
 	PerGroupShareIsolationLevel = Group.string("share.isolation.level", "read_uncommitted",
 		"Whether this share group also gets records of transactions that are open or were aborted.",
 		oneOf("read_committed", "read_uncommitted"))
@@ -28,7 +28,7 @@ var (
 		atLeast(1000), from("group.share.record.lock.duration.ms"))
 	PerGroupShareSessionTimeoutMs = Group.int("share.session.timeout.ms", "45000",
 		"A member of this share group that was silent for this long is removed.",
-		atLeast(1), from("group.share.session.timeout.ms"), pending(shareGroups))
+		atLeast(1), from("group.share.session.timeout.ms"))
 	PerGroupStreamsHeartbeatIntervalMs = Group.int("streams.heartbeat.interval.ms", "5000",
 		"How often a member of this streams group sends a heartbeat.",
 		atLeast(1), from("group.streams.heartbeat.interval.ms"), pending(streamsGroups))

@@ -10,7 +10,7 @@ var (
 		clusterWide, since("4.4"))
 	GroupShareAssignors = Broker.list("group.share.assignors", "simple",
 		"Assignors that the server offers to share groups.",
-		notEmpty, pending(shareGroups))
+		notEmpty, mapped("simple is the assignor, whatever else is named"))
 	GroupShareDeliveryCountLimit = Broker.int("group.share.delivery.count.limit", "5",
 		"How often a record is delivered before it is given up.",
 		between(2, 10))
@@ -19,34 +19,34 @@ var (
 		internal)
 	GroupShareHeartbeatIntervalMs = Broker.int("group.share.heartbeat.interval.ms", "5000",
 		"How often a member of a share group sends a heartbeat.",
-		atLeast(1), pending(shareGroups))
+		atLeast(1))
 	GroupShareInitializeRetryIntervalMs = Broker.int("group.share.initialize.retry.interval.ms", "30000",
 		"Pause before the start of a share partition is tried again.",
-		low, internal, atLeast(1), pending(shareGroups))
+		low, internal, atLeast(1))
 	GroupShareMaxHeartbeatIntervalMs = Broker.int("group.share.max.heartbeat.interval.ms", "15000",
 		"Longest heartbeat interval that may be set for one share group.",
-		atLeast(1), pending(shareGroups))
+		atLeast(1))
 	GroupShareMaxRecordLockDurationMs = Broker.int("group.share.max.record.lock.duration.ms", "60000",
 		"Longest lock duration that may be set for one share group.",
 		between(30000, 3600000))
 	GroupShareMaxSessionTimeoutMs = Broker.int("group.share.max.session.timeout.ms", "60000",
 		"Longest session timeout that may be set for one share group.",
-		atLeast(1), pending(shareGroups))
+		atLeast(1))
 	GroupShareMaxShareSessions = Broker.int("group.share.max.share.sessions", "2000",
 		"How many share sessions a broker remembers.",
 		atLeast(1))
 	GroupShareMaxSize = Broker.int("group.share.max.size", "200",
 		"Most members of a share group.",
-		between(1, 1000), pending(shareGroups))
+		between(1, 1000))
 	GroupShareMinHeartbeatIntervalMs = Broker.int("group.share.min.heartbeat.interval.ms", "5000",
 		"Shortest heartbeat interval that may be set for one share group.",
-		atLeast(1), pending(shareGroups))
+		atLeast(1))
 	GroupShareMinRecordLockDurationMs = Broker.int("group.share.min.record.lock.duration.ms", "15000",
 		"Shortest lock duration that may be set for one share group.",
 		between(1000, 30000))
 	GroupShareMinSessionTimeoutMs = Broker.int("group.share.min.session.timeout.ms", "45000",
 		"Shortest session timeout that may be set for one share group.",
-		atLeast(1), pending(shareGroups))
+		atLeast(1))
 	GroupSharePartitionMaxRecordLocks = Broker.int("group.share.partition.max.record.locks", "2000",
 		"Most records of one partition that a share group may hold at a time.",
 		between(100, 10000))
@@ -58,7 +58,7 @@ var (
 		between(1000, 3600000))
 	GroupShareSessionTimeoutMs = Broker.int("group.share.session.timeout.ms", "45000",
 		"A member of a share group that was silent for this long is removed.",
-		atLeast(1), pending(shareGroups))
+		atLeast(1))
 	ShareCoordinatorAppendLingerMs = Broker.int("share.coordinator.append.linger.ms", "-1",
 		"How long the share coordinator gathers writes. -1 lets it decide.",
 		atLeast(-1), mapped("writes of states are gathered while the last one is being made durable; nothing waits on a clock"))

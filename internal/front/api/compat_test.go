@@ -40,11 +40,11 @@ var kafka42 = []struct {
 	{68, 0, 1, ""}, {69, 0, 1, ""},
 	{71, 0, 0, "client telemetry"}, {72, 0, 0, "client telemetry"},
 	{74, 0, 1, ""}, {75, 0, 0, ""},
-	{76, 1, 1, "share groups"}, {77, 1, 1, "share groups"}, {78, 1, 2, ""}, {79, 1, 2, ""},
+	{76, 1, 1, ""}, {77, 1, 1, ""}, {78, 1, 2, ""}, {79, 1, 2, ""},
 	{80, 0, 1, ""}, {81, 0, 0, ""},
 	{83, 0, 0, ""}, {84, 0, 0, ""}, {85, 0, 1, ""}, {86, 0, 0, ""}, {87, 0, 1, ""},
 	{88, 0, 0, "streams groups"}, {89, 0, 0, "streams groups"},
-	{90, 0, 1, "share groups"}, {91, 0, 0, "share groups"}, {92, 0, 0, "share groups"},
+	{90, 0, 1, ""}, {91, 0, 0, ""}, {92, 0, 0, ""},
 }
 
 // kafka42Controllers are the requests that Kafka 4.2 serves on controller listeners alone,

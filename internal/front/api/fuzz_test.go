@@ -104,6 +104,21 @@ func (emptyGroups) ConsumerGroupHeartbeat(context.Context, group.Caller, *kmsg.C
 func (emptyGroups) ConsumerGroupDescribe(context.Context, group.Caller, *kmsg.ConsumerGroupDescribeRequest) *kmsg.ConsumerGroupDescribeResponse {
 	return kmsg.NewPtrConsumerGroupDescribeResponse()
 }
+func (emptyGroups) ShareGroupHeartbeat(context.Context, group.Caller, *kmsg.ShareGroupHeartbeatRequest) *kmsg.ShareGroupHeartbeatResponse {
+	return kmsg.NewPtrShareGroupHeartbeatResponse()
+}
+func (emptyGroups) ShareGroupDescribe(context.Context, group.Caller, *kmsg.ShareGroupDescribeRequest) *kmsg.ShareGroupDescribeResponse {
+	return kmsg.NewPtrShareGroupDescribeResponse()
+}
+func (emptyGroups) DescribeShareGroupOffsets(context.Context, group.Caller, *kmsg.DescribeShareGroupOffsetsRequest) *kmsg.DescribeShareGroupOffsetsResponse {
+	return kmsg.NewPtrDescribeShareGroupOffsetsResponse()
+}
+func (emptyGroups) AlterShareGroupOffsets(context.Context, group.Caller, *kmsg.AlterShareGroupOffsetsRequest) *kmsg.AlterShareGroupOffsetsResponse {
+	return kmsg.NewPtrAlterShareGroupOffsetsResponse()
+}
+func (emptyGroups) DeleteShareGroupOffsets(context.Context, group.Caller, *kmsg.DeleteShareGroupOffsetsRequest) *kmsg.DeleteShareGroupOffsetsResponse {
+	return kmsg.NewPtrDeleteShareGroupOffsetsResponse()
+}
 func (emptyGroups) DeleteGroups(context.Context, group.Caller, *kmsg.DeleteGroupsRequest) *kmsg.DeleteGroupsResponse {
 	return kmsg.NewPtrDeleteGroupsResponse()
 }

@@ -29,6 +29,11 @@ type Groups interface {
 	DeleteGroups(context.Context, group.Caller, *kmsg.DeleteGroupsRequest) *kmsg.DeleteGroupsResponse
 	ConsumerGroupHeartbeat(context.Context, group.Caller, *kmsg.ConsumerGroupHeartbeatRequest) *kmsg.ConsumerGroupHeartbeatResponse
 	ConsumerGroupDescribe(context.Context, group.Caller, *kmsg.ConsumerGroupDescribeRequest) *kmsg.ConsumerGroupDescribeResponse
+	ShareGroupHeartbeat(context.Context, group.Caller, *kmsg.ShareGroupHeartbeatRequest) *kmsg.ShareGroupHeartbeatResponse
+	ShareGroupDescribe(context.Context, group.Caller, *kmsg.ShareGroupDescribeRequest) *kmsg.ShareGroupDescribeResponse
+	DescribeShareGroupOffsets(context.Context, group.Caller, *kmsg.DescribeShareGroupOffsetsRequest) *kmsg.DescribeShareGroupOffsetsResponse
+	AlterShareGroupOffsets(context.Context, group.Caller, *kmsg.AlterShareGroupOffsetsRequest) *kmsg.AlterShareGroupOffsetsResponse
+	DeleteShareGroupOffsets(context.Context, group.Caller, *kmsg.DeleteShareGroupOffsetsRequest) *kmsg.DeleteShareGroupOffsetsResponse
 }
 
 // caller is the client as the coordinator knows and shows it.

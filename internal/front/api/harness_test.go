@@ -195,9 +195,24 @@ type fakeTransactions struct {
 func (f *fakeTransactions) PartitionFor(string) int32 { return 1 }
 
 // fakeShares knows where share partitions are, and nothing of them.
-type fakeShares struct{ ShareStates }
+type fakeShares struct{}
 
 func (fakeShares) PartitionFor(string) int32 { return 2 }
+func (fakeShares) InitializeState(context.Context, *kmsg.InitializeShareGroupStateRequest) *kmsg.InitializeShareGroupStateResponse {
+	return kmsg.NewPtrInitializeShareGroupStateResponse()
+}
+func (fakeShares) ReadState(context.Context, *kmsg.ReadShareGroupStateRequest) *kmsg.ReadShareGroupStateResponse {
+	return kmsg.NewPtrReadShareGroupStateResponse()
+}
+func (fakeShares) WriteState(context.Context, *kmsg.WriteShareGroupStateRequest) *kmsg.WriteShareGroupStateResponse {
+	return kmsg.NewPtrWriteShareGroupStateResponse()
+}
+func (fakeShares) DeleteState(context.Context, *kmsg.DeleteShareGroupStateRequest) *kmsg.DeleteShareGroupStateResponse {
+	return kmsg.NewPtrDeleteShareGroupStateResponse()
+}
+func (fakeShares) ReadStateSummary(context.Context, *kmsg.ReadShareGroupStateSummaryRequest) *kmsg.ReadShareGroupStateSummaryResponse {
+	return kmsg.NewPtrReadShareGroupStateSummaryResponse()
+}
 
 func answerTo[R kmsg.Response](f *fakeTransactions, req kmsg.Request) R {
 	f.asked = req

@@ -49,8 +49,7 @@ const longestMember = 36
 
 // shareMember checks who asks.
 func (s *Server) shareMember(group, member *string) (sharesession.Key, error) {
-	enabled := s.cfg.Deliveries != nil &&
-		(s.cfg.Feed.Image().Feature("share.version") > 0 || config.GroupShareEnable.Get(s.cfg.Settings()))
+	enabled := s.cfg.Deliveries != nil && s.shareGroups(s.cfg.Feed.Image())
 	switch {
 	case !enabled:
 		return sharesession.Key{}, kerr.UnsupportedVersion

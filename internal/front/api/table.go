@@ -126,6 +126,8 @@ func Table() []API {
 		{Key: 73, Min: 0, Max: 0, handle: on((*Server).assignReplicasToDirs), On: OnControllers, to: toController, fail: failing(failAssignReplicasToDirs)},
 		{Key: 74, Min: 0, Max: 1, handle: on((*Server).listConfigResources)},
 		{Key: 75, Min: 0, Max: 0, handle: on((*Server).describeTopicPartitions)},
+		{Key: 76, Min: 1, Max: 1, handle: on((*Server).shareGroupHeartbeat)},
+		{Key: 77, Min: 1, Max: 1, handle: on((*Server).shareGroupDescribe)},
 		{Key: 78, Min: 1, Max: 2, serve: (*Server).shareFetch},
 		{Key: 79, Min: 1, Max: 2, serve: (*Server).shareAcknowledges},
 		{Key: 80, Min: 0, Max: 1, handle: on((*Server).addRaftVoter), On: OnAll, to: toController, fail: failing(failAddRaftVoter)},
@@ -135,5 +137,8 @@ func Table() []API {
 		{Key: 85, Min: 0, Max: 1, handle: on((*Server).writeShareGroupState)},
 		{Key: 86, Min: 0, Max: 0, handle: on((*Server).deleteShareGroupState)},
 		{Key: 87, Min: 0, Max: 1, handle: on((*Server).readShareGroupStateSummary)},
+		{Key: 90, Min: 0, Max: 1, handle: on((*Server).describeShareGroupOffsets)},
+		{Key: 91, Min: 0, Max: 0, handle: on((*Server).alterShareGroupOffsets)},
+		{Key: 92, Min: 0, Max: 0, handle: on((*Server).deleteShareGroupOffsets)},
 	}
 }
