@@ -28,10 +28,13 @@ func compatInstall(a *App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "install DIR",
 		Short: "Put links into a folder under which this program is Kafka's tools",
-		Long: `Put links into a folder under which this program is kafka-topics.sh,
-kafka-consumer-groups.sh, kafka-console-producer.sh and kafka-console-consumer.sh, also
-without .sh. They take the options of Kafka ` + kafkaVersion + ` and print what it prints, in a few
-milliseconds. In one thing they differ: what failed never ends with exit code 0.`,
+		Long: `Put links into a folder under which this program is Kafka's tool of that name, with .sh
+and without: kafka-topics, kafka-console-producer, kafka-console-consumer,
+kafka-console-share-consumer, kafka-consumer-groups, kafka-share-groups, kafka-groups,
+kafka-transactions, kafka-verifiable-producer, kafka-verifiable-consumer and
+kafka-server-start. They take the options of Kafka ` + kafkaVersion + ` and print what
+it prints, in a few milliseconds. In one thing they differ: what failed never ends with
+exit code 0.`,
 		Example: `  odradek compat install ~/bin
   odradek compat install /opt/kafka/bin --dry-run`,
 		Args: exactly("DIR"),

@@ -31,6 +31,7 @@ func groupSeek(a *App) *cobra.Command {
 	var (
 		to        string
 		dry, live bool
+		share     bool
 	)
 	c := &cobra.Command{
 		Use:   "seek GROUP [TOPIC[:PARTITIONS]...]",
@@ -60,6 +61,9 @@ be moved so.`,
 			if err != nil {
 				return err
 			}
+			if share && g.State == "" {
+				g.Type = shareGroup
+			}
 			adm := kadm.NewClient(cl)
 			plan, err := a.planSeek(ctx, adm, g, args[1:], place, l)
 			if err != nil {
@@ -80,6 +84,7 @@ be moved so.`,
 	c.Flags().StringVar(&to, "to", "", "the place to move to; it must be given")
 	_ = c.MarkFlagRequired("to")
 	c.Flags().BoolVar(&live, "live", false, "also move a group that has members: they are dropped and join again")
+	c.Flags().BoolVar(&share, "share", false, "a group that does not exist yet is a share group")
 	dryRunFlag(c, &dry)
 	return c
 }
@@ -87,9 +92,12 @@ be moved so.`,
 // planSeek says for each partition where the group is and where it would be.
 func (a *App) planSeek(ctx context.Context, adm *kadm.Client, g groupView, topics []string, place where, l *listing) ([]sought, error) {
 	group := g.Group
-	committed, err := committedOffsets(ctx, adm, g)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("group %q: %w", group, err)
+	var committed map[topicPartition]*groupOffset
+	if g.State != "" || g.Type != shareGroup {
+		var err error
+		if committed, err = committedOffsets(ctx, adm, g); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+			return nil, fmt.Errorf("group %q: %w", group, err)
+		}
 	}
 	all := len(topics) == 0
 	if all {

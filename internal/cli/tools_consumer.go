@@ -63,8 +63,11 @@ type consumerToolRun struct {
 	format    *lineFormatter
 	max       int64 // records; -1: no end
 	timeoutMs int64 // -1: wait for ever
-	commits   bool
 	count     int64
+	// done is called with each record that was printed, or could not be; its error ends the
+	// tool. flush is called when there is no more.
+	done  func(*kgo.Client, *kgo.Record, error) error
+	flush func(context.Context, *kgo.Client) error
 }
 
 func newConsumerTool(a *App, o *toolOptions) (*consumerToolRun, error) {
@@ -82,16 +85,40 @@ func newConsumerTool(a *App, o *toolOptions) (*consumerToolRun, error) {
 		return nil, err
 	}
 	c := &consumerToolRun{a: a, o: o}
-	if c.max, err = o.number("max-messages", 32, -1); err != nil {
-		return nil, err
-	}
-	if c.timeoutMs, err = o.number("timeout-ms", 64, -1); err != nil {
-		return nil, err
-	}
-	if c.format, err = newLineFormatter(a, o); err != nil {
+	if err := c.limits(); err != nil {
 		return nil, err
 	}
 	return c, c.configure()
+}
+
+// limits reads when to end, and how records are printed.
+func (c *consumerToolRun) limits() (err error) {
+	if c.max, err = c.o.number("max-messages", 32, -1); err != nil {
+		return err
+	}
+	if c.timeoutMs, err = c.o.number("timeout-ms", 64, -1); err != nil {
+		return err
+	}
+	c.format, err = newLineFormatter(c.a, c.o)
+	return err
+}
+
+// connect takes the connection from the options, and returns the consumer's properties.
+func (c *consumerToolRun) connect(clientID string) (map[string]string, error) {
+	if err := c.a.connectTool(c.o, 60_000); err != nil {
+		return nil, err
+	}
+	props, err := c.a.toolProperties(c.a.conn.file, c.o.all("command-property"))
+	if err != nil {
+		return nil, err
+	}
+	if props["client.id"] == "" {
+		props["client.id"] = clientID
+	}
+	for k, v := range props {
+		c.a.conn.settings = append(c.a.conn.settings, k+"="+v)
+	}
+	return props, nil
 }
 
 func checkConsumerTool(o *toolOptions) error {
@@ -111,18 +138,16 @@ func checkConsumerTool(o *toolOptions) error {
 
 // configure turns options and properties into those of the client.
 func (c *consumerToolRun) configure() error {
-	if err := c.a.connectTool(c.o, 60_000); err != nil {
-		return err
-	}
-	props, err := c.a.toolProperties(c.a.conn.file, c.o.all("command-property"))
+	props, err := c.connect("console-consumer")
 	if err != nil {
 		return err
 	}
-	if props["client.id"] == "" {
-		props["client.id"] = "console-consumer"
-	}
-	for k, v := range props {
-		c.a.conn.settings = append(c.a.conn.settings, k+"="+v)
+	c.done = func(cl *kgo.Client, r *kgo.Record, err error) error {
+		if err != nil && !c.o.has("skip-message-on-error") {
+			return err
+		}
+		cl.MarkCommitRecords(r)
+		return nil
 	}
 	group, err := c.group(props)
 	if err != nil {
@@ -144,11 +169,12 @@ func (c *consumerToolRun) configure() error {
 		return toolFailure{fmt.Errorf("Invalid value %s for configuration isolation.level: String must be one of: read_committed, read_uncommitted", level)}
 	}
 	if group != "" {
-		c.commits = !strings.EqualFold(props["enable.auto.commit"], "false")
+		c.flush = func(ctx context.Context, cl *kgo.Client) error { return cl.CommitMarkedOffsets(ctx) }
 		// The assignors that Java's consumers offer, so that both can share a group.
 		c.opts = append(c.opts, kgo.ConsumerGroup(group), kgo.AutoCommitMarks(),
 			kgo.Balancers(kgo.RangeBalancer(), kgo.CooperativeStickyBalancer()))
-		if !c.commits {
+		if strings.EqualFold(props["enable.auto.commit"], "false") {
+			c.flush = nil
 			c.opts = append(c.opts, kgo.DisableAutoCommit())
 		}
 		if id := props["group.instance.id"]; id != "" {
@@ -265,8 +291,8 @@ func (c *consumerToolRun) run(ctx context.Context) error {
 	if ferr := out.Flush(); err == nil {
 		err = ferr
 	}
-	if c.commits {
-		if cerr := cl.CommitMarkedOffsets(context.WithoutCancel(ctx)); cerr != nil && err == nil {
+	if c.flush != nil {
+		if cerr := c.flush(context.WithoutCancel(ctx), cl); cerr != nil && err == nil {
 			err = toolFailure{cerr}
 		}
 	}
@@ -291,10 +317,9 @@ func (c *consumerToolRun) consume(ctx context.Context, cl *kgo.Client, out *bufi
 		for iter := fetches.RecordIter(); !iter.Done(); {
 			r := iter.Next()
 			c.count++
-			if err := c.format.write(out, r); err != nil && !c.o.has("skip-message-on-error") {
+			if err := c.done(cl, r, c.format.write(out, r)); err != nil {
 				return toolFailure{err}
 			}
-			cl.MarkCommitRecords(r)
 		}
 		if err := out.Flush(); err != nil {
 			c.a.warn("Unable to write to standard out, closing consumer.")

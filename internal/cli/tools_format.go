@@ -152,7 +152,11 @@ func (f *lineFormatter) write(w *bufio.Writer, r *kgo.Record) error {
 		parts = append(parts, fmt.Sprintf("Offset:%d", r.Offset))
 	}
 	if f.delivery {
-		parts = append(parts, "Delivery:NOT_PRESENT")
+		delivery := "NOT_PRESENT"
+		if n := r.DeliveryCount(); n > 0 { // of a share group
+			delivery = strconv.Itoa(int(n))
+		}
+		parts = append(parts, "Delivery:"+delivery)
 	}
 	if f.epoch {
 		parts = append(parts, "Epoch:NOT_PRESENT") // Kafka's tool does not hand it on either
