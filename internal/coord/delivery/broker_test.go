@@ -59,20 +59,26 @@ func inBubble(t *testing.T, test func(*broker)) {
 
 // start begins with a new Service, as a broker does; the partitions stay.
 func (b *broker) start() {
+	b.begin()
+	synctest.Wait()
+}
+
+func (b *broker) begin() {
 	ctx, cancel := context.WithCancel(context.Background())
-	b.service = New(Config{
+	made := New(Config{
 		Partition: b.replica, Persister: b.store, Letters: b.letters,
 		Settings: func(string) Settings { b.mu.Lock(); defer b.mu.Unlock(); return b.set },
 	})
-	b.stop, b.ended = cancel, make(chan struct{})
-	service, ended := b.service, b.ended
+	b.mu.Lock()
+	b.service, b.stop, b.ended = made, cancel, make(chan struct{})
+	ended := b.ended
+	b.mu.Unlock()
 	go func() {
 		defer close(ended)
-		if err := service.Run(ctx); err != nil {
+		if err := made.Run(ctx); err != nil {
 			b.Errorf("Run: %v", err)
 		}
 	}()
-	synctest.Wait()
 }
 
 func (b *broker) end() { b.stop(); <-b.ended }

@@ -44,8 +44,7 @@ func (c *crew) close() {
 	c.over = true
 }
 
-// start does something on a goroutine of its own; after the end of run it does nothing,
-// and who waits for it has the end of the node to wait for.
+// start does something on a goroutine of its own; after the end of run it does nothing.
 func (c *crew) start(name string, do func(context.Context) error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

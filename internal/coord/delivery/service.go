@@ -90,7 +90,11 @@ func New(cfg Config) *Service {
 // Run loads and stores share partitions and ends the locks of their records, until ctx
 // ends. What is under way then is answered COORDINATOR_NOT_AVAILABLE.
 func (s *Service) Run(ctx context.Context) error {
-	return s.crew.run(ctx, "delivery", "locks", s.alarms.watch)
+	err := s.crew.run(ctx, "delivery", "locks", s.alarms.watch)
+	for _, sh := range s.all(func(*Share) bool { return true }) {
+		s.drop(sh, kerr.NotLeaderForPartition) // nobody is there to decide any more
+	}
+	return err
 }
 
 // Open returns the share partition of a group; it begins to load if it is new.
