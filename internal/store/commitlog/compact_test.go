@@ -32,6 +32,7 @@ type compactHistory struct {
 	faulty  *vfs.Faulty
 	records map[int64]record.Record // by offset
 	whole   int64                   // from here on every record must be there
+	stable  func() int64            // what may be compacted, if not everything
 }
 
 func newCompactHistory(t *testing.T, seed uint64) *compactHistory {
@@ -115,6 +116,9 @@ func (h *compactHistory) appendKeyed() {
 
 // limit is a high watermark: what is below may be compacted.
 func (h *compactHistory) limit() int64 {
+	if h.stable != nil {
+		return h.stable()
+	}
 	if h.rng.IntN(2) == 0 {
 		return h.end
 	}

@@ -143,7 +143,7 @@ func (l *Log) loadSnapshot() error {
 func (l *Log) applySegment(s *segment, from int64) error {
 	anew := l.unindexed != none && s.base >= l.unindexed
 	if anew {
-		l.changed = true // the index is
+		l.changed = true                        // the index is
 		if err := l.loadLocked(s); err != nil { // else it would be, over what is made now
 			return err
 		}
