@@ -132,7 +132,11 @@ func (m *machine) complete(t *runtime.Turn, x *txn) {
 		t.Arm(finish, t.Now.Add(completeBackoff))
 	}
 	m.marked[x] = struct{}{}
-	m.write(t, x, x.value.complete(t.Now.UnixMilli()), false)
+	waiting := x.soft.waiting
+	x.soft.waiting = nil
+	done := x.value.complete(t.Now.UnixMilli())
+	m.write(t, x, done, false)
+	m.release(t, x, done, waiting)
 }
 
 const completeBackoff = time.Second

@@ -54,6 +54,7 @@ func TestEndsWhilePrepared(t *testing.T) {
 		commit p as=1000/0 -> CONCURRENT_TRANSACTIONS
 		abort p as=1000/0 -> CONCURRENT_TRANSACTIONS
 		commit p as=1000/1 -> CONCURRENT_TRANSACTIONS
+		after 101ms
 		add p as=1000/1 t/0 -> CONCURRENT_TRANSACTIONS
 		verify p as=1000/1 t/0 -> CONCURRENT_TRANSACTIONS
 		init p -> CONCURRENT_TRANSACTIONS
@@ -113,7 +114,9 @@ func TestEpochsUsedUpAtTheEnd(t *testing.T) {
 		commit p as=1000/32766 -> 2000/0
 		describe p -> PrepareCommit 1000/32767 open=t/0
 		commit p as=1000/32766 -> CONCURRENT_TRANSACTIONS
-		add p as=2000/0 t/0 -> CONCURRENT_TRANSACTIONS
+		add p as=2000/0 t/0 -> waits
+		after 20ms
+		p <- CONCURRENT_TRANSACTIONS
 		abort p as=2000/0 -> CONCURRENT_TRANSACTIONS
 		init p as=2000/0 -> CONCURRENT_TRANSACTIONS
 		log moves

@@ -61,6 +61,8 @@ type soft struct {
 	claimed bool
 	// unmarked are the partitions of a prepared transaction that have not acknowledged.
 	unmarked []model.TopicPartition
+	// waiting are wishes to begin the next transaction.
+	waiting []held
 }
 
 // chore is a set of things that a machine does of its own accord.
@@ -187,7 +189,7 @@ func (m *machine) Fire(t *runtime.Turn, key any) {
 func (m *machine) write(t *runtime.Turn, x *txn, v value, claimed bool) {
 	s := &soft{turn: t, next: v, claimed: claimed}
 	if x.soft != nil {
-		s.unmarked = x.soft.unmarked
+		s.unmarked, s.waiting = x.soft.unmarked, x.soft.waiting
 	}
 	x.soft = s
 	t.Write(runtime.Record{Key: appendKey(nil, x.id), Value: v.append(nil, min(max(m.level(), 0), maxValueVersion))})

@@ -2,7 +2,6 @@ package txn
 
 import (
 	"context"
-	"slices"
 
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -90,8 +89,14 @@ func (s *Service) AddOffsetsToTxn(ctx context.Context, req *kmsg.AddOffsetsToTxn
 	}
 	tp := model.TopicPartition{Topic: model.ConsumerOffsetsTopic, Partition: p}
 	w := member{id: req.TransactionalID, who: identity{req.ProducerID, req.ProducerEpoch}, partitions: []model.TopicPartition{tp}}
-	v := s.addTogether(ctx, s.PartitionFor(w.id), []member{w})[0]
-	resp.ErrorCode = code(unfenced(v.of(tp), req.Version < 2))
+	err := error(kerr.InvalidRequest)
+	if w.id != "" {
+		var v []verdict
+		if v, err = s.addTogether(ctx, s.PartitionFor(w.id), []member{w}); err == nil {
+			err = v[0].of(tp)
+		}
+	}
+	resp.ErrorCode = code(unfenced(err, req.Version < 2))
 	return resp
 }
 
@@ -115,8 +120,11 @@ func (s *Service) addAll(ctx context.Context, wishes []member) []verdict {
 		}
 	}
 	for p, which := range places {
-		for i, v := range s.addTogether(ctx, p, pick(wishes, which)) {
-			verdicts[which[i]] = v
+		got, err := s.addTogether(ctx, p, pick(wishes, which))
+		for i, place := range which {
+			if verdicts[place].err = err; err == nil {
+				verdicts[place] = got[i]
+			}
 		}
 	}
 	return verdicts
@@ -148,19 +156,6 @@ func (s *Service) unknown(partitions []model.TopicPartition) map[model.TopicPart
 	return each
 }
 
-func (s *Service) addTogether(ctx context.Context, p int32, wishes []member) []verdict {
-	if len(wishes) == 1 && wishes[0].id == "" {
-		return []verdict{{err: kerr.InvalidRequest}}
-	}
-	verdicts, err := on(ctx, s, p, runtime.Independent, func(m *machine, t *runtime.Turn) ([]verdict, *job, error) {
-		return m.addTogether(t, wishes), nil, nil
-	})
-	if err != nil {
-		return slices.Repeat([]verdict{{err: err}}, len(wishes))
-	}
-	return verdicts
-}
-
 func (m *machine) addTogether(t *runtime.Turn, wishes []member) []verdict {
 	verdicts := make([]verdict, len(wishes))
 	for i, w := range wishes {
@@ -186,15 +181,20 @@ func (m *machine) add(t *runtime.Turn, w member) error {
 	case x.phase == ongoing && contains(x.partitions, w.partitions):
 		return nil
 	}
-	v := x.value
-	v.prevID, v.lastEpoch = noProducer, noEpoch // who begins has got its answer
-	v.phase, v.version, v.updated = ongoing, w.version, t.Now.UnixMilli()
-	if x.phase != ongoing {
-		v.started = v.updated
-	}
-	v.partitions = union(x.partitions, w.partitions)
-	m.write(t, x, v, false)
+	m.write(t, x, x.begin(t, w.version, w.partitions), false)
 	return nil
+}
+
+// begin is a transaction that is open in some partitions, and in others if it was open.
+func (v *value) begin(t *runtime.Turn, version int8, partitions []model.TopicPartition) value {
+	next := *v
+	next.prevID, next.lastEpoch = noProducer, noEpoch // who begins has got its answer
+	next.phase, next.version, next.updated = ongoing, version, t.Now.UnixMilli()
+	if v.phase != ongoing {
+		next.started = next.updated
+	}
+	next.partitions = union(v.partitions, partitions)
+	return next
 }
 
 // verify says of each partition whether it is in the transaction of a producer.
