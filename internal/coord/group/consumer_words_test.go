@@ -51,7 +51,7 @@ func (h *house) consumerCall(ctx context.Context, verb string, plain []string, a
 		req.Version, req.Groups = 1, []string{group}
 		return shorten(showConsumerDescribe(h.service.Load().ConsumerGroupDescribe(ctx, caller, req)))
 	}
-	return "what is " + verb + "?"
+	return h.shareCall(ctx, verb, plain, args, group, caller)
 }
 
 // recordTypes are the types of the records that were written since the last time.

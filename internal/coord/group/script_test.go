@@ -16,6 +16,7 @@ import (
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/coord/runtime/memlog"
+	"github.com/odradek/odradek/internal/coord/share"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -46,6 +47,7 @@ type house struct {
 	image  atomic.Pointer[metadata.Image] // the topics
 	config map[string]GroupConfig         // of single groups
 	read   int64                          // what recordTypes has seen
+	shares *fakeShares
 }
 
 // withService runs a test in a bubble, with a Service that leads the only partition, and
@@ -54,7 +56,8 @@ func withService(t *testing.T, set Settings, test func(*house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		h := &house{T: t, log: &memlog.Log{}, set: set, parked: map[string]chan string{}, stop: cancel, config: map[string]GroupConfig{}}
+		h := &house{T: t, log: &memlog.Log{}, set: set, parked: map[string]chan string{}, stop: cancel, config: map[string]GroupConfig{},
+			shares: &fakeShares{states: map[share.Key]share.Summary{}}}
 		h.image.Store(metadata.Empty())
 		var running sync.WaitGroup
 		h.service.Store(h.start(ctx, &running))
@@ -73,6 +76,8 @@ func (h *house) start(ctx context.Context, running *sync.WaitGroup) *Service {
 		Settings:    func() Settings { return h.set },
 		GroupConfig: func(id string) GroupConfig { return h.config[id] },
 		Image:       h.image.Load,
+		Shares:      h.shares,
+		Ask:         scriptEnds,
 		Rand: func(b []byte) {
 			clear(b)
 			binary.BigEndian.PutUint64(b[8:], h.drawn.Add(1))
