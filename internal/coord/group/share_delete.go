@@ -39,14 +39,14 @@ func (s *Service) DeleteShareGroupOffsets(ctx context.Context, _ Caller, req *km
 		rt.Topic = name
 		err := error(kerr.UnknownTopicOrPartition)
 		if known, ok := image.Topic(name); ok {
-			rt.TopicID = known.ID
 			err = model.Explain(kerr.UnknownTopicOrPartition, "There is no offset information to delete.")
+			if t, ok := these[known.ID]; ok {
+				rt.TopicID = known.ID
+				err = firstFailure(failed, req.GroupID, known.ID, t.partitions)
+			}
 		}
-		if t, ok := these[rt.TopicID]; ok {
-			err = firstFailure(failed, req.GroupID, rt.TopicID, t.partitions)
-		}
-		if err != nil {
-			rt.ErrorCode, rt.ErrorMessage = code(err), kmsg.StringPtr(model.ClientMessage(err))
+		if err != nil { // about this topic, not about the group's log
+			rt.ErrorCode, rt.ErrorMessage = model.ErrorCode(err), kmsg.StringPtr(model.ClientMessage(err))
 		}
 		resp.Topics = append(resp.Topics, rt)
 	}

@@ -131,13 +131,13 @@ func (s *Service) AlterShareGroupOffsets(ctx context.Context, _ Caller, req *kms
 	if len(task.starts) > 0 {
 		failed = s.beginState(ctx, task)
 	}
-	ids := map[string]model.ID{}
-	for id, t := range task.these {
-		ids[t.name] = id
-	}
+	image := s.cfg.Image()
 	for _, t := range req.Topics {
 		rt := kmsg.NewAlterShareGroupOffsetsResponseTopic()
-		rt.Topic, rt.TopicID = t.Topic, ids[t.Topic]
+		rt.Topic = t.Topic
+		if known, ok := image.Topic(t.Topic); ok {
+			rt.TopicID = known.ID
+		}
 		for _, p := range t.Partitions {
 			rp := kmsg.NewAlterShareGroupOffsetsResponseTopicPartition()
 			rp.Partition = p.Partition
@@ -150,8 +150,8 @@ func (s *Service) AlterShareGroupOffsets(ctx context.Context, _ Caller, req *kms
 			default:
 				err = kerr.UnknownTopicOrPartition
 			}
-			if err != nil {
-				rp.ErrorCode, rp.ErrorMessage = code(err), kmsg.StringPtr(model.ClientMessage(err))
+			if err != nil { // about this partition, not about the group's log
+				rp.ErrorCode, rp.ErrorMessage = model.ErrorCode(err), kmsg.StringPtr(model.ClientMessage(err))
 			}
 			rt.Partitions = append(rt.Partitions, rp)
 		}

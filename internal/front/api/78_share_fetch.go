@@ -75,6 +75,9 @@ func (f *shareFetching) begin(c *wire.Conn) (err error) {
 	if f.key, err = f.server.shareMember(req.GroupID, req.MemberID); err != nil {
 		return err
 	}
+	if m := req.ShareAcquireMode; m != batchOptimizedMode && m != recordLimitMode {
+		return model.Explain(kerr.InvalidRequest, fmt.Sprintf("There is no acquire mode %d.", m))
+	}
 	if err := f.checkRenewal(); err != nil {
 		return err
 	}
@@ -96,8 +99,11 @@ func (f *shareFetching) begin(c *wire.Conn) (err error) {
 	return nil
 }
 
-// recordLimitMode is the acquire mode in which MaxRecords binds.
-const recordLimitMode = 1
+// The acquire modes: in the second one MaxRecords binds.
+const (
+	batchOptimizedMode = 0
+	recordLimitMode    = 1
+)
 
 // checkRenewal refuses a renewal of locks that wants records as well: until those are there
 // the locks might have ended again.
