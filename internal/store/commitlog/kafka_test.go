@@ -18,19 +18,24 @@ import (
 // 400 records, by an idempotent producer, "k<i%20>" and "value-<i>-xxx…", i from 1 on.
 func kafkaFolder(t *testing.T) (*vfs.Mem, Options) {
 	t.Helper()
+	return folderOf(t, "testdata/kafka", "hgCbRF82SS-RSRJTirvsnQ", 400)
+}
+
+func folderOf(t *testing.T, from, id string, end int64) (*vfs.Mem, Options) {
+	t.Helper()
 	mem := newMem(t)
 	if err := mem.MkdirAll(testDir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range must[[]fs.DirEntry](t)(os.ReadDir("testdata/kafka")) {
-		b := must[[]byte](t)(os.ReadFile(filepath.Join("testdata/kafka", e.Name())))
+	for _, e := range must[[]fs.DirEntry](t)(os.ReadDir(from)) {
+		b := must[[]byte](t)(os.ReadFile(filepath.Join(from, e.Name())))
 		if err := vfs.WriteFileDurable(mem, testDir+"/"+e.Name(), b, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	o := testOptions(mem, Default())
-	o.ID.Topic = must[model.ID](t)(model.ParseID("hgCbRF82SS-RSRJTirvsnQ"))
-	o.RecoveryPoint, o.Clean = 400, true
+	o.ID.Topic = must[model.ID](t)(model.ParseID(id))
+	o.RecoveryPoint, o.Clean = end, true
 	return mem, o
 }
 

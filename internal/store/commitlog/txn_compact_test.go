@@ -20,7 +20,7 @@ func TestTxnCompactHistories(t *testing.T) {
 		first, n = *seed, 1
 	}
 	for s := first; s < first+n; s++ {
-		if !t.Run(fmt.Sprint(s), func(t *testing.T) { newTxnCompactHistory(t, s).run(150) }) {
+		if !t.Run(fmt.Sprint(s), func(t *testing.T) { newTxnCompactHistory(t, s).run(100) }) {
 			t.Fatalf("repeat with: go test ./internal/store/commitlog -run TestTxnCompactHistories -seed %d", s)
 		}
 	}
