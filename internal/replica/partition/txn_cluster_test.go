@@ -65,7 +65,7 @@ func (c *cluster) transactions() {
 		return
 	}
 	trouble := c.mood
-	for range 8 {
+	for range 5 {
 		c.heal()
 		for range 150 {
 			c.step()

@@ -15,7 +15,7 @@ import (
 // of what is committed finds the last committed value of each key, never one that was
 // aborted, and producers go on where they were.
 func TestTxnCompactHistories(t *testing.T) {
-	first, n := uint64(1), manyHistories()
+	first, n := uint64(1), manyHistories()/2
 	if *seed != 0 {
 		first, n = *seed, 1
 	}
