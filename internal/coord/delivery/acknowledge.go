@@ -58,17 +58,12 @@ func (s *state) acknowledge(member string, acks []Ack, r rules, now time.Time) (
 	}
 	for i := range acks {
 		a := &acks[i]
-		for at := 0; at < len(a.Types); {
-			first, t, n := a.First+int64(at), a.Types[at], at+1
-			for n < len(a.Types) && a.Types[n] == t {
-				n++
+		for _, b := range s.within(max(a.First, s.start), a.Last) {
+			if len(a.Types) == 1 {
+				changed = b.settle(max(a.First, s.start), a.Last, a.Types[0], r, now) || changed
+			} else {
+				changed = b.settleEach(a, s.start, r, now) || changed
 			}
-			last := a.Last
-			if len(a.Types) > 1 {
-				last = a.First + int64(n-1)
-			}
-			changed = s.settle(max(first, s.start), last, t, r, now) || changed
-			at = n
 		}
 	}
 	s.unwritten = s.unwritten || changed
@@ -118,20 +113,50 @@ var (
 
 // settle has [first, last] go where one type of acknowledgement says, and reports whether
 // that is to be stored.
-func (s *state) settle(first, last int64, kind int8, r rules, now time.Time) (changed bool) {
-	for _, b := range s.within(first, last) {
-		runs := b.isolate(first, last)
-		for i := range runs {
-			if kind == Renew {
-				runs[i].until = now.Add(r.lock)
-				continue
-			}
-			runs[i].send(kind, r)
-			changed = true
-		}
-		b.join()
+func (b *batch) settle(first, last int64, kind int8, by rules, now time.Time) (changed bool) {
+	runs := b.isolate(first, last)
+	for i := range runs {
+		changed = runs[i].settle(kind, by, now) || changed
 	}
+	b.joinWithin(first, last)
 	return changed
+}
+
+// settleEach is settle with a type for each record: the runs are made anew, in one go.
+func (b *batch) settleEach(a *Ack, start int64, by rules, now time.Time) (changed bool) {
+	first := max(a.First, start)
+	made := make([]run, 0, len(b.runs)+8)
+	for i := range b.runs {
+		for r := b.runs[i]; r.first <= r.last; {
+			piece := r
+			switch {
+			case r.last < first || r.first > a.Last:
+			case r.first < first:
+				piece.last = first - 1
+			default:
+				kind := a.Types[r.first-a.First]
+				piece.last = r.first
+				for most := min(r.last, a.Last); piece.last < most && a.Types[piece.last+1-a.First] == kind; {
+					piece.last++
+				}
+				changed = piece.settle(kind, by, now) || changed
+			}
+			made = extend(made, &piece)
+			r.first = piece.last + 1
+		}
+	}
+	b.runs = made
+	return changed
+}
+
+// settle is what one type of acknowledgement does to a held run.
+func (r *run) settle(kind int8, by rules, now time.Time) (changed bool) {
+	if kind == Renew {
+		r.until = now.Add(by.lock)
+		return false
+	}
+	r.send(kind, by)
+	return true
 }
 
 // send begins to move a held run.

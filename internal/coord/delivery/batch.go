@@ -91,12 +91,7 @@ func (b *batch) isolate(first, last int64) []run {
 // border makes a run begin at an offset, if one holds it, and returns the first that does
 // not end before.
 func (b *batch) border(offset int64) int {
-	i, _ := slices.BinarySearchFunc(b.runs, offset, func(r run, o int64) int {
-		if r.last < o {
-			return -1
-		}
-		return 1
-	})
+	i, _ := slices.BinarySearchFunc(b.runs, offset, endsBefore)
 	if i == len(b.runs) || b.runs[i].first >= offset {
 		return i
 	}
@@ -108,19 +103,44 @@ func (b *batch) border(offset int64) int {
 }
 
 // join makes one of neighbours that have come to share a fate.
-func (b *batch) join() {
-	if len(b.runs) < 2 {
+func (b *batch) join() { b.joinFrom(0, len(b.runs)) }
+
+// joinWithin does so around what was isolated.
+func (b *batch) joinWithin(first, last int64) {
+	i, _ := slices.BinarySearchFunc(b.runs, first-1, endsBefore)
+	j, _ := slices.BinarySearchFunc(b.runs, last+1, endsBefore)
+	b.joinFrom(i, min(j+1, len(b.runs)))
+}
+
+// joinFrom joins runs[i:j].
+func (b *batch) joinFrom(i, j int) {
+	if j-i < 2 {
 		return
 	}
-	kept := b.runs[:1]
-	for i := 1; i < len(b.runs); i++ {
-		last := &kept[len(kept)-1]
-		if last.same(&b.runs[i]) {
-			last.last = b.runs[i].last
-			continue
-		}
-		kept = append(kept, b.runs[i])
+	kept := b.runs[:i+1]
+	for n := i + 1; n < j; n++ {
+		kept = extend(kept, &b.runs[n])
 	}
+	if len(kept) == j {
+		return
+	}
+	kept = append(kept, b.runs[j:]...)
 	clear(b.runs[len(kept):])
 	b.runs = kept
+}
+
+// extend appends a run, or lengthens the last one if they share a fate.
+func extend(runs []run, r *run) []run {
+	if n := len(runs); n > 0 && runs[n-1].same(r) {
+		runs[n-1].last = r.last
+		return runs
+	}
+	return append(runs, *r)
+}
+
+func endsBefore(r run, offset int64) int {
+	if r.last < offset {
+		return -1
+	}
+	return 1
 }

@@ -59,7 +59,7 @@ type stored struct {
 }
 
 func TestHistories(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range uint64(250) {
 		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { runHistory(t, seed) }) {
 			return
 		}

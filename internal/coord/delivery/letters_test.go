@@ -24,7 +24,8 @@ type office struct {
 	written []string
 	times   []time.Time
 	fails   error
-	most    int // records of one batch, 0 for any number
+	most    int  // records of one batch, 0 for any number
+	once    bool // fails after the next
 }
 
 func (o *office) letters() Letters {
@@ -65,6 +66,9 @@ func (o *office) produce(_ context.Context, tp model.TopicPartition, records []r
 			what += fmt.Sprintf(" %s", r.Value)
 		}
 		o.written = append(o.written, what)
+	}
+	if o.once {
+		o.once, o.fails = false, errors.New("the line is cut")
 	}
 	return nil
 }
@@ -245,5 +249,26 @@ func TestLettersOfWhatIsGone(t *testing.T) {
 		b.change(func(s *Settings) { s.DeadLetters = "" })
 		time.Sleep(time.Second)
 		b.want(b.open("g").state.String(), "4|4:")
+	})
+}
+
+// Many letters go in several batches; records whose letters are not written yet are not
+// archived.
+func TestManyLetters(t *testing.T) {
+	withOffice(t, func(b *broker, o *office) {
+		for range 3 {
+			b.append(t0, make([]string, letterRecords*3/5)...)
+		}
+		b.want(b.take("g", "m", 1000), "0-899×1 of 0-299,300-599,600-899")
+		o.set(func(o *office) { o.once = true })
+		b.want(b.ack("g", "m", 0, 899, Reject), "ok")
+		time.Sleep(500 * time.Millisecond)
+		b.want(b.open("g").state.String(), "600|900: 600-899 archiving×1")
+		o.set(func(o *office) { o.fails = nil })
+		time.Sleep(time.Second)
+		b.want(b.open("g").state.String(), "900|900:")
+		if n := strings.Count(o.take(), "offset="); n != 900 {
+			t.Errorf("%d letters", n)
+		}
 	})
 }

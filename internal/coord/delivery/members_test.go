@@ -26,7 +26,7 @@ import (
 //	it is delivered no more often than may be, under one leader
 //	in the end each is accepted, or tells of itself in the dead letter queue
 func TestMembers(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(30) {
 		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { runMembers(t, seed) }) {
 			return
 		}
