@@ -172,11 +172,25 @@ func (st *state) heartbeatConsumerGroup(t *runtime.Turn, g *consumerGroup, req *
 		return err
 	}
 	st.armConsumerSession(t, g.id, m.id, millis(m.classic.sessionMillis))
-	if m.epoch < g.epoch || m.state == unrevoked || m.state == unreleased && !g.waits(m) {
+	if m.epoch < g.epoch || m.state == unrevoked || m.state == unreleased && !g.waits(m) || st.topicsMoved(t, g) {
 		st.armRejoin(t, g, m)
 		return kerr.RebalanceInProgress
 	}
 	return nil
+}
+
+// topicsMoved reports whether the topics of the group are not what they were for its epoch.
+// A heartbeat of the consumer protocol would begin another one; if no member uses that, one
+// has to join again for it. Kafka waits here until somebody does.
+func (st *state) topicsMoved(t *runtime.Turn, g *consumerGroup) bool {
+	if g.classics < len(g.members) || !g.stale(t.Now) {
+		return false
+	}
+	if st.topics.hash(g.topics) != g.hash {
+		return true
+	}
+	g.fresh(t.Now, g.epoch)
+	return false
 }
 
 // armRejoin gives a member its rebalance timeout to join again, from when it was first

@@ -205,6 +205,27 @@ func TestMigrateDown(t *testing.T) {
 	}
 }
 
+// Where no member is left that watches the topics, those of the classic protocol have to
+// join again when the topics change.
+func TestClassicMembersWatchTopics(t *testing.T) {
+	play(t, Settings{ConsumerMigration: MigrateUp}, twoClassics+`
+		hb C epoch=0 topics=t -> epoch=2 -
+		hb C epoch=-1 -> epoch=-1
+		join a id=a-1 owns=- -> id=a-1 gen=3 leader= proto=range
+		sync a id=a-1 gen=3 -> consumer range t:0+1
+		join b id=b-2 owns=- -> id=b-2 gen=3 leader= proto=range
+		sync b id=b-2 gen=3 -> consumer range t:2+3
+		heartbeat id=a-1 gen=3 -> ok
+		topic u 1 -> ok
+		heartbeat id=a-1 gen=3 -> ok
+		topic t 5 -> ok
+		heartbeat id=a-1 gen=3 -> REBALANCE_IN_PROGRESS
+		join a id=a-1 owns=- -> id=a-1 gen=4 leader= proto=range
+		sync a id=a-1 gen=4 -> consumer range t:0+1+4
+		heartbeat id=b-2 gen=3 -> REBALANCE_IN_PROGRESS
+	`)
+}
+
 // A member of the classic protocol that does not join again, or does not sync, within its
 // rebalance timeout is fenced, and so is one that is silent for its session.
 func TestClassicMembersOfConsumerGroupsFail(t *testing.T) {
