@@ -71,9 +71,10 @@ func (f *groupFacts) offsetReasons() []reason {
 // or offsets of the group.
 func (f *groupFacts) holderReasons() []reason {
 	var out []reason
+	read, _ := f.moved()
 	for i := range f.offsets {
 		o := &f.offsets[i]
-		if !f.heldBack(o) {
+		if !f.heldBack(o) || read[o.key()] > 0 { // who was seen to read on reads what is not committed, too
 			continue
 		}
 		p := f.parts[o.key()]
