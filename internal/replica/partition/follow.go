@@ -79,6 +79,7 @@ func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW, leaderS
 		}
 	}
 	p.heard(leaderHW, same)
+	log.Committed(p.hw.Load())
 	if start := min(leaderStart, p.hw.Load()); start > log.Start() {
 		err = p.storage(log.AdvanceStart(start))
 	}

@@ -61,5 +61,8 @@ func (p *Partition) AppendTxn(b record.Batch, leaderEpoch int32, g Guard) (end i
 // that comes too late, kerr.CorruptMessage for one that is none.
 func (p *Partition) AppendMarker(b record.Batch, leaderEpoch int32, txnVersion int16) (end int64, epoch int32, err error) {
 	a, err := p.appendOwn(b, leaderEpoch, writer{kind: ofMarker, txnVersion: txnVersion})
+	if log := p.log.Load(); err == nil && log != nil {
+		log.Committed(p.hw.Load()) // where nobody reads
+	}
 	return a.End, a.Epoch, err
 }

@@ -43,6 +43,16 @@ func (l *Log) marks(hw int64) (Marks, bool) {
 	return m, true
 }
 
+// Committed has what is known of transactions forgotten whose markers are below the high
+// watermark; Marks does so, too. hw may not fall.
+func (l *Log) Committed(hw int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.settled {
+		l.producers.FirstUnstable(hw)
+	}
+}
+
 // settle loads what Marks asks.
 func (l *Log) settle() error {
 	l.writing.Lock()
