@@ -10,7 +10,7 @@ import (
 // cases are all requests, in the order in which they are sent.
 func cases() []one {
 	return slices.Concat(clusterCases(), topicCases(), configCases(), produceCases(), fetchCases(),
-		offsetCases(), groupCases(), commitCases(), adminCases())
+		offsetCases(), groupCases(), commitCases(), adminCases(), txnCases(), modernCases(), shareCases(), shareStateCases())
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -20,8 +20,11 @@ type Fields map[string]string
 var drawn = map[string]bool{
 	"TopicID": true, "ClusterID": true, "Port": true, "Dir": true, "TotalBytes": true, "UsableBytes": true, "MemberID": true,
 	"ProducerID": true, "SessionID": true, "ReplicaDirectoryID": true, "LogEndOffset": true, "FinalizedFeaturesEpoch": true,
-	"LastFetchTimestamp": true, "LastCaughtUpTimestamp": true, "BrokerEpoch": true,
+	"LastFetchTimestamp": true, "StartTimestamp": true, "LastCaughtUpTimestamp": true, "BrokerEpoch": true,
 }
+
+// ourMember is what the ids of members begin with that the cases name themselves.
+const ourMember = "raw-member-"
 
 // fields takes an answer apart.
 func fields(answer any) Fields {
@@ -91,7 +94,7 @@ func (f Fields) slice(path, name string, v reflect.Value) {
 }
 
 // naming are the fields that tell one element of a list from another.
-var naming = []string{".ApiKey", ".Name", ".ConfigName", ".ResourceName", ".Topic", ".Group", ".Key", ".Partition", ".ProtocolType", ".NodeID", ".Host", ""}
+var naming = []string{".ApiKey", ".Name", ".ConfigName", ".ResourceName", ".Topic", ".Group", ".Key", ".Partition", ".ProtocolType", ".NodeID", ".Host", ".TransactionalID", ".GroupID", ".FirstOffset", ".InstanceID", ".MemberID", ""}
 
 func (f Fields) key() string {
 	var b strings.Builder
@@ -105,7 +108,7 @@ func (f Fields) key() string {
 
 func (f Fields) label(i int) string {
 	for _, n := range naming[:len(naming)-1] {
-		if v, ok := f[n]; ok && v != "" && v != "null" && len(v) < 60 {
+		if v, ok := f[n]; ok && v != "" && v != "null" && v != "some" && v != "none" && len(v) < 60 {
 			return v
 		}
 	}
@@ -116,7 +119,7 @@ func (f Fields) leaf(path, name string, v reflect.Value) {
 	text := fmt.Sprint(v.Interface())
 	if b, ok := v.Interface().([16]byte); ok {
 		text = presence(!bytes.Equal(b[:], make([]byte, 16)))
-	} else if drawn[name] {
+	} else if drawn[name] && !strings.HasPrefix(text, ourMember) {
 		text = presence(!v.IsZero() && text != "-1")
 	}
 	f[path] = text

@@ -32,8 +32,11 @@ func (s *session) prepare() error {
 		s.ids[name] = t.TopicID
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		if code, err := s.first(); err != nil || code == 0 {
+		if code, err := s.first(); err != nil {
 			return err
+		} else if code == 0 {
+			s.begin("prepare", 0) // makes sure of the transaction coordinator
+			return nil
 		} else if time.Now().After(end) {
 			return fmt.Errorf("produce to %s: error %d", topic, code)
 		}

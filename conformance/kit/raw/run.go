@@ -37,6 +37,7 @@ type session struct {
 	versions map[int16][2]int16
 	ids      map[string][16]byte // of the topics that prepare made
 	member   string              // as the last answer to JoinGroup named it
+	producer identity            // of the transaction that the case is about
 	answers  []Answer
 }
 
@@ -45,6 +46,15 @@ type one struct {
 	name string
 	make func(s *session, version int16) kmsg.Request
 	min  int16 // the first version that the case makes sense in
+	max  int16 // and the last; 0: there is no last
+	// before makes what the case needs. It is called once for each version.
+	before func(s *session, version int16)
+}
+
+// identity is a producer's.
+type identity struct {
+	id    int64
+	epoch int16
 }
 
 func (s *session) run(c one) {
@@ -58,6 +68,12 @@ func (s *session) run(c one) {
 		if v > c.make(s, v).MaxVersion() {
 			s.note(key, c.name, fmt.Sprintf("v%d", v), Fields{"": "unknown to the sender"})
 			continue
+		}
+		if c.max > 0 && v > c.max {
+			break
+		}
+		if c.before != nil {
+			c.before(s, v)
 		}
 		s.send(c.name, c.make(s, v), v)
 	}
@@ -74,10 +90,11 @@ func (s *session) send(name string, req kmsg.Request, v int16) {
 			s.member = j.MemberID
 		}
 	}
+	all := make(Fields, len(f))
 	for k, value := range f {
-		f[k] = s.general(value)
+		all[s.general(k)] = s.general(value)
 	}
-	s.note(req.Key(), name, fmt.Sprintf("v%d", v), f)
+	s.note(req.Key(), name, fmt.Sprintf("v%d", v), all)
 }
 
 // general takes out of a text what belongs to this run.
