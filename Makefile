@@ -51,7 +51,7 @@ cluster: ## three nodes: clients in six languages while brokers are killed (SOAK
 	$(CLUSTER) -timeout 40m -run 'TestKills|TestPaused|TestWiped|TestCoordinator|TestLoss|TestMatrix|TestCuts|TestCorrupt' -soak=$(or $(SOAK),2m) -hurt -cuts $(CLUSTERFLAGS)
 
 cluster-figures: ## what docs/benchmarks/cluster.md is made of: failover beside Kafka (KILLS=50), its tools, 1,000 topics, a soak (SOAK=10m; pieces add up); hours
-	$(CLUSTER) -timeout 4h -run 'TestFailover|TestTools' -failovers=kafka,odradek -kills=$(or $(KILLS),50) -tools $(FIGURES)
+	$(CLUSTER) -timeout 4h -run 'TestFailover|TestTools|TestGroupTools' -failovers=kafka,odradek -kills=$(or $(KILLS),50) -tools $(FIGURES)
 	$(CLUSTER) -timeout 2h -run 'TestThousandTopics|TestMatrix|TestCuts|TestPaused' -thousand=1000 -soak=$(or $(SOAK),10m) -cuts -hurt -pauses=4 $(FIGURES)
 	$(GO) test -run TestPages ./conformance/cluster -write
 

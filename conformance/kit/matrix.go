@@ -20,7 +20,7 @@ import (
 )
 
 // clientLimit is how long one program may take for all scenarios.
-const clientLimit = 4 * time.Minute
+const clientLimit = 6 * time.Minute
 
 // results are those of one peer, by client and scenario.
 type results map[string]map[string]scenario.Result
