@@ -18,6 +18,7 @@ import (
 type Log struct {
 	mu      sync.Mutex
 	batches []record.Batch
+	all     []record.Batch // as they were before compaction
 	end, hw int64
 	epoch   int32
 	held    bool
@@ -80,6 +81,7 @@ func (l *Log) append(b record.Batch, epoch int32, check func() error) (int64, er
 func (l *Log) add(b record.Batch) {
 	b.Stamp(l.end, l.epoch)
 	l.batches = append(l.batches, b)
+	l.all = append(l.all, b)
 	l.state.Apply(b)
 	l.end = b.NextOffset()
 }
@@ -175,7 +177,8 @@ func (l *Log) Lead(epoch int32, keep bool) {
 	defer l.mu.Unlock()
 	l.epoch, l.broken = epoch, nil
 	if !keep {
-		l.batches = slices.DeleteFunc(l.batches, func(b record.Batch) bool { return b.NextOffset() > l.hw })
+		lost := func(b record.Batch) bool { return b.NextOffset() > l.hw }
+		l.batches, l.all = slices.DeleteFunc(l.batches, lost), slices.DeleteFunc(l.all, lost)
 		l.end = l.hw
 		l.remember()
 	}
@@ -193,7 +196,7 @@ func (l *Log) Put(b record.Batch) {
 // remember makes the producers' state anew; mu is held.
 func (l *Log) remember() {
 	l.state.Reset(0)
-	for _, b := range l.batches {
+	for _, b := range l.all {
 		l.state.Apply(b)
 	}
 }
@@ -205,20 +208,40 @@ func (l *Log) Batches() []record.Batch {
 	return slices.Clone(l.batches)
 }
 
-// Replace puts other batches in the place of those below end, as compaction does. What was
-// known of producers stays.
-func (l *Log) Replace(end int64, batches []record.Batch) {
+// All are the batches that the log would have without compaction.
+func (l *Log) All() []record.Batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	tail := slices.DeleteFunc(slices.Clone(l.batches), func(b record.Batch) bool { return b.BaseOffset() < end })
-	l.batches = append(slices.Clone(batches), tail...)
+	return slices.Clone(l.all)
+}
+
+// Compact has the batches below the last stable offset go through compaction, and those
+// that it returns take their place; all are those and what comes behind. What is known of
+// producers stays.
+func (l *Log) Compact(compact func(batches, all []record.Batch) []record.Batch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	end := l.hw
+	if first, ok := l.state.FirstUnstable(l.hw); ok {
+		end = min(end, first)
+	}
+	n := 0
+	for n < len(l.batches) && l.batches[n].NextOffset() <= end {
+		n++
+	}
+	l.batches = append(compact(l.batches[:n:n], l.batches), l.batches[n:]...)
+}
+
+// LastOffset is what compaction is told of a producer, while it runs.
+func (l *Log) LastOffset(producerID int64) (last int64, epoch int16, ok bool) {
+	return l.state.LastOffset(producerID)
 }
 
 // Clone is a log of its own with the same batches.
 func (l *Log) Clone() *Log {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := &Log{batches: slices.Clone(l.batches), end: l.end, hw: l.hw, epoch: l.epoch}
+	c := &Log{batches: slices.Clone(l.batches), all: slices.Clone(l.all), end: l.end, hw: l.hw, epoch: l.epoch}
 	c.remember()
 	return c
 }
