@@ -43,7 +43,7 @@ func (s *Service) initProducer(ctx context.Context, req *kmsg.InitProducerIDRequ
 	case req.TransactionalID == nil:
 		id, err := s.cfg.ProducerID(ctx)
 		return identity{id, 0}, err
-	case *req.TransactionalID == "":
+	case *req.TransactionalID == "", len(*req.TransactionalID) > maxString: // the key of a record could not say it
 		return nobody, kerr.InvalidRequest
 	case in.timeoutMillis <= 0 || int64(in.timeoutMillis) > millis(s.settings().MaxTimeout):
 		return nobody, kerr.InvalidTransactionTimeout

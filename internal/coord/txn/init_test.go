@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -176,5 +177,23 @@ func TestExpiryRefused(t *testing.T) {
 		list -> p:Empty:1000
 		after 1h
 		list -> none
+	`)
+}
+
+// The longest id that a record can have is one; a longer one is refused, by whatever
+// request.
+func TestLongIDs(t *testing.T) {
+	longest := strings.Repeat("x", maxString)
+	play(t, Settings{}, `
+		init `+longest+` -> 1000/0
+		add `+longest+` as=1000/0 t/0 -> ok
+		commit `+longest+` as=1000/0 -> 1000/1
+		log reload
+		describe `+longest+` -> CompleteCommit 1000/1
+		init x`+longest+` -> INVALID_REQUEST
+		add x`+longest+` as=1000/0 t/0 -> INVALID_PRODUCER_ID_MAPPING
+		offsets x`+longest+` as=1000/0 -> INVALID_PRODUCER_ID_MAPPING
+		commit x`+longest+` as=1000/0 -> INVALID_PRODUCER_ID_MAPPING
+		describe x`+longest+` -> TRANSACTIONAL_ID_NOT_FOUND
 	`)
 }
