@@ -30,8 +30,9 @@ func (p *Partition) ReadAsFollower(f FollowerFetch) (ReadResult, error) {
 	if err := p.replicates(f); err != nil {
 		return ReadResult{}, err
 	}
-	r := ReadResult{}
-	r.Offsets, _ = p.offsets(log) // what is stable matters to those who read what is committed
+	hw := p.hw.Load()
+	m := log.Glance(hw) // followers do not care for what is stable
+	r := ReadResult{Offsets: Offsets{Start: m.Start, HW: hw, Stable: m.Stable, End: m.End}}
 	if r, err = check(r, log, f.ReadArgs); err != nil || r.Diverging != nil {
 		return r, err
 	}

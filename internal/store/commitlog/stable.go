@@ -22,24 +22,29 @@ func (l *Log) Marks(hw int64) (Marks, error) {
 			return m, nil
 		}
 		if err := l.settle(); err != nil {
-			return Marks{Start: l.Start(), Stable: l.Start(), End: l.End()}, err
+			return l.Glance(hw), err
 		}
 	}
-	// It is truncated again and again: another time.
-	return Marks{Start: l.Start(), Stable: l.Start(), End: l.End()}, nil
+	return l.Glance(hw), nil // it is truncated again and again: another time
 }
 
-func (l *Log) marks(hw int64) (Marks, bool) {
+// Glance is Marks without the disk: what is not known yet is not stable.
+func (l *Log) Glance(hw int64) Marks {
+	m, _ := l.marks(hw)
+	return m
+}
+
+func (l *Log) marks(hw int64) (m Marks, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	m := Marks{Start: l.start, Stable: hw, End: l.end}
+	m = Marks{Start: l.start, Stable: l.start, End: l.end}
 	if !l.settled {
 		return m, false
 	}
 	if first, ok := l.producers.FirstUnstable(hw); ok {
-		m.Stable = min(hw, first)
+		hw = min(hw, first)
 	}
-	m.Stable = max(m.Stable, m.Start)
+	m.Stable = max(hw, m.Start)
 	return m, true
 }
 
