@@ -176,6 +176,19 @@ func (o *toolOptions) begin(a *App, args []string, purpose string) (done bool, e
 	return false, nil
 }
 
+// runTool reads a tool's command line and does the work, or what --help and --version ask
+// for.
+func (a *App) runTool(defs []toolOption, args []string, purpose string, work func(*toolOptions) error) error {
+	o, err := parseTool(defs, args)
+	if err != nil {
+		return a.finish(err)
+	}
+	if done, err := o.begin(a, args, purpose); done {
+		return a.finish(err)
+	}
+	return a.finish(work(o))
+}
+
 // finish prints what a tool's error says, as Kafka's tools do, and makes the exit code 1.
 func (a *App) finish(err error) error {
 	if err == nil {
@@ -189,7 +202,8 @@ func (a *App) finish(err error) error {
 		}
 		a.warn("%-*s  Description", width+2, "Option")
 		a.warn("%-*s  -----------", width+2, "------")
-		for _, d := range u.defs {
+		defs := slices.SortedFunc(slices.Values(u.defs), func(x, y toolOption) int { return strings.Compare(x.name, y.name) })
+		for _, d := range defs {
 			a.warn("--%-*s  %s", width, d.name, d.help)
 		}
 		return &codedError{errSilent, exitFailed}

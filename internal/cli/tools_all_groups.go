@@ -24,26 +24,19 @@ var allGroupsToolOptions = []toolOption{
 	{"streams", noArg, "Only streams groups."},
 }
 
-const allGroupsPurpose = "This tool helps to list groups of all types."
-
 // allGroupsTool is kafka-groups.sh.
 func allGroupsTool(ctx context.Context, a *App, args []string) error {
-	o, err := parseTool(allGroupsToolOptions, args)
-	if err != nil {
-		return a.finish(err)
-	}
-	if done, err := o.begin(a, args, allGroupsPurpose); done {
-		return a.finish(err)
-	}
-	if err := checkAllGroupsTool(o); err != nil {
-		return a.finish(err)
-	}
-	err = a.withTool(ctx, o, "", func(ctx context.Context, cl *kgo.Client) error { return listAllGroups(ctx, a, o, cl) })
-	if _, usage := errors.AsType[*toolUsage](err); err != nil && !usage {
-		fmt.Fprintf(a.Stdout, "Error while executing groups command : %s\n", messageOf(err))
-		err = &codedError{errSilent, exitFailed}
-	}
-	return a.finish(err)
+	return a.runTool(allGroupsToolOptions, args, "This tool helps to list groups of all types.", func(o *toolOptions) error {
+		if err := checkAllGroupsTool(o); err != nil {
+			return err
+		}
+		err := a.withTool(ctx, o, "", func(ctx context.Context, cl *kgo.Client) error { return listAllGroups(ctx, a, o, cl) })
+		if err != nil {
+			fmt.Fprintf(a.Stdout, "Error while executing groups command : %s\n", messageOf(err))
+			err = &codedError{errSilent, exitFailed}
+		}
+		return err
+	})
 }
 
 func checkAllGroupsTool(o *toolOptions) error {

@@ -14,46 +14,45 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-var consumerToolOptions = []toolOption{
+// consoleOptions are those that both console consumers have.
+var consoleOptions = []toolOption{
 	{"bootstrap-server", needsArg, "REQUIRED: the servers to connect to."},
 	{"command-config", needsArg, "File of properties for the consumer."},
 	{"command-property", needsArg, "KEY=VALUE: a property of the consumer; may be repeated."},
 	{"consumer-property", needsArg, "The old name of --command-property."},
-	{"consumer.config", needsArg, "The old name of --command-config."},
 	{"enable-systest-events", noArg, "Say when the consumer has shut down."},
 	{"formatter", needsArg, "The class that prints records: DefaultMessageFormatter or NoOpMessageFormatter."},
 	{"formatter-config", needsArg, "File of properties for the formatter."},
-	{"formatter-property", needsArg, "KEY=VALUE: print.timestamp, print.key, print.offset, print.epoch, print.partition, print.headers, print.value, key.separator, line.separator, headers.separator, null.literal, key.deserializer, value.deserializer, headers.deserializer."},
+	{"formatter-property", needsArg, "KEY=VALUE: print.timestamp, print.key, print.offset, print.delivery, print.epoch, print.partition, print.headers, print.value, key.separator, line.separator, headers.separator, null.literal, key.deserializer, value.deserializer, headers.deserializer."},
+	{"key-deserializer", needsArg, "Class that reads keys."},
+	{"max-messages", needsArg, "How many records to consume before exiting."},
+	{"property", needsArg, "The old name of --formatter-property."},
+	{"timeout-ms", needsArg, "Exit if no record comes for so long."},
+	{"topic", needsArg, "The topic to consume."},
+	{"value-deserializer", needsArg, "Class that reads values."},
+}
+
+var consumerToolOptions = append([]toolOption{
+	{"consumer.config", needsArg, "The old name of --command-config."},
 	{"from-beginning", noArg, "Start with the earliest record if the group committed nothing."},
 	{"group", needsArg, "The consumer group."},
 	{"include", needsArg, "Regular expression of the topics to consume."},
 	{"isolation-level", needsArg, "read_committed or read_uncommitted."},
-	{"key-deserializer", needsArg, "Class that reads keys."},
-	{"max-messages", needsArg, "How many records to consume before exiting."},
 	{"offset", needsArg, "Offset to start at, or earliest, or latest."},
 	{"partition", needsArg, "The partition to consume."},
-	{"property", needsArg, "The old name of --formatter-property."},
 	{"skip-message-on-error", noArg, "Go on after a record that cannot be printed."},
-	{"timeout-ms", needsArg, "Exit if no record comes for so long."},
-	{"topic", needsArg, "The topic to consume."},
-	{"value-deserializer", needsArg, "Class that reads values."},
 	{"whitelist", needsArg, "The old name of --include."},
-}
+}, consoleOptions...)
 
 // consumerTool is kafka-console-consumer.sh.
 func consumerTool(ctx context.Context, a *App, args []string) error {
-	o, err := parseTool(consumerToolOptions, args)
-	if err != nil {
-		return a.finish(err)
-	}
-	if done, err := o.begin(a, args, "This tool helps to read data from Kafka topics and outputs it to standard output."); done {
-		return a.finish(err)
-	}
-	c, err := newConsumerTool(a, o)
-	if err != nil {
-		return a.finish(err)
-	}
-	return a.finish(c.run(ctx))
+	return a.runTool(consumerToolOptions, args, "This tool helps to read data from Kafka topics and outputs it to standard output.", func(o *toolOptions) error {
+		c, err := newConsumerTool(a, o)
+		if err != nil {
+			return err
+		}
+		return c.run(ctx)
+	})
 }
 
 type consumerToolRun struct {
@@ -77,22 +76,22 @@ func newConsumerTool(a *App, o *toolOptions) (*consumerToolRun, error) {
 	if err := checkConsumerTool(o); err != nil {
 		return nil, err
 	}
-	err := settleNames(o, [][2]string{{"command-property", "consumer-property"}, {"command-config", "consumer.config"}, {"formatter-property", "property"}},
-		func(now, old string) {
-			fmt.Fprintf(a.Stdout, "Option --%s is deprecated and will be removed in a future version. Use --%s instead.\n", old, now)
-		})
-	if err != nil {
-		return nil, err
-	}
 	c := &consumerToolRun{a: a, o: o}
-	if err := c.limits(); err != nil {
+	if err := c.limits("consumer.config"); err != nil {
 		return nil, err
 	}
 	return c, c.configure()
 }
 
-// limits reads when to end, and how records are printed.
-func (c *consumerToolRun) limits() (err error) {
+// limits settles old names of options, and reads when to end and how records are printed.
+func (c *consumerToolRun) limits(oldConfig string) error {
+	err := settleNames(c.o, [][2]string{{"command-property", "consumer-property"}, {"command-config", oldConfig}, {"formatter-property", "property"}},
+		func(now, old string) {
+			fmt.Fprintf(c.a.Stdout, "Option --%s is deprecated and will be removed in a future version. Use --%s instead.\n", old, now)
+		})
+	if err != nil {
+		return err
+	}
 	if c.max, err = c.o.number("max-messages", 32, -1); err != nil {
 		return err
 	}

@@ -49,23 +49,19 @@ var resetScenarios = []string{"to-offset", "shift-by", "to-datetime", "by-durati
 
 // groupsTool is kafka-consumer-groups.sh.
 func groupsTool(ctx context.Context, a *App, args []string) error {
-	o, err := parseTool(groupsToolOptions, args)
-	if err != nil {
-		return a.finish(err)
-	}
-	if done, err := o.begin(a, args, "This tool helps to list all consumer groups, describe a consumer group, delete consumer group info, or reset consumer group offsets."); done {
-		return a.finish(err)
-	}
-	if o.has("validate-regex") {
-		return a.finish(validateRegex(a, o))
-	}
-	if err := checkGroupsTool(a, o); err != nil {
-		return a.finish(err)
-	}
-	return a.finish(a.withTool(ctx, o, "timeout", func(ctx context.Context, cl *kgo.Client) error {
-		g := &groupsToolRun{a: a, o: o, cl: cl, adm: kadm.NewClient(cl), tool: "consumer group", title: "Consumer group"}
-		return g.run(ctx)
-	}))
+	purpose := "This tool helps to list all consumer groups, describe a consumer group, delete consumer group info, or reset consumer group offsets."
+	return a.runTool(groupsToolOptions, args, purpose, func(o *toolOptions) error {
+		if o.has("validate-regex") {
+			return validateRegex(a, o)
+		}
+		if err := checkGroupsTool(a, o); err != nil {
+			return err
+		}
+		return a.withTool(ctx, o, "timeout", func(ctx context.Context, cl *kgo.Client) error {
+			g := &groupsToolRun{a: a, o: o, cl: cl, adm: kadm.NewClient(cl), tool: "consumer group", title: "Consumer group"}
+			return g.run(ctx)
+		})
+	})
 }
 
 func validateRegex(a *App, o *toolOptions) error {

@@ -44,14 +44,9 @@ var producerToolOptions = []toolOption{
 
 // producerTool is kafka-console-producer.sh.
 func producerTool(ctx context.Context, a *App, args []string) error {
-	o, err := parseTool(producerToolOptions, args)
-	if err != nil {
-		return a.finish(err)
-	}
-	if done, err := o.begin(a, args, "This tool helps to read data from standard input and publish it to Kafka."); done {
-		return a.finish(err)
-	}
-	return a.finish(runProducerTool(ctx, a, o))
+	return a.runTool(producerToolOptions, args, "This tool helps to read data from standard input and publish it to Kafka.", func(o *toolOptions) error {
+		return runProducerTool(ctx, a, o)
+	})
 }
 
 func runProducerTool(ctx context.Context, a *App, o *toolOptions) error {

@@ -4,7 +4,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -13,42 +12,24 @@ import (
 
 func init() { tools["kafka-console-share-consumer"] = shareConsumerTool }
 
-var shareConsumerToolOptions = []toolOption{
-	{"bootstrap-server", needsArg, "REQUIRED: The server(s) to connect to."},
-	{"command-config", needsArg, "File of properties for the consumer."},
-	{"command-property", needsArg, "KEY=VALUE: a property of the consumer; may be repeated."},
+var shareConsumerToolOptions = append([]toolOption{
 	{"consumer-config", needsArg, "The old name of --command-config."},
-	{"consumer-property", needsArg, "The old name of --command-property."},
-	{"enable-systest-events", noArg, "Say when the consumer has shut down."},
-	{"formatter", needsArg, "The class that prints records: DefaultMessageFormatter or NoOpMessageFormatter."},
-	{"formatter-config", needsArg, "File of properties for the formatter."},
-	{"formatter-property", needsArg, "KEY=VALUE: print.timestamp, print.key, print.offset, print.delivery, print.epoch, print.partition, print.headers, print.value, key.separator, line.separator, headers.separator, null.literal, key.deserializer, value.deserializer, headers.deserializer."},
 	{"group", needsArg, "The share group; console-share-consumer if it is not given."},
-	{"key-deserializer", needsArg, "Class that reads keys."},
-	{"max-messages", needsArg, "How many records to consume before exiting."},
-	{"property", needsArg, "The old name of --formatter-property."},
 	{"reject", noArg, "Reject records as they are consumed."},
 	{"reject-message-on-error", noArg, "Reject a record that cannot be printed, and go on."},
 	{"release", noArg, "Release records as they are consumed."},
-	{"timeout-ms", needsArg, "Exit if no record comes for so long."},
-	{"topic", needsArg, "REQUIRED: The topic to consume from."},
-	{"value-deserializer", needsArg, "Class that reads values."},
-}
+}, consoleOptions...)
 
 // shareConsumerTool is kafka-console-share-consumer.sh.
 func shareConsumerTool(ctx context.Context, a *App, args []string) error {
-	o, err := parseTool(shareConsumerToolOptions, args)
-	if err != nil {
-		return a.finish(err)
-	}
-	if done, err := o.begin(a, args, "This tool helps to read data from Kafka topics using share groups and outputs it to standard output."); done {
-		return a.finish(err)
-	}
-	c, err := newShareConsumerTool(a, o)
-	if err != nil {
-		return a.finish(err)
-	}
-	return a.finish(c.run(ctx))
+	purpose := "This tool helps to read data from Kafka topics using share groups and outputs it to standard output."
+	return a.runTool(shareConsumerToolOptions, args, purpose, func(o *toolOptions) error {
+		c, err := newShareConsumerTool(a, o)
+		if err != nil {
+			return err
+		}
+		return c.run(ctx)
+	})
 }
 
 func newShareConsumerTool(a *App, o *toolOptions) (*consumerToolRun, error) {
@@ -61,15 +42,8 @@ func newShareConsumerTool(a *App, o *toolOptions) (*consumerToolRun, error) {
 	if err := o.requires("bootstrap-server"); err != nil {
 		return nil, err
 	}
-	err := settleNames(o, [][2]string{{"command-property", "consumer-property"}, {"command-config", "consumer-config"}, {"formatter-property", "property"}},
-		func(now, old string) {
-			fmt.Fprintf(a.Stdout, "Option --%s is deprecated and will be removed in a future version. Use --%s instead.\n", old, now)
-		})
-	if err != nil {
-		return nil, err
-	}
 	c := &consumerToolRun{a: a, o: o}
-	if err := c.limits(); err != nil {
+	if err := c.limits("consumer-config"); err != nil {
 		return nil, err
 	}
 	props, err := c.connect("console-share-consumer")

@@ -42,20 +42,15 @@ var shareGroupsToolOptions = []toolOption{
 
 // shareGroupsTool is kafka-share-groups.sh.
 func shareGroupsTool(ctx context.Context, a *App, args []string) error {
-	o, err := parseTool(shareGroupsToolOptions, args)
-	if err != nil {
-		return a.finish(err)
-	}
-	if done, err := o.begin(a, args, "This tool helps to list, describe, reset and delete share groups."); done {
-		return a.finish(err)
-	}
-	if err := checkShareGroupsTool(o); err != nil {
-		return a.finish(err)
-	}
-	return a.finish(a.withTool(ctx, o, "timeout", func(ctx context.Context, cl *kgo.Client) error {
-		s := &shareToolRun{groupsToolRun{a: a, o: o, cl: cl, adm: kadm.NewClient(cl), tool: "share group", title: "Share group"}}
-		return s.run(ctx)
-	}))
+	return a.runTool(shareGroupsToolOptions, args, "This tool helps to list, describe, reset and delete share groups.", func(o *toolOptions) error {
+		if err := checkShareGroupsTool(o); err != nil {
+			return err
+		}
+		return a.withTool(ctx, o, "timeout", func(ctx context.Context, cl *kgo.Client) error {
+			s := &shareToolRun{groupsToolRun{a: a, o: o, cl: cl, adm: kadm.NewClient(cl), tool: "share group", title: "Share group"}}
+			return s.run(ctx)
+		})
+	})
 }
 
 func checkShareGroupsTool(o *toolOptions) error {
