@@ -48,6 +48,9 @@ func (h *shareAdvance) begin() beginning {
 		}
 		known := g.states.initialized[t.ID].partitions
 		if at, ok := g.asked[t.ID]; ok && now.Sub(at) < st.settings().ShareInitializeRetry {
+			if _, ends := g.states.deleting[t.ID]; ends {
+				continue
+			}
 			known = inForm(slices.Concat(known, g.states.initializing[t.ID].partitions))
 		}
 		if len(known) >= len(t.Partitions) {
@@ -147,8 +150,8 @@ func (s *Service) beginState(ctx context.Context, task beginning) map[share.Key]
 		}
 	}
 	begun, missed := task.outcome(failed)
-	gone, err := do(ctx, s, task.group, runtime.Alone, func(st *state, t *runtime.Turn) (bool, error) {
-		return st.statesBegun(t, task.group, begun, missed, past)
+	_, err := do(ctx, s, task.group, runtime.Alone, func(st *state, t *runtime.Turn) (struct{}, error) {
+		return struct{}{}, st.statesBegun(t, task.group, begun, missed, past)
 	})
 	if err != nil {
 		s.cfg.Log.Info("states of a share group began, which it could not note", "group", task.group, "error", err)
@@ -157,14 +160,9 @@ func (s *Service) beginState(ctx context.Context, task beginning) map[share.Key]
 		}
 		return failed
 	}
-	if gone && s.cfg.Shares != nil {
-		s.cfg.Shares.DeleteStates(ctx, shareKeys(task.group, begun))
-	}
-	if len(failed) > 0 {
-		for k, err := range failed {
-			s.cfg.Log.Warn("the state of a share partition did not begin", "partition", k, "of", len(failed), "error", err)
-			break
-		}
+	for k, err := range failed { // one tells for all
+		s.cfg.Log.Warn("the state of a share partition did not begin", "partition", k, "of", len(failed), "error", err)
+		break
 	}
 	return failed
 }
@@ -182,11 +180,12 @@ func (b *beginning) outcome(failed map[share.Key]error) (begun, missed map[model
 	return begun, missed
 }
 
-// statesBegun notes what became of states. It reports that the group is gone.
-func (st *state) statesBegun(t *runtime.Turn, id string, begun, missed map[model.ID]topicParts, past int32) (gone bool, err error) {
+// statesBegun notes what became of states. Those of a group that is gone stay: nobody has
+// read with them, and the next group of the name begins its own.
+func (st *state) statesBegun(t *runtime.Turn, id string, begun, missed map[model.ID]topicParts, past int32) error {
 	g := st.shares[id]
 	if g == nil {
-		return true, nil
+		return nil
 	}
 	p := newPlan(t)
 	next := g.states.begun(begun, missed).drop(func(id model.ID) bool { _, ok := st.topics.name(id); return ok })
@@ -201,5 +200,5 @@ func (st *state) statesBegun(t *runtime.Turn, id string, begun, missed map[model
 			delete(g.asked, id)
 		}
 	})
-	return false, p.carryOut()
+	return p.carryOut()
 }

@@ -306,11 +306,15 @@ func (st *state) fireShare(t *runtime.Turn, g *shareGroup, id string) {
 }
 
 // loadedShare sets the timers of a group that has been loaded, and drops the states of
-// topics that were deleted meanwhile.
+// topics that were deleted meanwhile. What another coordinator was deleting does not begin
+// before that has ended for sure.
 func (st *state) loadedShare(t *runtime.Turn, g *shareGroup) {
 	session := st.groupSettings(g.id).ShareSession
 	for _, m := range g.sorted() {
 		st.armConsumerSession(t, g.id, m.id, session)
+	}
+	for id := range g.states.deleting {
+		g.asked[id] = t.Now
 	}
 	st.dropShareStates(t, g)
 }

@@ -242,6 +242,20 @@ func TestShareGroupOffsets(t *testing.T) {
 			sforget t -> t
 			states -> -
 		`,
+		"what another coordinator was deleting does not begin at once": sharing + `
+			shb A epoch=-1 -> epoch=-1
+			coordinator holds -> ok
+			sforget t -> waits
+			log moves
+			shb B epoch=0 topics=t -> epoch=4 -
+			coordinator flows -> ok
+			t <- NOT_COORDINATOR
+			shb B epoch=4 -> epoch=4
+			states -> -
+			after 31s
+			shb B epoch=4 -> epoch=4
+			shb B epoch=4 -> epoch=5 t:0+1
+		`,
 		"while states are being deleted none begins": sharing + `
 			shb A epoch=-1 -> epoch=-1
 			coordinator holds -> ok
@@ -284,8 +298,9 @@ func TestShareGroupOffsets(t *testing.T) {
 			delete -> waits
 			coordinator flows -> ok
 			after 1s
-			states -> -
 			list -> ok
+			shb A epoch=0 topics=t -> epoch=1 -
+			shb A epoch=1 -> epoch=2 t:0
 		`,
 	}
 	for name, script := range cases {

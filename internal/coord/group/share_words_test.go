@@ -169,6 +169,15 @@ type fakeShares struct {
 	states map[share.Key]share.Summary
 	fail   error         // of every request
 	hold   chan struct{} // until which no request is answered, nil if they are
+	// watch is told of states that begin, with those that were; it may be nil.
+	watch func(k share.Key, was *share.Summary, is share.Summary)
+}
+
+func (f *fakeShares) has(k share.Key) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, ok := f.states[k]
+	return ok
 }
 
 func (f *fakeShares) does(words []string) {
@@ -178,7 +187,9 @@ func (f *fakeShares) does(words []string) {
 	case "fails":
 		f.fail = kerr.CoordinatorNotAvailable
 	case "holds":
-		f.hold = make(chan struct{})
+		if f.hold == nil {
+			f.hold = make(chan struct{})
+		}
 	case "has":
 		name, epoch, _ := strings.Cut(words[1], "@")
 		topic, number, _ := strings.Cut(name, "/")
@@ -228,6 +239,11 @@ func (f *fakeShares) InitializeStates(ctx context.Context, starts []share.Start)
 			failed[s.Key] = kerr.FencedStateEpoch
 		case !ok || have.StateEpoch < s.StateEpoch:
 			f.states[s.Key] = share.Summary{StateEpoch: s.StateEpoch, Start: s.Offset, DeliveryCompleteCount: min(int32(s.Offset), 0)}
+			if f.watch != nil && !ok {
+				f.watch(s.Key, nil, f.states[s.Key])
+			} else if f.watch != nil {
+				f.watch(s.Key, &have, f.states[s.Key])
+			}
 		}
 	}
 	return failed
