@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,6 +118,51 @@ func BenchmarkDeliver(b *testing.B) {
 				sh.state.batches[0].runs[0].deliveries = 0
 				sh.mu.Unlock()
 			}
+			cancel()
+			<-done
+		})
+	}
+}
+
+// slowStore stores nothing, in the time that a coordinator takes, and counts.
+type slowStore struct {
+	nowhereStored
+	writes atomic.Int64
+}
+
+func (s *slowStore) WriteState(context.Context, share.Key, int32, int32, int64, int32, []share.StateBatch) error {
+	s.writes.Add(1)
+	time.Sleep(2 * time.Millisecond)
+	return nil
+}
+
+// Members of one partition acknowledge at the same time, record by record: how many
+// acknowledgements one write takes along.
+func BenchmarkAcknowledgementsOfAWrite(b *testing.B) {
+	for _, members := range []int{1, 8, 64} {
+		b.Run(fmt.Sprintf("%d members", members), func(b *testing.B) {
+			store := &slowStore{}
+			s := New(Config{Persister: store, Settings: func(string) Settings { return Settings{MaxInFlight: 1 << 30} }})
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan error, 1)
+			go func() { done <- s.Run(ctx) }()
+			st, _ := newState(share.PartitionState{})
+			sh := &Share{service: s, state: st, open: newVerdict()}
+			var acks atomic.Int64
+			b.SetParallelism(members / 2) // times GOMAXPROCS, 2
+			b.RunParallel(func(p *testing.PB) {
+				for member := fmt.Sprint("m", acks.Load()); p.Next(); acks.Add(1) {
+					sh.mu.Lock()
+					at := st.next
+					st.acquire(Ask{Member: member, MaxRecords: 1}, at, []bounds{{base: at, last: at}}, sh.settings().rules(), time.Now())
+					sh.mu.Unlock()
+					if err := sh.acknowledge(member, []Ack{{at, at, []int8{Accept}}}).Wait(ctx); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			b.ReportMetric(float64(acks.Load())/float64(store.writes.Load()), "acks/write")
 			cancel()
 			<-done
 		})
