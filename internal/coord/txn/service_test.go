@@ -1,0 +1,117 @@
+package txn
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/odradek/odradek/internal/coord/runtime/memlog"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Ids of several partitions of __transaction_state may come in one request. All are
+// appended before the first is waited for, and one that cannot be answered spoils no other.
+func TestManyPartitions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w := newWorld()
+		next := int64(999)
+		s := New(Config{
+			Partitions:     func() int32 { return 4 },
+			TxnVersion:     func() int16 { return 2 },
+			ProducerID:     func(context.Context) (int64, error) { next++; return next, nil },
+			GroupPartition: func(string) int32 { return -1 },
+			Leader:         w.leader,
+			Ask:            w.ask,
+		})
+		var running sync.WaitGroup
+		running.Go(func() { _ = s.Run(ctx) })
+		defer running.Wait()
+		defer cancel()
+		logs := []*memlog.Log{{}, {}, {}}
+		for p, l := range logs { // partition 3 is led elsewhere
+			s.Lead(int32(p), 0, l)
+		}
+		synctest.Wait()
+
+		req := kmsg.NewPtrAddPartitionsToTxnRequest()
+		req.Version = 5
+		want := map[string]string{"": "INVALID_REQUEST"}
+		req.Transactions = append(req.Transactions, addRequest(false, "", []string{"t/0"}, nil).Transactions...)
+		for i := range 12 {
+			id := fmt.Sprint("id", i)
+			resp := s.InitProducerID(ctx, initRequest(id, nil))
+			args := map[string]string{"as": fmt.Sprintf("%d/%d", resp.ProducerID, resp.ProducerEpoch)}
+			if want[id] = "ok"; s.PartitionFor(id) == 3 {
+				want[id] = "NOT_COORDINATOR"
+				args["as"] = "1/0"
+			}
+			req.Transactions = append(req.Transactions, addRequest(false, id, []string{"t/0"}, args).Transactions...)
+		}
+		before := 0
+		for _, l := range logs {
+			l.Hold()
+			before += l.Appends()
+		}
+		answered := make(chan *kmsg.AddPartitionsToTxnResponse, 1)
+		go func() { answered <- s.AddPartitionsToTxn(ctx, req) }()
+		synctest.Wait()
+		appends := -before
+		for _, l := range logs {
+			appends += l.Appends()
+			l.Commit()
+		}
+		if appends != len(logs) {
+			t.Errorf("%d appends before the first is committed, want one a partition", appends)
+		}
+		for _, x := range (<-answered).Transactions {
+			if got := errorName(x.Topics[0].Partitions[0].ErrorCode); got != want[x.TransactionalID] {
+				t.Errorf("%q: %s, want %s", x.TransactionalID, got, want[x.TransactionalID])
+			}
+			delete(want, x.TransactionalID)
+		}
+		if len(want) > 0 {
+			t.Errorf("no answer to %v", want)
+		}
+		if n := len(s.ListTransactions(ctx, listRequest(nil)).TransactionStates); n == 0 {
+			t.Error("nothing is listed")
+		}
+
+		logs[1].Lead(1, true) // by others, as nobody has told
+		if resp := s.ListTransactions(ctx, listRequest(nil)); resp.ErrorCode != 0 {
+			t.Errorf("a partition that was lost spoils the list: %s", errorName(resp.ErrorCode))
+		}
+	})
+}
+
+// Before the topic is known nobody is told anything but to come again.
+func TestNoTopic(t *testing.T) {
+	s := New(Config{
+		Partitions:     func() int32 { return 0 },
+		TxnVersion:     func() int16 { return 2 },
+		ProducerID:     func(context.Context) (int64, error) { return 7, nil },
+		GroupPartition: func(string) int32 { return -1 },
+		Leader:         newWorld().leader,
+		Ask:            newWorld().ask,
+	})
+	ctx := context.Background()
+	offsets := kmsg.NewPtrAddOffsetsToTxnRequest()
+	offsets.TransactionalID = "p"
+	for what, got := range map[string]int16{
+		"init":    s.InitProducerID(ctx, initRequest("p", nil)).ErrorCode,
+		"add":     s.AddPartitionsToTxn(ctx, addRequest(false, "p", []string{"t/0"}, nil)).Transactions[0].Topics[0].Partitions[0].ErrorCode,
+		"offsets": s.AddOffsetsToTxn(ctx, offsets).ErrorCode,
+		"end":     s.EndTxn(ctx, endRequest(true, "p", nil)).ErrorCode,
+	} {
+		if got != kerr.CoordinatorNotAvailable.Code {
+			t.Errorf("%s: %s", what, errorName(got))
+		}
+	}
+	req := kmsg.NewPtrInitProducerIDRequest()
+	if resp := s.InitProducerID(ctx, req); resp.ErrorCode != 0 || resp.ProducerID != 7 || resp.ProducerEpoch != 0 {
+		t.Errorf("without a transactional id: %+v", resp)
+	}
+}
