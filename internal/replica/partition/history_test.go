@@ -30,8 +30,8 @@ func TestReplicas(t *testing.T) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCluster(t, seed)
-				if seed%6 == 1 {
-					c.txns = newTxns(int16(1 + seed/6%2))
+				if seed%12 == 1 {
+					c.txns = newTxns(int16(1 + seed/12%2))
 				}
 				for range 1000 {
 					c.step()

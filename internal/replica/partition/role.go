@@ -96,6 +96,9 @@ func (p *Partition) take(r Role) error {
 // follower must reach it before it joins the ISR. opening is held.
 func (p *Partition) begin(log *commitlog.Log, r Role) error {
 	if !r.Leading {
+		// Another leader may see the ends of transactions which this replica, if it leads
+		// again, may never have seen: its log may begin anew behind them.
+		log.VoidGuards()
 		// An epoch that this replica led without a record may not be in its leader's log.
 		return log.ForgetEmptyEpochs()
 	}

@@ -269,3 +269,15 @@ func TestReadCommittedFromFollower(t *testing.T) {
 		same(t, fmt.Sprint("high watermark ", hw), committed(t, p, 0), want)
 	}
 }
+
+// Leave that was given before another replica led is void: what the other one saw of the
+// transaction may be unknown here.
+func TestGuardsEndWithLeadership(t *testing.T) {
+	p, _ := newPartition(t)
+	g := begun(t, p, 7, 0, 0, true)
+	p.Assign(Role{Self: 1, Leader: 2, Epoch: leader.Epoch + 1, ISR: []int32{1}, Replicas: []int32{1}})
+	again := leader
+	again.Epoch += 2
+	p.Assign(again)
+	wantErr(t, "a late write", write(p, txnBatch(t, 7, 0, 0, 1), g), kerr.InvalidTxnState)
+}

@@ -79,6 +79,13 @@ func (l *Log) BeginTxn(producerID int64, epoch int16, baseSequence int32, implic
 	return l.producers.Begin(producerID, epoch, baseSequence, implicit, time.Now().UnixMilli())
 }
 
+// VoidGuards takes back what BeginTxn gave.
+func (l *Log) VoidGuards() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.producers.VoidGuards()
+}
+
 // TakeGuards has the guards that another log of the same partition gave out hold here.
 func (l *Log) TakeGuards(from *Log) {
 	from.writing.Lock()

@@ -59,6 +59,9 @@ func (s *State) Begin(producerID int64, epoch int16, baseSequence int32, implici
 // TakeGuards has the guards of another State of the same partition hold here.
 func (s *State) TakeGuards(from *State) { s.guards, from.guards = from.guards, nil }
 
+// VoidGuards takes every guard back.
+func (s *State) VoidGuards() { s.guards = nil }
+
 // admits tells whether a transactional batch may be written: its transaction has written
 // before, or g was drawn for it.
 func (s *State) admits(b record.Batch, g Guard) error {
