@@ -268,11 +268,13 @@ func (h *shareHistory) administer(rng *rand.Rand) {
 			req.Topics = []kmsg.DeleteShareGroupOffsetsRequestTopic{{Topic: "t"}}
 			h.forgotten()
 			code = s.DeleteShareGroupOffsets(ctx, Caller{}, req).ErrorCode
+			h.forgotten() // members may have read until it came to pass
 		case 5:
 			req := kmsg.NewPtrDeleteGroupsRequest()
 			req.Groups = []string{"g"}
 			h.forgotten()
 			code = s.DeleteGroups(ctx, Caller{}, req).Groups[0].ErrorCode
+			h.forgotten()
 		}
 		h.mu.Lock()
 		if code == 0 {
