@@ -245,7 +245,7 @@ func toolsText(b *strings.Builder, figures []figure) {
 		last[f.Name] = f
 	}
 	b.WriteString("\n## Kafka's own tools\n\nEach is called with the same words on a cluster of Apache Kafka 4.2.1 and on one of Odradek. \"Same\" means the\nsame exit status and the same lines, but for ids, ports, times and sizes.\n\n| tool | exit status | output |\n| --- | --- | --- |\n")
-	for _, s := range steps {
+	for _, s := range slices.Concat(steps, groupSteps) {
 		if f, ok := last[s.name]; ok {
 			said := "same"
 			if f.Numbers["same"] != 1 {
@@ -255,7 +255,7 @@ func toolsText(b *strings.Builder, figures []figure) {
 		}
 	}
 	b.WriteString("\n### What they print on Odradek\n")
-	for _, s := range steps {
+	for _, s := range slices.Concat(steps, groupSteps) {
 		f, ok := last[s.name]
 		if !ok {
 			continue
