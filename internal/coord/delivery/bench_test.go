@@ -32,7 +32,7 @@ func BenchmarkWholeBatches(b *testing.B) {
 					b.Fatal(err)
 				}
 				w, _ := s.prepare()
-				s.written(w.ticket)
+				s.written(w)
 			}
 		})
 	}
@@ -62,7 +62,7 @@ func BenchmarkSingleRecords(b *testing.B) {
 					}
 				}
 				w, _ := s.prepare()
-				s.written(w.ticket)
+				s.written(w)
 			}
 		})
 	}

@@ -253,6 +253,7 @@ func (h *history) acknowledge(member string) {
 // reported to have failed.
 func (h *history) write(ok bool) {
 	if h.wrote == nil {
+		h.state.restate = h.state.stale() && h.rng.IntN(2) == 0
 		w, some := h.state.prepare()
 		if !some {
 			return
@@ -266,10 +267,10 @@ func (h *history) write(ok bool) {
 	if stored {
 		h.store(h.wrote)
 	}
-	ticket := h.wrote.ticket
+	wrote := *h.wrote
 	h.wrote = nil
 	if !ok {
-		h.state.failed(ticket, h.rules, h.now)
+		h.state.failed(wrote.ticket, h.rules, h.now)
 		for _, a := range h.waiting {
 			r := h.records[a.offset]
 			if r.acked = false; !r.until.After(h.now) {
@@ -278,7 +279,7 @@ func (h *history) write(ok bool) {
 		}
 		return
 	}
-	h.state.written(ticket)
+	h.state.written(wrote)
 	for _, a := range h.waiting {
 		r := h.records[a.offset]
 		r.member, r.acked = "", false

@@ -76,6 +76,7 @@ func (sh *Share) loaded(st *state, stateEpoch int32) {
 		return
 	}
 	sh.state, sh.stateEpoch = st, stateEpoch
+	sh.tidy() // it was behind already
 	sh.bury()
 	sh.wakeLocked()
 }
@@ -180,6 +181,10 @@ func (sh *Share) stay() {
 func (sh *Share) leave(alone func() bool) {
 	sh.mu.Lock()
 	sh.leaving = alone
+	if sh.state != nil && sh.fence == nil && sh.state.stale() {
+		sh.state.restate = true
+		sh.flush()
+	}
 	sh.mu.Unlock()
 	sh.mayGo()
 }
@@ -189,7 +194,7 @@ func (sh *Share) mayGo() {
 	s := sh.service
 	s.mu.Lock()
 	sh.mu.Lock()
-	idle := sh.leaving != nil && !sh.writing && !sh.burying && (sh.state == nil || !sh.state.unwritten) && sh.leaving()
+	idle := sh.leaving != nil && !sh.writing && !sh.burying && (sh.state == nil || !sh.state.unwritten && !sh.state.restate) && sh.leaving()
 	sh.mu.Unlock()
 	if idle && s.shares[sh.key] == sh {
 		delete(s.shares, sh.key)

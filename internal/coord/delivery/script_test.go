@@ -87,7 +87,7 @@ func (tb *table) do() {
 			got = tb.prepare()
 		}
 		if tb.wrote != nil {
-			tb.state.written(tb.wrote.ticket)
+			tb.state.written(*tb.wrote)
 		}
 		tb.wrote = nil
 	case w[0] == "fail":

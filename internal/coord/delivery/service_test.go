@@ -368,3 +368,53 @@ func TestTheEnd(t *testing.T) {
 		b.want(b.ack("g", "m", 0, 0, Accept), "UNKNOWN_TOPIC_OR_PARTITION")
 	})
 }
+
+// The start is stored a second after it has moved, if no write has taken it along: by
+// acknowledgements, over what is for nobody, or with the log.
+func TestStartIsStored(t *testing.T) {
+	inBubble(t, func(b *broker) {
+		key := share.Key{Group: "g", TopicID: topicID}
+		stored := func(what string, start int64, writes int) {
+			t.Helper()
+			b.store.set(func(c *coordinator) {
+				if s := c.states[key]; s.start != start || c.writes != writes {
+					t.Errorf("%s: %d is stored by %d writes", what, s.start, c.writes)
+				}
+			})
+		}
+		b.append(t0, "a", "b", "c")
+		b.want(b.take("g", "m", 3), "0-2×1 of 0-2")
+		stored("it begins", 0, 1)
+		b.want(b.ack("g", "m", 0, 0, Accept), "ok")
+		time.Sleep(900 * time.Millisecond)
+		b.want(b.ack("g", "m", 1, 1, Accept), "ok")
+		time.Sleep(900 * time.Millisecond)
+		stored("by a write", 1, 3)
+		time.Sleep(200 * time.Millisecond)
+		stored("by itself", 2, 4)
+		time.Sleep(time.Minute)
+		b.want(b.take("g", "m", 3), "2×2 of 0-2")
+		b.want(b.ack("g", "m", 2, 2, Accept), "ok")
+		if _, _, err := b.parts[t0].AppendMarker(record.EndTxn(7, 0, record.EndTxnMarker{Commit: true}, time.Now().UnixMilli()), model.NoEpoch, 1); err != nil {
+			t.Fatal(err)
+		}
+		b.want(b.take("g", "m", 3), "")
+		time.Sleep(2 * time.Second)
+		stored("what is for nobody", 4, 7)
+		b.append(t0, "d", "e")
+		if _, err := b.parts[t0].DeleteRecords(5); err != nil {
+			t.Fatal(err)
+		}
+		b.want(b.take("g", "m", 3), "5×1 of 4-5")
+		b.store.failing(errLine)
+		time.Sleep(3 * time.Second)
+		stored("not yet", 4, 7)
+		b.store.failing(nil)
+		time.Sleep(2 * time.Second)
+		stored("the log start", 5, 8)
+		b.want(b.ack("g", "m", 5, 5, Accept), "ok")
+		b.service.Forget("g", func() bool { return true })
+		synctest.Wait()
+		stored("when it is forgotten", 6, 10)
+	})
+}

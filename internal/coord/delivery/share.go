@@ -33,6 +33,7 @@ type Share struct {
 	fence      error       // why it can be used no more
 	open       *Verdict    // of what was acknowledged since the last write began
 	writing    bool        // someone writes
+	wrote      time.Time   // when something was stored last, or tried to be
 	burying    bool        // someone writes to the dead letter queue
 	leaving    func() bool // still nobody of the group reads here; nil if somebody does
 	waiters    map[*partition.Waiter]struct{}
@@ -139,8 +140,17 @@ func (sh *Share) logStarts(at int64, err error) bool {
 	if sh.fence != nil || !sh.state.logStarts(at) {
 		return false
 	}
+	sh.moved()
 	sh.wakeLocked()
 	return true
+}
+
+// moved is called when the start has moved without a write: what is there now is stored
+// after a while. mu is held.
+func (sh *Share) moved() {
+	if sh.wrote = time.Now(); !sh.state.unwritten {
+		sh.tidy()
+	}
 }
 
 // reach is the offset beyond which one request acquires nothing.
@@ -161,6 +171,9 @@ func (sh *Share) acquire(ask Ask, from int64, read []bounds, r rules) (got []Acq
 	start := sh.state.start
 	got = sh.state.acquire(ask, from, read, r, time.Now())
 	sh.arm()
+	if sh.state.start != start {
+		sh.moved()
+	}
 	again = len(got) == 0 && (sh.state.wanted() != from || sh.state.start != start)
 	return got, again, nil
 }
@@ -234,6 +247,7 @@ func (sh *Share) ring() {
 		sh.wakeLocked()
 	}
 	sh.flush()
+	sh.tidy()
 	sh.arm()
 }
 

@@ -28,11 +28,13 @@ type rules struct {
 // refused has changed nothing.
 type state struct {
 	start   int64 // the share partition's start offset (SPSO)
+	told    int64 // the start that is stored
 	next    int64 // from here on nothing was ever acquired
 	batches []*batch
 	// mayBeFree tells that some run may be free. If not, the next to acquire is at next.
 	mayBeFree bool
 	unwritten bool      // some run waits to be taken along by a write
+	restate   bool      // the start is to be stored, if there is nothing else
 	due       time.Time // no lock ends before; zero if nothing is locked
 	tickets   uint64    // how many writes there were
 }
@@ -41,7 +43,7 @@ type state struct {
 // acquired when the leader before went away was not stored: it is free again.
 // It returns an error that wraps kerr.CorruptMessage if it is no state.
 func newState(stored share.PartitionState) (*state, error) {
-	s := &state{start: stored.Start, next: stored.Start, mayBeFree: true}
+	s := &state{start: stored.Start, told: stored.Start, next: stored.Start, mayBeFree: true}
 	if s.start < 0 {
 		return nil, fmt.Errorf("%w: a share partition starts at %d", kerr.CorruptMessage, s.start)
 	}
@@ -216,6 +218,11 @@ func (s *state) completed() int32 {
 	}
 	return int32(min(n, 1<<31-1))
 }
+
+// stale reports whether the start has moved since it was stored, and nothing else will take
+// it along. A start that is behind does no harm to the next leader; it is what tools show as
+// the group's lag.
+func (s *state) stale() bool { return s.start > s.told && !s.unwritten }
 
 // lockUntil notes a lock that ends at t.
 func (s *state) lockUntil(t time.Time) {

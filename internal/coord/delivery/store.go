@@ -17,10 +17,11 @@ type write struct {
 
 // prepare makes a write of all that waits for one; ok tells that there is something.
 func (s *state) prepare() (w write, ok bool) {
-	if !s.unwritten {
+	if !s.unwritten && !s.restate {
 		return write{}, false
 	}
-	s.unwritten = false
+	restate := s.restate
+	s.unwritten, s.restate = false, false
 	s.tickets++
 	w.ticket, w.start = s.tickets, s.start
 	for _, b := range s.batches {
@@ -35,7 +36,7 @@ func (s *state) prepare() (w write, ok bool) {
 		b.join()
 	}
 	w.completed = s.completed()
-	return w, len(w.batches) > 0
+	return w, len(w.batches) > 0 || restate
 }
 
 // add takes a run along; those that follow each other to the same end are one.
@@ -56,11 +57,12 @@ func (w *write) add(r *run) {
 
 // written notes that a write was stored, and reports whether something is free since, or
 // the start has moved.
-func (s *state) written(ticket uint64) (news bool) {
+func (s *state) written(w write) (news bool) {
+	s.told = w.start
 	for _, b := range s.batches {
 		for i := range b.runs {
 			r := &b.runs[i]
-			if r.ticket != ticket {
+			if r.ticket != w.ticket {
 				continue
 			}
 			r.ticket, r.unsaved = 0, false

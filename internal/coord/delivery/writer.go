@@ -14,7 +14,7 @@ const retryAfter = time.Second
 // flush has what waits for it written, unless someone is about it: then it goes with the
 // next write. mu is held.
 func (sh *Share) flush() {
-	if sh.writing || sh.fence != nil || !sh.state.unwritten {
+	if sh.writing || sh.fence != nil || !sh.state.unwritten && !sh.state.restate {
 		return
 	}
 	sh.writing = true
@@ -65,8 +65,9 @@ func (sh *Share) finish(w write, verdict *Verdict, err error) {
 	defer verdict.decide(err)
 	news := false
 	if err == nil {
-		news = sh.state.written(w.ticket)
+		news, sh.wrote = sh.state.written(w), time.Now()
 		sh.bury()
+		sh.tidy()
 	} else {
 		news = sh.state.failed(w.ticket, set.rules(), time.Now())
 		sh.rest()
@@ -86,9 +87,25 @@ func (sh *Share) rest() {
 	sh.arm()
 	if sh.state.waits() {
 		sh.flush()
-	} else if sh.state.unwritten {
+	} else if sh.state.unwritten || sh.state.stale() {
 		sh.service.alarms.set(sh, time.Now().Add(retryAfter))
 	}
+}
+
+// tidyAfter is how long a start that has moved waits for a write that takes it along.
+const tidyAfter = time.Second
+
+// tidy has the start stored, once there was no write for a while. mu is held.
+func (sh *Share) tidy() {
+	if !sh.state.stale() || sh.writing && sh.state.restate {
+		return
+	}
+	if at := sh.wrote.Add(tidyAfter); at.After(time.Now()) {
+		sh.service.alarms.set(sh, at)
+		return
+	}
+	sh.state.restate = true
+	sh.flush()
 }
 
 // told is the error of the share coordinator as members are told of it.
