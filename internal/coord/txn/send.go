@@ -24,12 +24,12 @@ const (
 func (s *sender) send(ctx context.Context, node int32, q *queue) {
 	for {
 		asking, giveUp := context.WithCancel(ctx)
-		load := s.take(q, giveUp)
+		load, req := s.take(q, giveUp)
 		if len(load) == 0 {
 			giveUp()
 			return
 		}
-		written, failed, err := s.deliverTo(asking, node, load)
+		written, failed, err := s.deliverTo(asking, node, load, req)
 		giveUp()
 		if ctx.Err() != nil {
 			return
@@ -52,7 +52,7 @@ func loudness(failed []*parcel) slog.Level {
 }
 
 // take takes what the next request bears; nothing ends the goroutine of the queue.
-func (s *sender) take(q *queue, giveUp context.CancelFunc) (load []*parcel) {
+func (s *sender) take(q *queue, giveUp context.CancelFunc) (load []*parcel, req *kmsg.WriteTxnMarkersRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, partitions := 0, 0
@@ -71,7 +71,7 @@ func (s *sender) take(q *queue, giveUp context.CancelFunc) (load []*parcel) {
 		q.parcels = nil
 	}
 	q.busy, q.asked, q.giveUp = len(load) > 0, load, giveUp
-	return load
+	return load, request(load)
 }
 
 // retry has parcels wait, and go to whoever leads then.
@@ -87,17 +87,17 @@ func (s *sender) retry(failed []*parcel) {
 
 // deliverTo has a broker write markers: which are written, which have to be tried again,
 // and an example of why.
-func (s *sender) deliverTo(ctx context.Context, node int32, load []*parcel) (written, failed []*parcel, err error) {
-	answer, err := s.ask(ctx, node, request(load))
-	if err != nil {
-		return nil, load, err
-	}
+func (s *sender) deliverTo(ctx context.Context, node int32, load []*parcel, req *kmsg.WriteTxnMarkersRequest) (written, failed []*parcel, err error) {
+	answer, err := s.ask(ctx, node, req)
 	resp, ok := answer.(*kmsg.WriteTxnMarkersResponse)
-	if !ok {
-		return nil, load, fmt.Errorf("broker %d answers WriteTxnMarkers with %T", node, answer)
+	if err == nil && !ok {
+		err = fmt.Errorf("broker %d answers WriteTxnMarkers with %T", node, answer)
+	}
+	if err != nil {
+		return nil, s.rest(load), err
 	}
 	codes := codesOf(resp)
-	for _, p := range load {
+	for _, p := range s.rest(load) {
 		var done, again []model.TopicPartition
 		for _, tp := range p.partitions {
 			c, ok := codes[target{p.producerID, tp}]
@@ -118,6 +118,19 @@ func (s *sender) deliverTo(ctx context.Context, node int32, load []*parcel) (wri
 		}
 	}
 	return written, failed, err
+}
+
+// rest is what of a load has not moved to other brokers meanwhile, and will not.
+func (s *sender) rest(load []*parcel) (rest []*parcel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range load {
+		if len(p.partitions) > 0 {
+			rest = append(rest, p.part(p.partitions))
+		}
+		p.partitions = nil
+	}
+	return rest
 }
 
 // verdict is nil if a partition needs no marker any more, and otherwise why it has to be

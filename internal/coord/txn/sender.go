@@ -204,19 +204,19 @@ func (s *sender) kick() {
 }
 
 // moved looks at parcels again that wait for a leader, or for one that others have
-// followed. A broker that has been followed may owe its answer for long: it is not waited
-// for.
+// followed. A broker that has been followed may owe its answer for long: who follows is
+// asked at once, and it is not waited for when nothing is left that it leads. What it still
+// leads is not sent twice: of transactions before version 2, a marker that is late could end
+// the next one.
 func (s *sender) moved() {
 	s.mu.Lock()
-	for _, q := range s.queues {
-		if slices.ContainsFunc(q.asked, s.elsewhere) {
-			q.giveUp()
-		}
-	}
 	var again []*parcel
+	for _, q := range s.queues {
+		again = append(again, s.follow(q)...)
+	}
 	keep := s.parked[:0]
 	for _, p := range s.parked {
-		if s.elsewhere(p) {
+		if slices.ContainsFunc(p.partitions, func(tp model.TopicPartition) bool { return s.elsewhere(p.node, tp) }) {
 			again = append(again, p)
 		} else {
 			keep = append(keep, p)
@@ -229,14 +229,36 @@ func (s *sender) moved() {
 	s.deliver(done)
 }
 
-// elsewhere reports whether some partition of a parcel has another leader now, or none.
-func (s *sender) elsewhere(p *parcel) bool {
-	for _, tp := range p.partitions {
-		if node, _, exists := s.leader(tp); !exists || max(node, model.NoLeader) != p.node {
-			return true
+// follow takes from what a broker was asked the partitions that it no longer leads. mu is
+// held.
+func (s *sender) follow(q *queue) (moved []*parcel) {
+	left := 0
+	for _, p := range q.asked {
+		var away, here []model.TopicPartition
+		for _, tp := range p.partitions {
+			if s.elsewhere(p.node, tp) {
+				away = append(away, tp)
+			} else {
+				here = append(here, tp)
+			}
 		}
+		if len(away) > 0 {
+			moved = append(moved, p.part(away))
+			p.partitions = here
+		}
+		left += len(here)
 	}
-	return false
+	if len(moved) > 0 && left == 0 {
+		q.giveUp()
+	}
+	return moved
+}
+
+// elsewhere reports whether another broker leads a partition than the one that was to
+// write the marker, or none.
+func (s *sender) elsewhere(node int32, tp model.TopicPartition) bool {
+	now, _, exists := s.leader(tp)
+	return !exists || max(now, model.NoLeader) != node
 }
 
 // run tries parked parcels again when it is time.

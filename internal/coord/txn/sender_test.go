@@ -184,22 +184,54 @@ func TestMarkersOfSlowBroker(t *testing.T) {
 }
 
 // A broker that is followed by another owes its answer for as long as it likes: the other
-// is asked at once.
+// is asked at once. What the silent one leads still is not sent twice.
 func TestMarkersOfSilentLeader(t *testing.T) {
+	withService(t, Settings{}, func(h *house) {
+		h.play(`
+			init p -> 1000/0
+			add p as=1000/0 t/0 t/2 t/4 -> ok
+			broker 1 slow 10s
+			commit p as=1000/0 -> 1000/1
+			t/0 leads 2
+			image moves
+			after 100ms
+			markers -> 2: commit 1000/1 t/0
+			describe p -> PrepareCommit 1000/1 open=t/2,t/4
+			t/2 leads none
+			image moves
+			after 5s
+			markers -> none
+		`)
+		if h.asked != 2 {
+			t.Errorf("%d requests, want 2", h.asked)
+		}
+		h.play(`
+			t/4 leads 2
+			image moves
+			after 100ms
+			markers -> 2: commit 1000/1 t/4
+			t/2 leads 2
+			image moves
+			after 100ms
+			markers -> 2: commit 1000/1 t/2
+			describe p -> CompleteCommit 1000/1
+			after 1m
+			markers -> none
+		`)
+	})
+}
+
+// What a slow broker leads still, it answers for in the end.
+func TestMarkersOfSlowLeader(t *testing.T) {
 	play(t, Settings{}, `
 		init p -> 1000/0
 		add p as=1000/0 t/0 t/2 -> ok
-		broker 1 slow 1h
+		broker 1 slow 10s
 		commit p as=1000/0 -> 1000/1
 		t/0 leads 2
 		image moves
-		after 100ms
-		markers -> 2: commit 1000/1 t/0
-		describe p -> PrepareCommit 1000/1 open=t/2
-		t/2 leads 2
-		image moves
-		after 100ms
-		markers -> 2: commit 1000/1 t/2
+		after 10s
+		markers -> 1: commit 1000/1 t/2; 2: commit 1000/1 t/0
 		describe p -> CompleteCommit 1000/1
 	`)
 }
@@ -214,8 +246,9 @@ func TestMarkersInPieces(t *testing.T) {
 	}
 	q.parcels[3].serial = serial - 1 // of a machine that is gone
 	for _, want := range []int{maxMarkers, maxMarkers, 6, 0} {
-		if got := len(s.take(q, nil)); got != want {
-			t.Fatalf("a request bears %d markers, want %d", got, want)
+		load, req := s.take(q, nil)
+		if len(load) != want || len(req.Markers) != want {
+			t.Fatalf("a request bears %d markers of %d, want %d", len(req.Markers), len(load), want)
 		}
 	}
 	if q.busy {
