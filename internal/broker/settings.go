@@ -13,6 +13,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/coord/group"
+	"github.com/odradek/odradek/internal/coord/group/assign"
 	"github.com/odradek/odradek/internal/replica/partition"
 )
 
@@ -167,7 +168,7 @@ func (s *settings) groups() group.Settings {
 		ConsumerSession:        millis(config.GroupConsumerSessionTimeoutMs.Get(v)),
 		ConsumerHeartbeat:      millis(config.GroupConsumerHeartbeatIntervalMs.Get(v)),
 		ConsumerMaxSize:        config.GroupConsumerMaxSize.Get(v),
-		ConsumerAssignors:      config.GroupConsumerAssignors.Get(v),
+		ConsumerAssignors:      assignors(config.GroupConsumerAssignors.Get(v)),
 		ConsumerMigration:      migrations[strings.ToUpper(config.GroupConsumerMigrationPolicy.Get(v))],
 		ConsumerPatternRefresh: millis(config.GroupConsumerRegexRefreshIntervalMs.Get(v)),
 		ShareSession:           millis(config.GroupShareSessionTimeoutMs.Get(v)),
@@ -175,6 +176,23 @@ func (s *settings) groups() group.Settings {
 		ShareMaxSize:           config.GroupShareMaxSize.Get(v),
 		ShareInitializeRetry:   millis(config.GroupShareInitializeRetryIntervalMs.Get(v)),
 	}
+}
+
+// assignors are the names of assignors, which may be given by the classes that Kafka has
+// for them.
+func assignors(given []string) []string {
+	names := make([]string, len(given))
+	for i, g := range given {
+		switch g {
+		case config.UniformAssignorClass:
+			names[i] = assign.UniformName
+		case config.RangeAssignorClass:
+			names[i] = assign.RangeName
+		default:
+			names[i] = g
+		}
+	}
+	return names
 }
 
 // migrations are what group.consumer.migration.policy may be.

@@ -1,10 +1,16 @@
 package config
 
+// Kafka's classes of the assignors that are served.
+const (
+	UniformAssignorClass = "org.apache.kafka.coordinator.group.assignor.UniformAssignor"
+	RangeAssignorClass   = "org.apache.kafka.coordinator.group.assignor.RangeAssignor"
+)
+
 // Keys of offsets, classic, consumer and streams groups.
 var (
 	GroupConsumerAssignors = Broker.list("group.consumer.assignors", "uniform,range",
 		"Assignors that the server offers to consumer groups; the first is the default.",
-		notEmpty)
+		oneOf("uniform", "range", UniformAssignorClass, RangeAssignorClass), notEmpty)
 	GroupConsumerHeartbeatIntervalMs = Broker.int("group.consumer.heartbeat.interval.ms", "5000",
 		"How often a member of a consumer group sends a heartbeat.",
 		atLeast(1))

@@ -34,7 +34,7 @@ func consumerHistories(t *testing.T, migrate bool) {
 	seeds := []uint64{*historySeed}
 	if *historySeed == 0 {
 		seeds = seeds[:0]
-		for seed := range uint64(16) {
+		for seed := range uint64(10) {
 			seeds = append(seeds, seed+1)
 		}
 	}
@@ -130,7 +130,7 @@ func (h *consumerHistory) settle() {
 	for _, name := range historyTopics {
 		h.topic(name, 9)
 	}
-	for range 120 {
+	for range 50 {
 		time.Sleep(2 * time.Second)
 		h.log.Commit()
 	}

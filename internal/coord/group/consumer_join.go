@@ -35,7 +35,7 @@ func (st *state) consumerGroup(p *plan, id string, joins bool) (*consumerGroup, 
 // admit finds the member that a heartbeat speaks of, or makes one.
 func (h *advance) admit(req *kmsg.ConsumerGroupHeartbeatRequest) error {
 	g, joins, id := h.group, req.MemberEpoch == 0, req.MemberID
-	if err := g.checkRoom(id, h.state.settings().ConsumerMaxSize); err != nil {
+	if err := g.checkRoom(id, req.InstanceID, h.state.settings().ConsumerMaxSize); err != nil {
 		return err
 	}
 	if id == "" {
@@ -54,9 +54,10 @@ func (h *advance) admit(req *kmsg.ConsumerGroupHeartbeatRequest) error {
 	return h.was.checkHeartbeat(req.MemberEpoch, h.has, h.reports)
 }
 
-// checkRoom refuses a new member if the group is full.
-func (g *consumerGroup) checkRoom(memberID string, maxSize int) error {
-	if len(g.members) >= maxSize && g.members[memberID] == nil {
+// checkRoom refuses a new member if the group is full. Who takes the place of a static
+// member makes it no larger; Kafka refuses it all the same.
+func (g *consumerGroup) checkRoom(memberID string, instanceID *string, maxSize int) error {
+	if len(g.members) >= maxSize && g.members[memberID] == nil && g.staticMember(instanceID) == nil {
 		return model.Explain(kerr.GroupMaxSizeReached, fmt.Sprintf("The consumer group has reached its maximum capacity of %d members.", maxSize))
 	}
 	return nil
@@ -90,6 +91,11 @@ func (h *advance) static(id, instanceID string, joins bool) error {
 		return nil
 	case old == nil:
 		return h.dynamic(id, true)
+	case old.id == id && h.consumer && old.classic == nil:
+		// The same process begins anew, because it was fenced or has left for a while. Kafka
+		// takes it for another that is too early.
+		h.was = old
+		return nil
 	}
 	if h.consumer && old.classic == nil && old.epoch != leaveStaticEpoch {
 		return model.Explain(kerr.UnreleasedInstanceID, fmt.Sprintf("Static member %s with instance id %s cannot join the group because the instance id is owned by %s member.", id, instanceID, old.id))
@@ -101,9 +107,7 @@ func (h *advance) static(id, instanceID string, joins bool) error {
 	h.plan.write(consumerMemberRecord(g.id, m))
 	h.plan.write(consumerKinds.targetRecord(g.id, id, g.target[old.id]))
 	h.plan.write(consumerCurrentRecord(g.id, m))
-	if old.id != id {
-		h.plan.then(func() { disarmConsumer(h.plan.t, g.id, old.id) })
-	}
+	h.plan.then(func() { disarmConsumer(h.plan.t, g.id, old.id) })
 	h.was = m
 	return nil
 }

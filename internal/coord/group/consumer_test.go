@@ -103,6 +103,9 @@ func TestConsumerHeartbeatsThatAreRefused(t *testing.T) {
 		cdescribe group= -> INVALID_GROUP_ID
 		hb ? v=0 epoch=0 topics=- -> epoch=1 -
 		hb B epoch=0 topics=t -> GROUP_MAX_SIZE_REACHED
+		hb A group=h epoch=0 topics=t inst=i -> epoch=1 -
+		hb A group=h epoch=-2 inst=i -> epoch=-2
+		hb B group=h epoch=0 topics=t inst=i -> epoch=1 -     # one place for both
 	`)
 }
 
@@ -180,6 +183,8 @@ func TestConsumerStaticMembers(t *testing.T) {
 		records -> 5 3 7 6 8 5 3 7 7 6 8 8 8 8
 
 		hb A2 epoch=0 topics=t inst=i -> UNRELEASED_INSTANCE_ID
+		hb A epoch=1 inst=i has=t:1 -> FENCED_MEMBER_EPOCH
+		hb A epoch=0 topics=t inst=i -> epoch=2 t:0         # but the same process may begin anew
 		hb A epoch=2 inst=j -> FENCED_INSTANCE_ID
 		hb A epoch=2 inst=x -> UNKNOWN_MEMBER_ID
 		hb A epoch=-2 inst=i -> epoch=-2
@@ -200,6 +205,8 @@ func TestConsumerStaticMembers(t *testing.T) {
 
 		hb C epoch=0 topics=t inst=k -> epoch=6 t:0+1
 		hb C epoch=-1 inst=k -> epoch=-1                    # for good
+		hb D epoch=0 topics=t inst=k -> epoch=8 t:0+1
+		hb D epoch=-2 inst=k -> epoch=-2
 		hb D epoch=0 topics=t inst=k -> epoch=8 t:0+1
 	`)
 }

@@ -28,7 +28,7 @@ func (st *state) joinAsClassic(t *runtime.Turn, g *consumerGroup, c Caller, req 
 		id = st.newMemberID(c.ClientID)
 	}
 	failed := joined{memberID: req.MemberID}
-	if err := g.checkRoom(id, st.settings().ConsumerMaxSize); err != nil {
+	if err := g.checkRoom(id, req.InstanceID, st.settings().ConsumerMaxSize); err != nil {
 		return failed, err
 	}
 	if !g.supports(req.ProtocolType, req.Protocols) {
