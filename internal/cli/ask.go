@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,8 +78,28 @@ func (a *App) withClient(work func(context.Context, *kgo.Client, []string) error
 		defer cl.Close()
 		ctx, cancel := context.WithTimeout(c.Context(), a.conn.timeout)
 		defer cancel()
+		if err := meetBrokers(ctx, cl); err != nil {
+			return err
+		}
 		return work(ctx, cl, args)
 	}
+}
+
+// meetBrokers has the client hear which brokers are there, and ask no others: for a
+// coordinator it asks any that it knows of, and gives up if that one is away.
+func meetBrokers(ctx context.Context, cl *kgo.Client) error {
+	md, err := kadm.NewClient(cl).BrokerMetadata(ctx)
+	if err != nil {
+		return err
+	}
+	var there []string
+	for _, b := range md.Brokers {
+		there = append(there, net.JoinHostPort(b.Host, fmt.Sprint(b.Port)))
+	}
+	if len(there) == 0 {
+		return nil
+	}
+	return cl.UpdateSeedBrokers(there...)
 }
 
 // names wants at least n positional arguments, called what.

@@ -99,7 +99,11 @@ func (f *groupFacts) coordinatorReason() reason {
 		return reason{"coordinator-loading", fmt.Sprintf("its coordinator, broker %d, still reads %s", f.homeAt.leader, f.home),
 			"It does so after it began to lead; the more was written there since the last compaction, the longer it takes.", "wait."}
 	}
-	return reason{"coordinator-unavailable", "it has no coordinator yet", explain(f.err) + ".", "wait: coordinators are elected, or the topic for offsets is being made."}
+	if f.homeAt == nil {
+		return reason{"coordinator-unavailable", "it has no coordinator: " + offsetsTopic + " is not there",
+			"It is made when a group is first asked for, which needs as many brokers as offsets.topic.replication.factor says.", "wait; or start more brokers."}
+	}
+	return reason{"coordinator-unavailable", fmt.Sprintf("broker %d, which leads %s, does not serve it yet", f.homeAt.leader, f.home), "", "wait: it has to hear that it leads, and to read what is there."}
 }
 
 // away says which replicas of a partition are away.

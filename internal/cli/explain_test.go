@@ -99,6 +99,16 @@ func TestExplainGroup(t *testing.T) {
 			f.err, f.homeAt = kerr.CoordinatorNotAvailable, &partitionFacts{leader: -1, replicas: []int32{1, 2}, isr: []int32{2}, offline: []int32{1, 2}}
 			return f
 		}, "coordinator-offline", []string{"those on brokers 1 and 2 are away", "start broker 2;"}},
+		{"there is no coordinator yet", func() *groupFacts {
+			f := factsOf(classicGroup, "", nil)
+			f.err, f.homeAt = kerr.CoordinatorNotAvailable, nil
+			return f
+		}, "coordinator-unavailable", []string{"__consumer_offsets is not there", "offsets.topic.replication.factor"}},
+		{"the coordinator is new", func() *groupFacts {
+			f := factsOf(classicGroup, "", nil)
+			f.err = kerr.NotCoordinator
+			return f
+		}, "coordinator-unavailable", []string{"broker 3, which leads __consumer_offsets:7, does not serve it yet"}},
 		{"a partition has no leader", func() *groupFacts {
 			f := factsOf(classicGroup, "Stable", members("a"), [5]any{"a", "-", 4, "-", "-"})
 			f.parts[topicPartition{"orders", 0}] = &partitionFacts{leader: -1, replicas: []int32{1, 2}, isr: []int32{2}, offline: []int32{2}}
@@ -205,6 +215,7 @@ func TestExplainTxn(t *testing.T) {
 	wantReasons(t, txn(txnOngoing, 10*time.Minute).explain(), "ongoing", "is over since 9m0s and its coordinator, broker 2, has not aborted it")
 	lost := held
 	lost.Partition, lost.Leader, lost.First, lost.Stable = 1, -1, nil, nil
+	wantReasons(t, txn(txnOngoing, time.Second, lost).explain(), "ongoing partition-offline", "orders:1 has no leader: the transaction's end will wait for it")
 	e := txn(txnPrepareCommit, time.Minute, held, lost).explain()
 	wantReasons(t, e, "marker-no-leader marker-outstanding holds-records", "decided (commit)", "the marker for orders:1 cannot be written: it has no leader",
 		"start broker 3", "broker 1 leads orders:0 and has not confirmed", "out of sync")

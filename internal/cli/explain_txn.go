@@ -118,7 +118,7 @@ func (f *txnFacts) explain() explanation {
 	since := rough(f.now.Sub(f.started()))
 	if f.State == txnOngoing {
 		e.Verdict = fmt.Sprintf("Transaction %q is open since %s: its producer has neither committed nor aborted it", f.ID, since)
-		e.Reasons = append(e.Reasons, f.ongoing())
+		e.Reasons = append(append(e.Reasons, f.ongoing()), f.leaderless()...)
 	} else {
 		verb := strings.ToLower(strings.TrimPrefix(f.State, "Prepare"))
 		e.Verdict = fmt.Sprintf("Transaction %q, begun %s ago, is decided (%s) and waits for markers in %s", f.ID, since, verb, count(len(f.Partitions), "partition"))
@@ -146,6 +146,18 @@ func (f *txnFacts) ongoing() reason {
 			rough(millisDuration(int64(f.TimeoutMillis))), rough(-left), f.Coordinator, f.ID)
 	}
 	return r
+}
+
+// leaderless are partitions that will keep the end of an open transaction waiting.
+func (f *txnFacts) leaderless() []reason {
+	var out []reason
+	for i := range f.Partitions {
+		tp := f.Partitions[i].key()
+		if at, ok := f.parts[tp]; ok && at.leader < 0 {
+			out = append(out, reason{"partition-offline", fmt.Sprintf("%s has no leader: the transaction's end will wait for it", tp), at.away(), at.revive(tp)})
+		}
+	}
+	return out
 }
 
 // markers are those that are outstanding, by what hinders them.

@@ -248,6 +248,9 @@ func (a *App) withTool(ctx context.Context, o *toolOptions, timeoutOption string
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(ctx, a.conn.timeout)
 	defer cancel()
+	if err := meetBrokers(ctx, cl); err != nil {
+		return err
+	}
 	return work(ctx, cl)
 }
 

@@ -71,6 +71,9 @@ func transactionsTool(ctx context.Context, a *App, args []string) error {
 		ctx, cancel := context.WithTimeout(ctx, a.conn.timeout)
 		defer cancel()
 		t := &txnToolRun{a: a, v: v, cl: cl, adm: kadm.NewClient(cl)}
+		if err := meetBrokers(ctx, cl); err != nil {
+			return toolFailure{err}
+		}
 		switch v.command {
 		case "list":
 			return t.list(ctx)

@@ -96,7 +96,7 @@ func forceAbort(ctx context.Context, cl *kgo.Client, id string, timeoutMillis in
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("it is being aborted and waits for markers: %w", context.Cause(ctx))
+			return fmt.Errorf("it is being aborted and waits for markers; odradek explain txn says for which: %w", context.Cause(ctx))
 		case <-time.After(wait):
 		}
 	}
