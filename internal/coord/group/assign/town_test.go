@@ -220,7 +220,7 @@ func (w *town) kept(given Assignment) int {
 }
 
 func histories(t *testing.T, same bool, check func(w *town)) {
-	for seed := range uint64(300) {
+	for seed := range uint64(60) {
 		w := newTown(seed, same)
 		for range 12 {
 			check(w)
