@@ -88,7 +88,8 @@ func (h *shareHistory) run() {
 		rng := rand.New(rand.NewPCG(h.rng.Uint64(), 8))
 		h.wg.Go(func() { h.live(fmt.Sprint("m", i), rng) })
 	}
-	h.wg.Go(func() { h.administer(rand.New(rand.NewPCG(h.rng.Uint64(), 9))) })
+	admin := rand.New(rand.NewPCG(h.rng.Uint64(), 9))
+	h.wg.Go(func() { h.administer(admin) })
 	for i := range 300 {
 		h.mu.Lock()
 		h.closed = i%60 >= 40 // in the night
