@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -78,6 +79,8 @@ func (f *groupFacts) explain() explanation {
 	switch {
 	case len(e.Reasons) > 0 && f.moves():
 		e.Verdict = fmt.Sprintf("Group %q (%s, %s) progresses, and not everywhere as it could", f.name, f.view.Type, f.view.State)
+	case len(e.Reasons) > 0 && lag == 0 && !slices.ContainsFunc(e.Reasons, func(r reason) bool { return r.Kind != "share-not-begun" }):
+		e.Verdict = fmt.Sprintf("Group %q (%s, %s) is at the end of what it has begun to read", f.name, f.view.Type, f.view.State)
 	case len(e.Reasons) > 0:
 		e.Verdict = fmt.Sprintf("Group %q (%s, %s) does not progress", f.name, f.view.Type, f.view.State)
 	case f.moves():

@@ -129,7 +129,7 @@ func (f *groupFacts) shareReasons() []reason {
 	var fresh []topicPartition
 	for i := range f.offsets {
 		o := &f.offsets[i]
-		if o.Committed == nil && o.Member != "" {
+		if o.Committed == nil && o.Member != "" && o.Start != nil && o.End != nil && *o.End > *o.Start {
 			fresh = append(fresh, o.key())
 			continue
 		}
@@ -141,9 +141,9 @@ func (f *groupFacts) shareReasons() []reason {
 		}
 	}
 	if len(fresh) > 0 && len(f.view.Members) > 0 {
-		out = append(out, reason{"share-not-begun", fmt.Sprintf("where it begins in %s is not settled yet", partsText(fresh)),
-			"That is settled when a member first fetches, by the group's share.auto.offset.reset: latest unless it was set, which leaves out all that is there.",
-			fmt.Sprintf("to read from the start: odradek config set group %s share.auto.offset.reset=earliest before members come; or stop them and odradek group seek %s --to start.", f.name, f.name)})
+		out = append(out, reason{"share-not-begun", fmt.Sprintf("no record of %s was acknowledged yet, so it is not kept where the group begins there", partsText(fresh)),
+			"Until then it begins where share.auto.offset.reset of the group says: latest unless it was set, which leaves out all that was there when the first member came.",
+			fmt.Sprintf("if it shall read that: stop its members, odradek group seek %s --to start, start them; or set share.auto.offset.reset=earliest before the first member comes.", f.name)})
 	}
 	return out
 }

@@ -192,8 +192,12 @@ func TestExplainPace(t *testing.T) {
 
 func TestExplainShare(t *testing.T) {
 	f := factsOf(shareGroup, "Stable", members("a"), [5]any{"a", 0, 20, 40, 40}, [5]any{"a", 0, "-", 9, 9})
+	f.offsets[0].Lag = new(int64)
+	wantReasons(t, f.explain(), "share-not-begun", "is at the end of what it has begun to read")
+	lag := int64(14)
+	f.offsets[0].Lag = &lag
 	f.share = map[topicPartition]shareFacts{{"orders", 0}: {start: 20, batches: []shareBatch{{20, 21, shareAvailable, 2}, {22, 24, shareArchived, 5}, {25, 25, shareAcknowledged, 1}}}}
-	wantReasons(t, f.explain(), "share-unfinished share-not-begun", "the record at offset 20 is not done with", "2 came back (released, or the lock ended), up to 2 times; 1 are done with, 3 archived", "settled yet")
+	wantReasons(t, f.explain(), "share-unfinished share-not-begun", "the record at offset 20 is not done with", "2 came back (released, or the lock ended), up to 2 times; 1 are done with, 3 archived", "no record of orders:1 was acknowledged yet")
 }
 
 func TestExplainTxn(t *testing.T) {
