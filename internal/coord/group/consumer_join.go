@@ -71,7 +71,9 @@ func (h *advance) dynamic(id string, joins bool) error {
 		_, err := h.group.member(id)
 		return err
 	}
-	h.state.log.Info("member joins consumer group", "group", h.group.id, "member", id, "consumer", h.consumer)
+	h.plan.then(func() {
+		h.state.log.Info("member joins consumer group", "group", h.group.id, "member", id, "consumer", h.consumer)
+	})
 	h.was = newConsumerMember(id)
 	return nil
 }
@@ -100,14 +102,16 @@ func (h *advance) static(id, instanceID string, joins bool) error {
 	if h.consumer && old.classic == nil && old.epoch != leaveStaticEpoch {
 		return model.Explain(kerr.UnreleasedInstanceID, fmt.Sprintf("Static member %s with instance id %s cannot join the group because the instance id is owned by %s member.", id, instanceID, old.id))
 	}
-	h.state.log.Info("static member is replaced in consumer group", "group", g.id, "instance", instanceID, "member", id, "old", old.id, "consumer", h.consumer)
 	m := old.clone()
 	m.id, m.epoch, m.previous = id, 0, 0
 	consumerKinds.removeMember(h.plan, g.id, old.id)
 	h.plan.write(consumerMemberRecord(g.id, m))
 	h.plan.write(consumerKinds.targetRecord(g.id, id, g.target[old.id]))
 	h.plan.write(consumerCurrentRecord(g.id, m))
-	h.plan.then(func() { disarmConsumer(h.plan.t, g.id, old.id) })
+	h.plan.then(func() {
+		h.state.log.Info("static member is replaced in consumer group", "group", g.id, "instance", instanceID, "member", id, "old", old.id, "consumer", h.consumer)
+		disarmConsumer(h.plan.t, g.id, old.id)
+	})
 	h.was = m
 	return nil
 }
