@@ -63,6 +63,8 @@ type GroupConfig struct {
 	ShareHeartbeat    time.Duration // share.heartbeat.interval.ms
 }
 
+var defaultAssignors = []string{assign.UniformName, assign.RangeName} // never changed
+
 func (s Settings) withDefaults() Settings {
 	orDuration(&s.InitialRebalanceDelay, 3*time.Second)
 	orDuration(&s.MinSessionTimeout, 6*time.Second)
@@ -86,7 +88,7 @@ func (s Settings) withDefaults() Settings {
 		s.ConsumerMaxSize = 1<<31 - 1
 	}
 	if len(s.ConsumerAssignors) == 0 {
-		s.ConsumerAssignors = []string{assign.UniformName, assign.RangeName}
+		s.ConsumerAssignors = defaultAssignors
 	}
 	if s.MetadataMaxBytes == 0 {
 		s.MetadataMaxBytes = 4096
