@@ -38,7 +38,7 @@ func consumerHistories(t *testing.T, migrate bool) {
 			seeds = append(seeds, seed+1)
 		}
 	}
-	moves := 0
+	ran, moves := 0, 0
 	for _, seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			defer func() {
@@ -51,12 +51,13 @@ func consumerHistories(t *testing.T, migrate bool) {
 			withService(t, set, func(h *house) {
 				c := newConsumerHistory(h, seed, migrate)
 				c.run()
-				moves += min(c.upgrades, c.downgrades)
+				ran++
+				moves += c.upgrades + c.downgrades
 			})
 		})
 	}
-	if migrate && moves < len(seeds)/4 {
-		t.Errorf("dull histories: %d of them with %d migrations in both directions", len(seeds), moves)
+	if migrate && ran >= 10 && moves < 2 {
+		t.Errorf("dull histories: %d of them with %d migrations", ran, moves)
 	}
 }
 
