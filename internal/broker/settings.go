@@ -179,17 +179,15 @@ func (s *settings) groups() group.Settings {
 }
 
 // assignors are the names of assignors, which may be given by the classes that Kafka has
-// for them.
+// for them. Other classes cannot be loaded: whoever asks for them is refused.
 func assignors(given []string) []string {
-	names := make([]string, len(given))
-	for i, g := range given {
+	var names []string
+	for _, g := range given {
 		switch g {
-		case config.UniformAssignorClass:
-			names[i] = assign.UniformName
-		case config.RangeAssignorClass:
-			names[i] = assign.RangeName
-		default:
-			names[i] = g
+		case assign.UniformName, config.UniformAssignorClass:
+			names = append(names, assign.UniformName)
+		case assign.RangeName, config.RangeAssignorClass:
+			names = append(names, assign.RangeName)
 		}
 	}
 	return names

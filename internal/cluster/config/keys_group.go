@@ -9,8 +9,8 @@ const (
 // Keys of offsets, classic, consumer and streams groups.
 var (
 	GroupConsumerAssignors = Broker.list("group.consumer.assignors", "uniform,range",
-		"Assignors that the server offers to consumer groups; the first is the default.",
-		oneOf("uniform", "range", UniformAssignorClass, RangeAssignorClass), notEmpty)
+		"Assignors that the server offers to consumer groups; the first is the default. Those of other classes are passed over.",
+		notEmpty)
 	GroupConsumerHeartbeatIntervalMs = Broker.int("group.consumer.heartbeat.interval.ms", "5000",
 		"How often a member of a consumer group sends a heartbeat.",
 		atLeast(1))
