@@ -63,7 +63,8 @@ until all members are of one epoch and each partition has one member; how much p
 time the node took until then; how many partitions came to a member that had not had them.
 Members of the classic protocol send a heartbeat every three seconds, as the Java client does,
 with the range assignor; those of the consumer protocol every five, as the server tells
-them, with its default assignor. Both programs have their defaults; the newest run counts.
+them, with its default assignor: those pauses are most of the time. Both programs have their
+defaults and were measured in one run, when every partition was served; the newest counts.
 
     make rebalance
 
