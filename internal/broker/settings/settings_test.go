@@ -79,7 +79,7 @@ func TestRealFilesAndEnvironments(t *testing.T) {
 			name: "Kafka's server.properties", in: input("testdata/server.properties"), id: 1, dirs: "/tmp/kraft-combined-logs",
 			listeners: "PLAINTEXT :9092 -> kafka.example:9092",
 			warnings:  "server.properties:19: data is kept in /tmp/kraft-combined-logs, and many systems empty /tmp when they start",
-			infos:     []string{"num.io.threads, num.network.threads", "this version does not have transactions: transaction.state.log.min.isr, transaction.state.log.replication.factor"},
+			infos:     []string{"num.io.threads, num.network.threads"},
 		},
 		{
 			name: "a file from ZooKeeper's days", in: input("testdata/zookeeper-era.properties"), id: 0, dirs: "/var/lib/kafka/a /var/lib/kafka/b",
