@@ -34,10 +34,11 @@ const (
 
 // compilePattern compiles a regular expression that has to match a whole name.
 func compilePattern(pattern string) (*regexp.Regexp, error) {
-	if _, err := regexp.Compile(pattern); err != nil { // by itself: it must not close the group below
+	re, err := model.CompilePattern(pattern)
+	if err != nil {
 		return nil, model.Explain(kerr.InvalidRegularExpression, fmt.Sprintf("SubscribedTopicRegex `%s` is not a valid regular expression: %s.", pattern, err))
 	}
-	return regexp.Compile(`\A(?:` + pattern + `)\z`)
+	return re, nil
 }
 
 // patternChange compares the patterns of the member, and has the group's matched if that
@@ -117,10 +118,13 @@ func (st *state) resolve(g *consumerGroup, task resolution) {
 	st.ask(task)
 }
 
-// match does the task.
-func (r *resolution) match() map[string]*resolvedPattern {
+// match does the task, or a part of it if ctx ends.
+func (r *resolution) match(ctx context.Context) map[string]*resolvedPattern {
 	matched := make(map[string]*resolvedPattern, len(r.patterns))
 	for _, pattern := range r.patterns {
+		if ctx.Err() != nil {
+			break
+		}
 		re, err := compilePattern(pattern)
 		if err != nil {
 			continue // of a log that another version wrote
@@ -220,7 +224,7 @@ func (s *Service) matchPatterns(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		matched := task.match()
+		matched := task.match(ctx)
 		_, err := do(ctx, s, task.group, runtime.Alone, func(st *state, t *runtime.Turn) (struct{}, error) {
 			return struct{}{}, st.resolved(t, task.group, matched)
 		})

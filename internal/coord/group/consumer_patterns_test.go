@@ -98,3 +98,13 @@ func TestConsumerPatternIsShared(t *testing.T) {
 		records -> -8 -7 -5 -16 3
 	`)
 }
+
+// A few bytes that stand for a great many states would keep the coordinator busy for hours.
+func TestConsumerPatternTooLarge(t *testing.T) {
+	play(t, Settings{}, `
+		topic a 1 -> ok
+		hb A epoch=0 regex=(?:(?:a?){1000}){1}(?:a?){1000}(?:a?){1000}(?:a?){1000}(?:a?){1000}(?:a?){1000} -> INVALID_REGULAR_EXPRESSION
+		hb A epoch=0 regex=\Qa -> INVALID_REGULAR_EXPRESSION
+		hb A epoch=0 regex=(?:a?){1000} -> epoch=1 -
+	`)
+}

@@ -113,10 +113,11 @@ func newFilter(req *kmsg.ListTransactionsRequest) (*filter, error) {
 		f.millis = req.DurationFilterMillis
 	}
 	if p := req.TransactionalIDPattern; req.Version >= 2 && p != nil && *p != "" {
-		if _, err := regexp.Compile(*p); err != nil {
+		re, err := model.CompilePattern(*p)
+		if err != nil {
 			return nil, kerr.InvalidRegularExpression
 		}
-		f.pattern = regexp.MustCompile(`\A(?:` + *p + `)\z`)
+		f.pattern = re
 	}
 	return f, nil
 }

@@ -27,6 +27,7 @@ func TestList(t *testing.T) {
 		list pattern= states=Empty -> q:Empty:1002
 		list pattern=p( -> INVALID_REGULAR_EXPRESSION
 		list pattern=p)(q -> INVALID_REGULAR_EXPRESSION
+		list pattern=\Qp -> INVALID_REGULAR_EXPRESSION
 		list pattern=p( v=1 -> p1:Ongoing:1000 p2:Ongoing:1001 q:Empty:1002
 		log resigns
 		list -> none
