@@ -1,6 +1,10 @@
 package txn
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
 
 func TestList(t *testing.T) {
 	play(t, Settings{}, `
@@ -77,4 +81,31 @@ func TestAdd(t *testing.T) {
 		describe p -> CompleteCommit 1000/1
 		add p as=1000/1 t/0 -> ok
 	`)
+}
+
+// The logs of coordinators are in no transaction, but for the offsets of groups, for which
+// brokers ask.
+func TestAddInternal(t *testing.T) {
+	play(t, Settings{}, `
+		init p -> 1000/0
+		add p as=1000/0 t/0 __transaction_state/0 -> __transaction_state/0=TOPIC_AUTHORIZATION_FAILED t/0=OPERATION_NOT_ATTEMPTED
+		add p as=1000/0 __share_group_state/0 -> TOPIC_AUTHORIZATION_FAILED
+		add p v=3 as=1000/0 __transaction_state/0 -> TOPIC_AUTHORIZATION_FAILED
+		add p v=3 as=1000/0 __consumer_offsets/0 -> TOPIC_AUTHORIZATION_FAILED
+		describe p -> Empty 1000/0
+		add p as=1000/0 __consumer_offsets/0 -> ok
+		describe p -> Ongoing 1000/0 open=__consumer_offsets/0
+	`)
+}
+
+// A request may name a topic as often as it is long.
+func TestAddOneByOne(t *testing.T) {
+	req := kmsg.NewPtrAddPartitionsToTxnRequest()
+	req.Version = 3
+	for i := range 100_000 {
+		req.Topics = append(req.Topics, kmsg.AddPartitionsToTxnRequestTopic{Topic: "t", Partitions: []int32{int32(i % 50_000)}})
+	}
+	if n := len(wishesOf(req)[0].partitions); n != 50_000 {
+		t.Fatalf("%d partitions", n)
+	}
 }

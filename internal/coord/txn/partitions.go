@@ -14,6 +14,7 @@ type member struct {
 	id         string
 	who        identity
 	verify     bool
+	client     bool // it is the client itself that asks, not a broker
 	version    int8
 	partitions []model.TopicPartition // sorted, without doubles
 }
@@ -54,10 +55,11 @@ func (s *Service) AddPartitionsToTxn(ctx context.Context, req *kmsg.AddPartition
 
 func wishesOf(req *kmsg.AddPartitionsToTxnRequest) []member {
 	if req.Version < 4 {
-		w := member{id: req.TransactionalID, who: identity{req.ProducerID, req.ProducerEpoch}}
+		w := member{id: req.TransactionalID, who: identity{req.ProducerID, req.ProducerEpoch}, client: true}
 		for _, rt := range req.Topics {
 			w.add(rt.Topic, rt.Partitions)
 		}
+		w.partitions = union(nil, w.partitions)
 		return []member{w}
 	}
 	var all []member
@@ -66,16 +68,17 @@ func wishesOf(req *kmsg.AddPartitionsToTxnRequest) []member {
 		for _, rt := range r.Topics {
 			w.add(rt.Topic, rt.Partitions)
 		}
+		w.partitions = union(nil, w.partitions)
 		all = append(all, w)
 	}
 	return all
 }
 
+// add adds partitions, which are put in order when all are there.
 func (w *member) add(topic string, partitions []int32) {
 	for _, p := range partitions {
 		w.partitions = append(w.partitions, model.TopicPartition{Topic: topic, Partition: p})
 	}
-	w.partitions = union(nil, w.partitions)
 }
 
 // AddOffsetsToTxn has the partition of __consumer_offsets that holds a group join a
@@ -109,7 +112,7 @@ func (s *Service) addAll(ctx context.Context, wishes []member) []verdict {
 	for i, w := range wishes {
 		if w.id == "" {
 			verdicts[i].err = kerr.InvalidRequest
-		} else if verdicts[i].each = s.unknown(w.partitions); verdicts[i].each == nil {
+		} else if verdicts[i].each = s.refused(&w); verdicts[i].each == nil {
 			p := s.PartitionFor(w.id)
 			places[p] = append(places[p], i)
 		}
@@ -138,22 +141,37 @@ func pick(all []member, which []int) []member {
 	return picked
 }
 
-// unknown refuses a wish for partitions that do not exist, nil if all do.
-func (s *Service) unknown(partitions []model.TopicPartition) map[model.TopicPartition]error {
+// refused says why a wish is not even looked at: for partitions that do not exist, or that
+// no transaction may have; nil if there are none.
+func (s *Service) refused(w *member) map[model.TopicPartition]error {
 	var each map[model.TopicPartition]error
-	for _, tp := range partitions {
-		if _, _, exists := s.cfg.Leader(tp); exists {
+	for _, tp := range w.partitions {
+		err := error(nil)
+		if _, _, exists := s.cfg.Leader(tp); w.foreign(tp.Topic) {
+			err = kerr.TopicAuthorizationFailed
+		} else if !exists {
+			err = kerr.UnknownTopicOrPartition
+		}
+		if err == nil {
 			continue
 		}
 		if each == nil {
 			each = map[model.TopicPartition]error{}
-			for _, other := range partitions {
+			for _, other := range w.partitions {
 				each[other] = kerr.OperationNotAttempted
 			}
 		}
-		each[tp] = kerr.UnknownTopicOrPartition
+		each[tp] = err
 	}
 	return each
+}
+
+// foreign reports whether a topic is not to be written to in transactions by whoever asks.
+// The logs of coordinators have one writer: a marker in that of transactions would end the
+// coordinator that wants it written, each time that it is there again. Only the offsets of
+// groups may be a part of transactions, and brokers see to that.
+func (w *member) foreign(topic string) bool {
+	return model.Internal(topic) && (w.client || topic != model.ConsumerOffsetsTopic)
 }
 
 func (m *machine) addTogether(t *runtime.Turn, wishes []member) []verdict {

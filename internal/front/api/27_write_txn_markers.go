@@ -61,6 +61,9 @@ func (s *Server) endTxns(ctx context.Context, ends []*ending) {
 		switch {
 		case e.marker.ProducerID < 0 || e.marker.ProducerEpoch < 0:
 			e.err = kerr.InvalidProducerIDMapping
+		case e.tp.Topic == model.TransactionStateTopic, e.tp.Topic == model.ShareGroupStateTopic:
+			// They have no transactions, and no writer but their coordinator, which would end.
+			e.err = kerr.UnsupportedForMessageFormat
 		case e.tp.Topic == model.ConsumerOffsetsTopic:
 			atOnce <- struct{}{}
 			group.Go(func() {

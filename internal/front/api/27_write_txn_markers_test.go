@@ -156,3 +156,15 @@ func TestWriteTxnMarkersOfGroups(t *testing.T) {
 		t.Errorf("the partition was written to directly: %+v, %v", o, err)
 	}
 }
+
+// The logs of the other coordinators have one writer, who would not survive another.
+func TestWriteTxnMarkersIntoCoordinators(t *testing.T) {
+	d, h := serving(t, map[string][][]int32{model.TransactionStateTopic: {{1}}, model.ShareGroupStateTopic: {{1}}})
+	want(t, "markers", fmt.Sprint(d.write(2, marker(7, 1, true, model.TransactionStateTopic, 0), marker(8, 1, true, model.ShareGroupStateTopic, 0))),
+		"[7 __transaction_state-0 UNSUPPORTED_FOR_MESSAGE_FORMAT 8 __share_group_state-0 UNSUPPORTED_FOR_MESSAGE_FORMAT]")
+	for tp, p := range h.list {
+		if o, err := p.Offsets(); err != nil || o.End != 0 {
+			t.Errorf("%s was written to: %+v, %v", tp, o, err)
+		}
+	}
+}
