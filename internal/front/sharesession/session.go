@@ -55,7 +55,8 @@ type session struct {
 }
 
 // NewCache returns an empty cache of so many sessions (group.share.max.share.sessions).
-// gone is told of sessions that end with their connection; with no lock held.
+// gone is told of sessions that end with their connection, or because there is no room for
+// what they have become; with no lock held.
 func NewCache(slots func() int, gone func(Ended)) *Cache {
 	return &Cache{slots: slots, gone: gone, sessions: map[Key]*session{}, members: map[string]int{}}
 }
@@ -64,13 +65,17 @@ func NewCache(slots func() int, gone func(Ended)) *Cache {
 // one that the member had. What the member has stays its own.
 // It returns kerr.ShareSessionLimitReached if there are too many.
 func (c *Cache) Open(ctx context.Context, k Key, parts []model.IDPartition) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.remove(k)
 	slots := c.slots()
+	c.mu.Lock()
+	was, had := c.remove(k)
 	if len(c.sessions) >= slots || c.size+len(parts) > slots*partitionsPerSlot {
+		c.mu.Unlock()
+		if had {
+			c.gone(was)
+		}
 		return kerr.ShareSessionLimitReached
 	}
+	defer c.mu.Unlock()
 	s := &session{epoch: Initial + 1, known: make(map[model.IDPartition]struct{}, len(parts))}
 	c.add(s, parts)
 	c.sessions[k] = s
@@ -82,25 +87,22 @@ func (c *Cache) Open(ctx context.Context, k Key, parts []model.IDPartition) erro
 // Use moves a session on by one request and returns what it reads now, in its order.
 // It returns kerr.ShareSessionNotFound or kerr.InvalidShareSessionEpoch.
 func (c *Cache) Use(k Key, epoch int32, parts, forgotten []model.IDPartition) ([]model.IDPartition, error) {
+	slots := c.slots()
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	s, err := c.advance(k, epoch)
 	if err != nil {
+		c.mu.Unlock()
 		return nil, err
 	}
-	if c.size+len(parts) > c.slots()*partitionsPerSlot {
-		c.remove(k)
+	if c.size+len(parts) > slots*partitionsPerSlot {
+		was, _ := c.remove(k)
+		c.mu.Unlock()
+		c.gone(was)
 		return nil, kerr.ShareSessionNotFound // the client begins anew
 	}
+	defer c.mu.Unlock()
 	c.add(s, parts)
-	for _, p := range forgotten {
-		if _, ok := s.known[p]; ok {
-			delete(s.known, p)
-			c.size--
-			i := slices.Index(s.parts, p)
-			s.parts = slices.Delete(s.parts, i, i+1)
-		}
-	}
+	c.forget(s, forgotten)
 	return slices.Clone(s.parts), nil
 }
 
@@ -166,6 +168,19 @@ func (c *Cache) add(s *session, parts []model.IDPartition) {
 			c.size++
 		}
 	}
+}
+
+// forget takes parts out, in one go however many they are.
+func (c *Cache) forget(s *session, parts []model.IDPartition) {
+	was := len(s.parts)
+	for _, p := range parts {
+		delete(s.known, p)
+	}
+	if len(s.known) == was {
+		return
+	}
+	s.parts = slices.DeleteFunc(s.parts, func(p model.IDPartition) bool { _, ok := s.known[p]; return !ok })
+	c.size -= was - len(s.parts)
 }
 
 func (c *Cache) remove(k Key) (Ended, bool) {

@@ -135,3 +135,47 @@ func TestDisconnect(t *testing.T) {
 		k.want("the last", k.ended[2], "g/b 5 last")
 	})
 }
+
+// What a session forgets takes time by its length, not by the square: the sessions of all
+// wait meanwhile.
+func TestForgetMany(t *testing.T) {
+	k := newTalk(t, 1000)
+	many := make([]int32, 400_000)
+	for i := range many {
+		many[i] = int32(len(many) - i)
+	}
+	if err := k.Open(t.Context(), Key{"g", "m"}, parts(many...)); err != nil {
+		t.Fatal(err)
+	}
+	if got := k.use("m", 1, nil, parts(many[:len(many)-2]...)); got != "2 1" {
+		t.Fatalf("left: %.100s", got)
+	}
+	if got := k.use("m", 2, parts(7), parts(2, 2, 9)); got != "1 7" || k.size != 2 {
+		t.Fatalf("left: %.100s, size %d", got, k.size)
+	}
+}
+
+// A session that ends because there is no room for it is told of like one whose connection
+// has ended: nobody else gives back what its member had.
+func TestNoRoom(t *testing.T) {
+	k := newTalk(t, 1)
+	many := make([]int32, partitionsPerSlot+1)
+	for i := range many {
+		many[i] = int32(i)
+	}
+	if err := k.Open(t.Context(), Key{"g", "m"}, parts(7)); err != nil {
+		t.Fatal(err)
+	}
+	if got := k.use("m", 1, parts(many...), nil); got != "SHARE_SESSION_NOT_FOUND" {
+		t.Errorf("grown: %.100s", got)
+	}
+	if err := k.Open(t.Context(), Key{"g", "m"}, parts(8)); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Open(t.Context(), Key{"g", "m"}, parts(many...)); err != kerr.ShareSessionLimitReached {
+		t.Errorf("opened anew: %v", err)
+	}
+	if got := fmt.Sprint(k.ended); got != "[g/m 7 last g/m 8 last]" || k.size != 0 {
+		t.Errorf("ended: %s, size %d", got, k.size)
+	}
+}
