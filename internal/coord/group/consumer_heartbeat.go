@@ -102,6 +102,9 @@ func (st *state) consumerHeartbeat(t *runtime.Turn, c Caller, req *kmsg.Consumer
 	if req.MemberEpoch == leaveEpoch || req.MemberEpoch == leaveStaticEpoch {
 		return st.leaveConsumerGroup(t, req)
 	}
+	if err := fitsNames(t, req.SubscribedTopicNames); err != nil {
+		return beat{}, err
+	}
 	p := newPlan(t)
 	g, err := st.consumerGroup(p, req.Group, req.MemberEpoch == 0)
 	if err != nil {
@@ -126,6 +129,19 @@ func (st *state) consumerHeartbeat(t *runtime.Turn, c Caller, req *kmsg.Consumer
 		tells:    req.MemberEpoch == 0 || isFull(req) || !h.was.assigned.equal(h.next.assigned),
 		assigned: h.next.assigned,
 	}, nil
+}
+
+// fitsNames returns why a subscription could not be stored, before anything is done for it:
+// a request may name millions of topics.
+func fitsNames(t *runtime.Turn, names []string) error {
+	size := 0
+	for _, name := range names {
+		size += len(name) + 1
+	}
+	if size >= t.MaxBytes {
+		return tooLarge(size, t.MaxBytes)
+	}
+	return nil
 }
 
 // isFull reports whether a member has said all of itself, as it does when it does not know
@@ -165,11 +181,11 @@ func reported(req *kmsg.ConsumerGroupHeartbeatRequest) (has parts, reports bool)
 	if req.Topics == nil {
 		return nil, false
 	}
-	has = make(parts, len(req.Topics))
+	has = parts{}
 	for i := range req.Topics {
-		has.add(req.Topics[i].TopicID, inForm(slices.Clone(req.Topics[i].Partitions)))
+		has.gather(req.Topics[i].TopicID, req.Topics[i].Partitions)
 	}
-	return has, true
+	return has.settle(), true
 }
 
 // advance is one request of a member on its way: what it was and what it will be.

@@ -38,6 +38,22 @@ func (p parts) add(topic model.ID, partitions []int32) {
 	p[topic] = inForm(slices.Concat(p[topic], partitions))
 }
 
+// gather puts partitions, in whatever form, beside what p has of a topic. p is in form
+// again after settle: what many say is put in order once.
+func (p parts) gather(topic model.ID, partitions []int32) {
+	if len(partitions) > 0 {
+		p[topic] = append(p[topic], partitions...)
+	}
+}
+
+// settle ends gather.
+func (p parts) settle() parts {
+	for topic, partitions := range p {
+		p[topic] = inForm(partitions)
+	}
+	return p
+}
+
 // inForm sorts partitions and drops what is there twice.
 func inForm(partitions []int32) []int32 {
 	slices.Sort(partitions)

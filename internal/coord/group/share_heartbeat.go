@@ -100,6 +100,9 @@ func (st *state) shareHeartbeat(t *runtime.Turn, c Caller, req *kmsg.ShareGroupH
 	if req.MemberEpoch == leaveEpoch {
 		return st.leaveShareGroup(t, g, req)
 	}
+	if err := fitsNames(t, req.SubscribedTopicNames); err != nil {
+		return shareBeat{}, err
+	}
 	was, err := g.admit(req, st.settings().ShareMaxSize)
 	if err != nil {
 		return shareBeat{}, err
@@ -217,9 +220,10 @@ func (g *shareGroup) pending(p *plan) bool {
 	assigned := parts{}
 	for _, target := range g.target {
 		for id, partitions := range target {
-			assigned.add(id, partitions)
+			assigned.gather(id, partitions)
 		}
 	}
+	assigned.settle()
 	for id, t := range g.states.initialized {
 		if _, ok := g.topics[t.name]; ok && !slices.Equal(assigned[id], t.partitions) {
 			return true

@@ -115,10 +115,10 @@ func (v *topicView) parts(named []topicPartitions) parts {
 	p := parts{}
 	for _, tp := range named {
 		if id, ok := v.id(tp.topic); ok {
-			p.add(id, inForm(slices.Clone(tp.partitions)))
+			p.gather(id, tp.partitions)
 		}
 	}
-	return p
+	return p.settle()
 }
 
 // assignment is what a consumer with this metadata is told that it has, of the topics that
