@@ -461,6 +461,24 @@ func TestBehaviour100OffsetsExpire(t *testing.T) {
 	})
 }
 
+func TestBehaviour100TopicsOfNobodyExpire(t *testing.T) {
+	onNode(t, props{"offsets.retention.minutes": "1", "offsets.retention.check.interval.ms": "10000"}, func(n *node) {
+		m := n.member("g", "")
+		m.create("t", 1)
+		m.create("u", 1)
+		expect(t, "join", m.join(subscription()).ErrorCode, nil) // to t
+		expect(t, "sync", m.sync(m.id, "").ErrorCode, nil)
+		expect(t, "commit", m.commit("t", 5, "").ErrorCode, nil)
+		expect(t, "commit", m.commit("u", 5, "").ErrorCode, nil)
+		for range 30 {
+			time.Sleep(6 * time.Second)
+			expect(t, "heartbeat", m.heartbeat(), nil)
+		}
+		same(t, "to which a member is subscribed", m.committed("g", "t"), 5)
+		same(t, "to which none is", m.committed("g", "u"), -1)
+	})
+}
+
 func TestBehaviour101AdminsCommitToEmptyGroups(t *testing.T) {
 	onNode(t, nil, func(n *node) {
 		admin := n.member("g", "")

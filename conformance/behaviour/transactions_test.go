@@ -114,6 +114,89 @@ func (c *conn) mark(topic string, id int64, epoch int16, version int8) int16 {
 	return ask[*kmsg.WriteTxnMarkersResponse](c, 2, req).Markers[0].Topics[0].Partitions[0].ErrorCode
 }
 
+// commitOffset commits an offset of partition 0 of a topic for a group, as a part of the
+// transaction.
+func (x *txn) commitOffset(group, topic string, offset int64) int16 {
+	x.t.Helper()
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = x.name, group, x.id, x.epoch
+	t := kmsg.NewTxnOffsetCommitRequestTopic()
+	t.Topic = topic
+	p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+	p.Offset = offset
+	t.Partitions = append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	return ask[*kmsg.TxnOffsetCommitResponse](x.conn, 5, req).Topics[0].Partitions[0].ErrorCode
+}
+
+// stable asks for offsets of a group, none of which may be in an open transaction: of
+// partition 0 of each topic.
+func (c *conn) stable(group string, topics ...string) []kmsg.OffsetFetchResponseGroupTopic {
+	c.t.Helper()
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.RequireStable = true
+	g := kmsg.NewOffsetFetchRequestGroup()
+	g.Group = group
+	for _, topic := range topics {
+		t := kmsg.NewOffsetFetchRequestGroupTopic()
+		t.Topic, t.Partitions = topic, []int32{0}
+		g.Topics = append(g.Topics, t)
+	}
+	req.Groups = append(req.Groups, g)
+	resp := ask[*kmsg.OffsetFetchResponse](c, 8, req).Groups[0]
+	expect(c.t, "OffsetFetch", resp.ErrorCode, nil)
+	return resp.Topics
+}
+
+func TestBehaviour099OffsetsOfAnOpenTransaction(t *testing.T) {
+	onNode(t, nil, func(n *node) {
+		admin := n.member("g", "")
+		admin.generation = -1
+		for _, topic := range []string{"t", "u"} {
+			admin.create(topic, 1)
+			expect(t, "commit", admin.commit(topic, 3, "").ErrorCode, nil)
+		}
+		x := n.txn("x")
+		for _, end := range []struct {
+			commit bool
+			want   int64
+		}{{false, 3}, {true, 7}} {
+			expect(t, "commit in a transaction", x.commitOffset("g", "t", 7), nil)
+			got := admin.stable("g", "t", "u")
+			expect(t, "while it is open", got[0].Partitions[0].ErrorCode, kerr.UnstableOffsetCommit)
+			same(t, "offset", got[0].Partitions[0].Offset, -1)
+			expect(t, "of another topic", got[1].Partitions[0].ErrorCode, nil)
+			same(t, "offset of another topic", got[1].Partitions[0].Offset, 3)
+			same(t, "for who does not mind", admin.committed("g", "t"), 3)
+			expect(t, "end", x.end(5, end.commit), nil)
+			time.Sleep(time.Second)
+			got = admin.stable("g", "t")
+			expect(t, "after the end", got[0].Partitions[0].ErrorCode, nil)
+			same(t, "offset after the end", got[0].Partitions[0].Offset, end.want)
+		}
+	})
+}
+
+func TestBehaviour100PendingOffsetsDoNotExpire(t *testing.T) {
+	onNode(t, props{"offsets.retention.minutes": "1", "offsets.retention.check.interval.ms": "10000"}, func(n *node) {
+		admin := n.member("g", "")
+		admin.generation = -1
+		for _, topic := range []string{"t", "u"} {
+			admin.create(topic, 1)
+			expect(t, "commit", admin.commit(topic, 3, "").ErrorCode, nil)
+		}
+		x := n.txn("x")
+		x.epoch = x.inits(4, "x", 600_000).ProducerEpoch
+		expect(t, "commit in a transaction", x.commitOffset("g", "t", 7), nil)
+		time.Sleep(5 * time.Minute)
+		same(t, "with an open transaction", admin.committed("g", "t"), 3)
+		same(t, "without one", admin.committed("g", "u"), -1)
+		expect(t, "abort", x.end(5, false), nil)
+		time.Sleep(5 * time.Minute)
+		same(t, "after its end", n.dial().committed("g", "t"), -1)
+	})
+}
+
 func TestBehaviour102WhoGetsAProducerID(t *testing.T) {
 	onNode(t, nil, func(n *node) {
 		x := n.txn("x")

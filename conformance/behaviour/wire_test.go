@@ -183,3 +183,17 @@ func TestBehaviour017NoSASLOutsideItsPlace(t *testing.T) {
 		expect(t, "the connection goes on", ask[*kmsg.ApiVersionsResponse](c, 4, apiVersions()).ErrorCode, nil)
 	})
 }
+
+// There is no exporter that would take what clients tell of themselves.
+func TestBehaviour117TelemetryIsNotAdvertised(t *testing.T) {
+	onNode(t, nil, func(n *node) {
+		c := n.dial()
+		for _, r := range ask[*kmsg.ApiVersionsResponse](c, 4, apiVersions()).ApiKeys {
+			if r.ApiKey == 71 || r.ApiKey == 72 {
+				t.Errorf("request %d is advertised", r.ApiKey)
+			}
+		}
+		c.write(raw(71, 0, 1, make([]byte, 18)...))
+		c.closed()
+	})
+}
