@@ -215,6 +215,26 @@ func TestWritesThatFail(t *testing.T) {
 	})
 }
 
+// A state that the coordinator has no longer, or does not take, is not written for ever: of
+// a deleted group nothing stays, and who reads the partition begins with what is stored.
+func TestWritesThatNeverSucceed(t *testing.T) {
+	inBubble(t, func(b *broker) {
+		b.append(t0, "a", "b")
+		b.want(b.take("g", "m", 2), "0-1×1 of 0-1")
+		b.want(b.take("deleted", "m", 2), "0-1×1 of 0-1")
+		b.store.failing(kerr.InvalidRequest)
+		b.want(b.verdict(b.service.Release("deleted", "m", model.IDPartition{Topic: topicID})), "UNKNOWN_SERVER_ERROR")
+		b.service.Forget("deleted", func() bool { return true })
+		b.want(b.ack("g", "m", 0, 0, Accept), "UNKNOWN_SERVER_ERROR")
+		time.Sleep(time.Minute)
+		if n := b.service.Len(); n != 0 {
+			t.Errorf("%d share partitions are left", n)
+		}
+		b.store.failing(nil)
+		b.want(b.take("g", "n", 2), "0-1×1 of 0-1")
+	})
+}
+
 // A share partition that can not be loaded says so if nobody waits for it, and is loaded
 // when someone asks again; while somebody waits it is tried again.
 func TestLoadingFails(t *testing.T) {

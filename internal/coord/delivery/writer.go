@@ -30,10 +30,21 @@ func (sh *Share) write(ctx context.Context) error {
 			return nil
 		}
 		err := sh.service.cfg.Persister.WriteState(ctx, sh.key, sh.stateEpoch, sh.epoch, w.start, w.completed, w.batches)
+		if isAny(err, kerr.InvalidRequest) {
+			sh.forgotten(err)
+		}
 		if sh.finish(w, verdict, told(ctx, err)); err != nil {
 			return nil
 		}
 	}
+}
+
+// forgotten ends the Share when the coordinator has no such state any more, as of a group
+// that was deleted, or takes no state like this one. Nothing that is written later helps;
+// whoever reads the partition next begins with what is stored.
+func (sh *Share) forgotten(err error) {
+	sh.service.log.Warn("the state of a share partition cannot be stored", "group", sh.key.Group, "partition", sh.tp, "err", err)
+	sh.service.drop(sh, kerr.NotLeaderForPartition)
 }
 
 // next takes what is to be written, and who waits for it; ok is false if there is nothing,
