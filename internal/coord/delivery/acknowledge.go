@@ -171,8 +171,11 @@ func (r *run) send(kind int8, by rules) {
 		if r.to = by.grave(); r.to == archiving {
 			r.why = rejected
 		}
+		by.counts.gaveUp(r, rejected)
 	case Release:
-		r.to = by.again(r.deliveries)
+		if r.to = by.again(r.deliveries); r.to != available {
+			by.counts.gaveUp(r, exceeded)
+		}
 	default:
 		panic("bug: delivery: an acknowledgement of an unknown type")
 	}
@@ -240,5 +243,9 @@ func (s *state) takeBack(r *run, by rules) {
 	r.state, r.why = by.again(r.deliveries), exceeded
 	r.member, r.until, r.ticket, r.unsaved = "", time.Time{}, 0, true
 	s.unwritten = true
-	s.mayBeFree = s.mayBeFree || r.state == available
+	if r.state == available {
+		s.mayBeFree = true
+	} else {
+		by.counts.gaveUp(r, exceeded)
+	}
 }

@@ -147,6 +147,7 @@ func (sh *Share) deliverLetter(ctx context.Context, l *letter) error {
 			}
 			sh.service.log.Error("records do not reach their dead letter queue and are given up", "group", sh.key.Group,
 				"partition", sh.tp, "first", first, "last", l.last, "queue", sh.settings().DeadLetters, "err", err)
+			sh.service.counts.unwritten.Add(l.last + 1 - first)
 			at = l.last + 1
 		}
 		sh.mu.Lock()
@@ -209,6 +210,9 @@ func (sh *Share) writeLetters(ctx context.Context, l *letter, at int64) (int64, 
 // is too large by itself bears no copy of its record.
 func (sh *Share) produceLetters(ctx context.Context, queue model.TopicPartition, records []record.Record) error {
 	err := sh.service.cfg.Letters.Produce(ctx, queue, records)
+	if err == nil {
+		sh.service.counts.letters.Add(int64(len(records)))
+	}
 	if !errors.Is(err, kerr.MessageTooLarge) && !errors.Is(err, kerr.RecordListTooLarge) {
 		return err
 	}
@@ -222,7 +226,7 @@ func (sh *Share) produceLetters(ctx context.Context, queue model.TopicPartition,
 		return err
 	}
 	records[0].Key, records[0].Value = nil, nil
-	return sh.service.cfg.Letters.Produce(ctx, queue, records)
+	return sh.produceLetters(ctx, queue, records)
 }
 
 // renumbered counts the offsets of records from 0, as a producer does.

@@ -32,6 +32,8 @@ type Settings struct {
 	// CopyRecords has dead letters bear the key and value of what they tell of
 	// (errors.deadletterqueue.copy.record.enable).
 	CopyRecords bool
+
+	counts *counts
 }
 
 func (s Settings) withDefaults() Settings {
@@ -48,7 +50,7 @@ func (s Settings) withDefaults() Settings {
 }
 
 func (s Settings) rules() rules {
-	return rules{maxDeliveries: s.MaxDeliveries, maxInFlight: s.MaxInFlight, lock: s.Lock, deadLetters: s.DeadLetters != ""}
+	return rules{maxDeliveries: s.MaxDeliveries, maxInFlight: s.MaxInFlight, lock: s.Lock, deadLetters: s.DeadLetters != "", counts: s.counts}
 }
 
 // Config is what a Service is made of.
@@ -72,6 +74,7 @@ type Service struct {
 	log    *slog.Logger
 	crew   crew
 	alarms alarms
+	counts counts
 
 	mu     sync.Mutex // guards shares, for moments only; taken before a Share's
 	shares map[share.Key]*Share
@@ -216,10 +219,12 @@ func (s *Service) drop(sh *Share, why error) {
 }
 
 func (s *Service) settings(group string) Settings {
-	if s.cfg.Settings == nil {
-		return Settings{}.withDefaults()
+	var set Settings
+	if s.cfg.Settings != nil {
+		set = s.cfg.Settings(group)
 	}
-	set := s.cfg.Settings(group).withDefaults()
+	set = set.withDefaults()
+	set.counts = &s.counts
 	if s.cfg.Letters.Produce == nil {
 		set.DeadLetters = ""
 	}

@@ -211,6 +211,9 @@ func (sh *Share) acknowledge(member string, acks []Ack) *Verdict {
 		sh.flush()
 	}
 	changed, err := sh.state.acknowledge(member, acks, set.rules(), now)
+	if err == nil {
+		sh.service.counts.took(acks, sh.state.start)
+	}
 	if err != nil || !changed {
 		return Decided(err)
 	}

@@ -15,6 +15,7 @@ type rules struct {
 	maxInFlight   int           // group.share.partition.max.record.locks
 	lock          time.Duration // share.record.lock.duration.ms
 	deadLetters   bool          // the group has a dead letter queue
+	counts        *counts       // of what is given up; may be nil
 }
 
 // state is what is known of the records of one share partition. Its invariants:
