@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"time"
 
 	"github.com/odradek/odradek/internal/proto/wire"
 	"github.com/prometheus/client_golang/prometheus"
@@ -81,13 +82,16 @@ func (g *gauges) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descTopics, descPartitions, descOffset, descLeader, descOffline, descLogBytes, descLogEnd, descLag} {
 		out <- d
 	}
+	for _, d := range descsCoord {
+		out <- d
+	}
 }
 
 // Collect reads the rooms.
 func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	image := g.b.feed.Image()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+		send(out, d, prometheus.GaugeValue, v, labels...)
 	}
 	gauge(descTopics, float64(image.TopicCount()))
 	gauge(descPartitions, float64(image.PartitionCount()))
@@ -111,7 +115,22 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(descLogBytes, float64(u.Bytes), topic)
 		gauge(descLogEnd, float64(u.EndSum), topic)
 	}
-	for _, l := range g.b.lags(context.Background()) {
+	g.collectCoord(out)
+	ctx, cancel := context.WithTimeout(context.Background(), lagPatience)
+	defer cancel()
+	for _, l := range g.b.lags(ctx) {
 		gauge(descLag, float64(l.records), l.group, l.topic)
+	}
+}
+
+// lagPatience is how long a scrape waits for commits of groups to be replicated, all of
+// them together: while they are not, lags are left out and the rest is told.
+const lagPatience = 2 * time.Second
+
+// send tells a value. A label that is not UTF-8, as a client may name its group, has no
+// place in a scrape.
+func send(out chan<- prometheus.Metric, d *prometheus.Desc, t prometheus.ValueType, v float64, labels ...string) {
+	if m, err := prometheus.NewConstMetric(d, t, v, labels...); err == nil {
+		out <- m
 	}
 }
