@@ -151,10 +151,10 @@ func around(v []string, i int) string {
 // copy is one life of a pipeline: some transactions, until it fails or dies.
 func (s *story) copy(ctx context.Context, n int32, rng *rand.Rand, total *tally) {
 	p, err := s.r.newSession(ctx, fmt.Sprint("pipe-", n), copiesTopic, rng.IntN(3) > 0)
-	defer p.c.Close()
 	if err != nil {
 		return
 	}
+	defer p.c.Close()
 	s.add(&total.sessions)
 	at, err := p.offsetOf("pipes", n, true)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 // A consumer that runs, and commits by itself, reads again from where its offsets were set,
 // whatever its protocol is, and does not commit over them (docs/decisions/0016-live-reset.md).
 func TestLiveReset(t *testing.T) {
-	nextGen := context.WithValue(context.Background(), "opt_in_kafka_next_gen_balancer_beta", true) //nolint:staticcheck // franz-go's own key
+	//lint:ignore SA1029 it is franz-go that looks for this key
+	nextGen := context.WithValue(context.Background(), "opt_in_kafka_next_gen_balancer_beta", true)
 	for name, opts := range map[string][]kgo.Opt{
 		"eager":       {kgo.Balancers(kgo.RangeBalancer())},
 		"cooperative": {kgo.Balancers(kgo.CooperativeStickyBalancer())},

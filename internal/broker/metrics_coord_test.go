@@ -71,7 +71,8 @@ func (r *rig) tells(want map[string]float64) {
 // Groups are counted by type and state.
 func TestMetricsOfGroups(t *testing.T) {
 	anomaly(t, func(r *rig, _ *kadm.Client) {
-		nextGen := context.WithValue(context.Background(), "opt_in_kafka_next_gen_balancer_beta", true) //nolint:staticcheck // franz-go's own key
+		//lint:ignore SA1029 it is franz-go that looks for this key
+		nextGen := context.WithValue(context.Background(), "opt_in_kafka_next_gen_balancer_beta", true)
 		join := func(opts ...kgo.Opt) *kgo.Client { return r.client(append(opts, kgo.ConsumeTopics(orders))...) }
 		members := []*kgo.Client{
 			join(kgo.ConsumerGroup("classic")), join(kgo.ConsumerGroup("classic too")),

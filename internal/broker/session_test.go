@@ -35,10 +35,10 @@ type session struct {
 func (r *rig) session(id, topic string, v2 bool) *session {
 	r.t.Helper()
 	s, err := r.newSession(r.t.Context(), id, topic, v2)
-	r.leaving = append(r.leaving, s.c.Close)
 	if err != nil {
 		r.t.Fatalf("%s: init: %v", id, err)
 	}
+	r.leaving = append(r.leaving, s.c.Close)
 	return s
 }
 
@@ -54,7 +54,11 @@ func (r *rig) newSession(ctx context.Context, id, topic string, v2 bool) (*sessi
 	versions.SetMaxKeyVersion(int16(kmsg.EndTxn), end)
 	versions.SetMaxKeyVersion(int16(kmsg.OffsetFetch), 9) // 10 names topics by id
 	s := &session{rig: r, ctx: ctx, c: r.client(kgo.MaxVersions(versions)), id: id, topic: topic, v2: v2, pid: -1, epoch: -1}
-	return s, s.init()
+	if err := s.init(); err != nil {
+		s.c.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // zombie is the session as it is now, to act when the session has gone on.

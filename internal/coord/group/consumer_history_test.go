@@ -68,9 +68,9 @@ type consumerHistory struct {
 	quiet   bool // no more mischief of clients; guarded by mu
 	classic bool // the protocol that is in fashion; guarded by mu
 
-	gains, fenced, groups, upgrades, downgrades int // to know that something happened
-	epoch                                       int32
-	kind                                        string
+	gains, fenced, upgrades, downgrades int // to know that something happened
+	epoch                               int32
+	kind                                string
 }
 
 func newConsumerHistory(h *house, seed uint64, migrate bool) *consumerHistory {

@@ -36,10 +36,6 @@ func (s shareStates) clone() shareStates {
 	return shareStates{maps.Clone(s.initializing), maps.Clone(s.initialized), maps.Clone(s.deleting)}
 }
 
-func (s shareStates) none() bool {
-	return len(s.initializing) == 0 && len(s.initialized) == 0 && len(s.deleting) == 0
-}
-
 func (s shareStates) equal(o shareStates) bool {
 	same := func(a, b topicParts) bool { return a.name == b.name && slices.Equal(a.partitions, b.partitions) }
 	return maps.EqualFunc(s.initializing, o.initializing, same) && maps.EqualFunc(s.initialized, o.initialized, same) &&

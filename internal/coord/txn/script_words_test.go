@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -225,5 +224,3 @@ func showList(resp *kmsg.ListTransactionsResponse) string {
 	}
 	return strings.Join(words, " ")
 }
-
-var epochStart = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of every bubble

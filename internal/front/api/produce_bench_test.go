@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/binary"
-	"fmt"
 	"io"
 	"testing"
 
@@ -70,7 +69,7 @@ func BenchmarkProduce(b *testing.B) {
 				turn(frames[min(i, len(frames)-1)])
 			}
 			if binary.BigEndian.Uint16(body[4+1+1+2+1+4:]) != 0 {
-				b.Fatal(fmt.Sprintf("refused: %x", body))
+				b.Fatalf("refused: %x", body)
 			}
 		})
 	}
