@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"time"
 
 	"github.com/odradek/odradek/internal/proto/model"
@@ -86,10 +87,10 @@ func (s *state) mayAcknowledge(member string, a *Ack) error {
 		return errLastPast
 	}
 	for _, b := range covered {
-		for i := range b.runs {
+		i, _ := slices.BinarySearchFunc(b.runs, a.First, endsBefore)
+		for ; i < len(b.runs) && b.runs[i].first <= a.Last; i++ {
 			r := &b.runs[i]
 			switch {
-			case r.last < a.First || r.first > a.Last:
 			case r.state != acquired:
 				return errNotAcquired
 			case r.to != nowhere:

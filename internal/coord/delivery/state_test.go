@@ -1,6 +1,11 @@
 package delivery
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"github.com/odradek/odradek/internal/coord/share"
+)
 
 // Records are acquired by whole batches, acknowledged, stored, and done with.
 func TestWholeBatches(t *testing.T) {
@@ -406,4 +411,36 @@ func TestDeadLetters(t *testing.T) {
 		store
 		is -> 6|6:
 	`)
+}
+
+// A large batch may be acknowledged record by record in one request: others wait meanwhile.
+func TestAcknowledgeOneByOne(t *testing.T) {
+	s, err := newState(share.PartitionState{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 100_000
+	r, now := rules{maxDeliveries: 5, maxInFlight: 2000, lock: time.Minute}, time.Now()
+	take := func() {
+		s.acquire(Ask{Member: "m", BatchSize: n, MaxRecords: n}, 0, []bounds{{base: 0, last: n - 1}}, r, now)
+	}
+	acknowledge := func(first, step int64, kind func(int64) int8) {
+		t.Helper()
+		var acks []Ack
+		for o := first; o < n; o += step {
+			acks = append(acks, Ack{o, o, []int8{kind(o)}})
+		}
+		if changed, err := s.acknowledge("m", acks, r, now); err != nil || !changed {
+			t.Fatal(changed, err)
+		}
+		w, _ := s.prepare()
+		s.written(w)
+	}
+	take()
+	acknowledge(0, 1, func(o int64) int8 { return Accept + int8(o%2) })
+	take()
+	acknowledge(1, 2, func(int64) int8 { return Accept })
+	if s.start != n {
+		t.Errorf("start %d", s.start)
+	}
 }
