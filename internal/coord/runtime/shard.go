@@ -65,6 +65,7 @@ type order[M Machine] struct {
 	// wake gets true to run the queue, false when the command has run or never will.
 	wake chan bool
 	err  error // why it did not run
+	over bool  // it has run or never will; of whoever runs commands
 }
 
 // do runs a command, or returns why it could not. It does not wait for anything but
@@ -92,8 +93,16 @@ func (s *shard[M]) do(c *order[M]) error {
 
 // drain runs what is queued until nothing is, or until it is somebody else's turn.
 func (s *shard[M]) drain() {
+	var batch []*order[M]
+	defer func() {
+		if v := recover(); v != nil {
+			s.wreck(batch, v)
+			panic(v)
+		}
+	}()
 	for range rounds {
-		batch, err := s.take()
+		var err error
+		batch, err = s.take()
 		if batch == nil {
 			return
 		}
@@ -110,6 +119,18 @@ func (s *shard[M]) drain() {
 		return
 	}
 	s.queue[0].wake <- true
+}
+
+// wreck gives a machine up that has panicked, with the commands that ran and those that
+// wait. Whoever answers requests may go on after a panic; without this everybody would wait
+// here for ever.
+func (s *shard[M]) wreck(batch []*order[M], v any) {
+	s.fail(fmt.Errorf("%w: the coordinator panicked: %v", kerr.CoordinatorNotAvailable, v))
+	s.mu.Lock()
+	batch = append(batch, s.queue...)
+	s.queue, s.running = nil, false
+	s.mu.Unlock()
+	finish(slices.DeleteFunc(batch, func(c *order[M]) bool { return c.over }), s.reason())
 }
 
 // take returns the queue and empties it, or nil after noting that nobody runs. With an
@@ -195,7 +216,7 @@ func harmless[M Machine](ran []*order[M]) bool {
 
 func finish[M Machine](commands []*order[M], err error) {
 	for _, c := range commands {
-		c.err = err
+		c.err, c.over = err, true
 		c.wake <- false
 	}
 }
