@@ -2,6 +2,7 @@ package txn
 
 import (
 	"context"
+	"sync"
 
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -103,9 +104,9 @@ func (s *Service) AddOffsetsToTxn(ctx context.Context, req *kmsg.AddOffsetsToTxn
 	return resp
 }
 
-// addAll carries out wishes; those for one partition of __transaction_state together. If
-// there are several of those, all are appended before the first is waited for: a wish may
-// be carried out twice.
+// addAll carries out wishes; those for one partition of __transaction_state together, and
+// the partitions beside each other: one whose log waits for its replicas holds the answer up
+// once, however many others do.
 func (s *Service) addAll(ctx context.Context, wishes []member) []verdict {
 	verdicts := make([]verdict, len(wishes))
 	places := map[int32][]int{}
@@ -117,19 +118,24 @@ func (s *Service) addAll(ctx context.Context, wishes []member) []verdict {
 			places[p] = append(places[p], i)
 		}
 	}
-	if len(places) > 1 {
-		for p, which := range places {
-			s.post(p, func(m *machine, t *runtime.Turn) { m.addTogether(t, pick(wishes, which)) })
-		}
-	}
+	var group sync.WaitGroup
+	left := len(places)
 	for p, which := range places {
-		got, err := s.addTogether(ctx, p, pick(wishes, which))
-		for i, place := range which {
-			if verdicts[place].err = err; err == nil {
-				verdicts[place] = got[i]
+		add := func() {
+			got, err := s.addTogether(ctx, p, pick(wishes, which))
+			for i, place := range which {
+				if verdicts[place].err = err; err == nil {
+					verdicts[place] = got[i]
+				}
 			}
 		}
+		if left--; left == 0 {
+			add()
+		} else {
+			group.Go(add)
+		}
 	}
+	group.Wait()
 	return verdicts
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/odradek/odradek/internal/coord/runtime/memlog"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -78,6 +79,22 @@ func TestManyPartitions(t *testing.T) {
 		}
 		if n := len(s.ListTransactions(ctx, listRequest(nil)).TransactionStates); n == 0 {
 			t.Error("nothing is listed")
+		}
+
+		// Logs that wait for their replicas are waited for at the same time.
+		for i := range req.Transactions {
+			req.Transactions[i].Topics[0].Partitions = []int32{1}
+		}
+		for _, l := range logs {
+			l.Hold()
+		}
+		began := time.Now()
+		s.AddPartitionsToTxn(ctx, req)
+		if took := time.Since(began); took < 5*time.Second || took >= 10*time.Second {
+			t.Errorf("answered after %v, want once the time for a commit", took)
+		}
+		for _, l := range logs {
+			l.Commit()
 		}
 
 		logs[1].Lead(1, true) // by others, as nobody has told
