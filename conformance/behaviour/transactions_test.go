@@ -261,6 +261,33 @@ func TestBehaviour106LeadersAskTheCoordinator(t *testing.T) {
 	})
 }
 
+// In a cluster that has not agreed on transaction.version 2 clients add partitions
+// themselves, and an end keeps the epoch.
+func TestBehaviour106OlderClusters(t *testing.T) {
+	onNode(t, nil, func(n *node) {
+		c := n.dial()
+		req := kmsg.NewPtrUpdateFeaturesRequest()
+		u := kmsg.NewUpdateFeaturesRequestFeatureUpdate()
+		u.Feature, u.MaxVersionLevel, u.UpgradeType = "transaction.version", 0, 2
+		req.FeatureUpdates, req.TimeoutMillis = append(req.FeatureUpdates, u), 5000
+		expect(t, "downgrade", ask[*kmsg.UpdateFeaturesResponse](c, 2, req).ErrorCode, nil)
+		x := n.txn("x")
+		x.create("t", 1)
+		epoch := x.epoch
+		for _, commit := range []bool{true, false} {
+			expect(t, "not in the transaction", x.write(11, "t", "a"), kerr.TransactionAbortable)
+			expect(t, "add", x.add(3, "t"), nil)
+			expect(t, "write", x.write(11, "t", "a"), nil)
+			expect(t, "end", x.end(4, commit), nil)
+			time.Sleep(time.Second)
+		}
+		p := x.committedOnly("t", 0)
+		same(t, "stable", p.LastStableOffset, 4)
+		same(t, "aborted", len(p.AbortedTransactions), 1)
+		same(t, "epoch", x.state().ProducerEpoch, epoch)
+	})
+}
+
 func TestBehaviour107LateWritesAreRefused(t *testing.T) {
 	onNode(t, nil, func(n *node) {
 		x := n.txn("x")
