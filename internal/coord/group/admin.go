@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/odradek/odradek/internal/coord/runtime"
+	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -16,7 +17,7 @@ import (
 // left to whoever knows them.
 func (s *Service) DescribeGroups(ctx context.Context, _ Caller, req *kmsg.DescribeGroupsRequest) *kmsg.DescribeGroupsResponse {
 	resp := req.ResponseKind().(*kmsg.DescribeGroupsResponse)
-	for _, id := range req.Groups {
+	for _, id := range model.Once(req.Groups) {
 		g, err := do(ctx, s, id, runtime.Alone, func(st *state, _ *runtime.Turn) (kmsg.DescribeGroupsResponseGroup, error) {
 			return st.describe(id, req.Version), nil
 		})

@@ -13,8 +13,7 @@ import (
 // whoever knows them.
 func (s *Service) ConsumerGroupDescribe(ctx context.Context, _ Caller, req *kmsg.ConsumerGroupDescribeRequest) *kmsg.ConsumerGroupDescribeResponse {
 	resp := req.ResponseKind().(*kmsg.ConsumerGroupDescribeResponse)
-	resp.Groups = make([]kmsg.ConsumerGroupDescribeResponseGroup, 0, len(req.Groups))
-	for _, id := range req.Groups {
+	for _, id := range model.Once(req.Groups) {
 		g, err := s.describeConsumer(ctx, id)
 		if err != nil {
 			g = kmsg.NewConsumerGroupDescribeResponseGroup()

@@ -14,7 +14,7 @@ import (
 // knows them.
 func (s *Service) ShareGroupDescribe(ctx context.Context, _ Caller, req *kmsg.ShareGroupDescribeRequest) *kmsg.ShareGroupDescribeResponse {
 	resp := req.ResponseKind().(*kmsg.ShareGroupDescribeResponse)
-	for _, id := range req.GroupIDs {
+	for _, id := range model.Once(req.GroupIDs) {
 		g, err := s.describeShare(ctx, id)
 		if err != nil {
 			g = kmsg.NewShareGroupDescribeResponseGroup()

@@ -17,7 +17,7 @@ import (
 // is prepared are those that have not acknowledged their marker.
 func (s *Service) DescribeTransactions(ctx context.Context, req *kmsg.DescribeTransactionsRequest) *kmsg.DescribeTransactionsResponse {
 	resp := req.ResponseKind().(*kmsg.DescribeTransactionsResponse)
-	for _, id := range req.TransactionalIDs {
+	for _, id := range model.Once(req.TransactionalIDs) {
 		d, err := s.describe(ctx, id)
 		d.TransactionalID, d.ErrorCode = id, code(err)
 		resp.TransactionStates = append(resp.TransactionStates, d)

@@ -132,3 +132,22 @@ func TestNoTopic(t *testing.T) {
 		t.Errorf("without a transactional id: %+v", resp)
 	}
 }
+
+// Who repeats an id is answered once.
+func TestDescribeRepeated(t *testing.T) {
+	s := New(Config{
+		Partitions: func() int32 { return 0 },
+		TxnVersion: func() int16 { return 2 },
+		Leader:     newWorld().leader,
+		Ask:        newWorld().ask,
+	})
+	req := kmsg.NewPtrDescribeTransactionsRequest()
+	req.TransactionalIDs = []string{"q", "p", "q", "q"}
+	got := ""
+	for _, x := range s.DescribeTransactions(context.Background(), req).TransactionStates {
+		got += x.TransactionalID
+	}
+	if got != "qp" {
+		t.Errorf("answered: %s", got)
+	}
+}

@@ -31,7 +31,7 @@ const (
 func (s *Server) findCoordinator(ctx context.Context, r *Request, req *kmsg.FindCoordinatorRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrFindCoordinatorResponse()
 	if r.Version < 4 {
-		n, err := s.coordinator(ctx, r, req.CoordinatorType, req.CoordinatorKey)
+		n, err := s.coordinator(ctx, r, req.CoordinatorType, req.CoordinatorKey, new(bool))
 		resp.ErrorCode, resp.ErrorMessage = model.ErrorCode(err), kmsg.StringPtr("NONE")
 		if err != nil {
 			resp.ErrorMessage = kmsg.StringPtr(model.ClientMessage(err))
@@ -39,8 +39,9 @@ func (s *Server) findCoordinator(ctx context.Context, r *Request, req *kmsg.Find
 		resp.NodeID, resp.Host, resp.Port = n.id, n.host, n.port
 		return resp, nil
 	}
+	made := false // the topic; it is asked for once, however many keys there are
 	for _, key := range req.CoordinatorKeys {
-		n, err := s.coordinator(ctx, r, req.CoordinatorType, key)
+		n, err := s.coordinator(ctx, r, req.CoordinatorType, key, &made)
 		c := kmsg.NewFindCoordinatorResponseCoordinator()
 		c.Key, c.NodeID, c.Host, c.Port = key, n.id, n.host, n.port
 		c.ErrorCode, c.ErrorMessage = model.ErrorCode(err), kmsg.StringPtr("")
@@ -52,7 +53,7 @@ func (s *Server) findCoordinator(ctx context.Context, r *Request, req *kmsg.Find
 	return resp, nil
 }
 
-func (s *Server) coordinator(ctx context.Context, r *Request, kind int8, key string) (node, error) {
+func (s *Server) coordinator(ctx context.Context, r *Request, kind int8, key string, made *bool) (node, error) {
 	topic, partitionFor, err := s.coordinated(kind)
 	if err != nil {
 		return noNode, err
@@ -62,7 +63,10 @@ func (s *Server) coordinator(ctx context.Context, r *Request, kind int8, key str
 	}
 	image := r.Image
 	if _, ok := image.Topic(topic); !ok {
-		s.createOnDemand(ctx, image, []string{topic})
+		if !*made {
+			*made = true
+			s.createOnDemand(ctx, image, []string{topic})
+		}
 		return noNode, kerr.CoordinatorNotAvailable
 	}
 	_, p, ok := image.Partition(topic, partitionFor(key))

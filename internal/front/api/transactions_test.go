@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"testing"
 
 	"github.com/odradek/odradek/internal/cluster/metadata"
@@ -65,5 +66,25 @@ func TestTransactionRequests(t *testing.T) {
 				t.Errorf("%T v%d: %x, want %x", c.req, v, got, want)
 			}
 		}
+	}
+}
+
+// A request for the coordinators of many ids has their topic made once.
+func TestFindManyCoordinators(t *testing.T) {
+	asked := 0
+	d := newDesk(t, func(_ *desk, c *Config) {
+		c.Ask = func(context.Context, kmsg.Request) (kmsg.Response, error) {
+			asked++
+			return kmsg.NewPtrCreateTopicsResponse(), nil
+		}
+	})
+	req := &kmsg.FindCoordinatorRequest{CoordinatorType: txnCoordinator, CoordinatorKeys: make([]string, 1000)}
+	for _, c := range ask[*kmsg.FindCoordinatorResponse](d, 6, req).Coordinators {
+		if c.ErrorCode != kerr.CoordinatorNotAvailable.Code {
+			t.Fatalf("answer %+v", c)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the controller was asked %d times", asked)
 	}
 }
