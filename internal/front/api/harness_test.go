@@ -32,6 +32,7 @@ type desk struct {
 	txns     *fakeTransactions
 	settings map[string]string
 	listener *pipeListener
+	line     *wire.Server
 	level    slog.LevelVar
 	status   quorum.Status
 	dirs     []LogDir
@@ -81,6 +82,7 @@ func newDesk(t testing.TB, opts ...option) *desk {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	ws := &wire.Server{Handler: d.server}
+	d.line = ws
 	wg.Go(func() { ws.Serve(ctx, d.listener, "PLAINTEXT") })
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	d.conn = d.dial()
