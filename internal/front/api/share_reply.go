@@ -29,6 +29,9 @@ func (f *shareFetching) reply() wire.Reply {
 	}
 	for _, a := range f.acks {
 		rp, _ := w.partition(a.id)
+		if rp.AcknowledgeErrorCode != 0 {
+			continue // named twice: what went well does not hide what did not
+		}
 		rp.AcknowledgeErrorCode, rp.AcknowledgeErrorMessage = model.ErrorCode(a.err), model.ErrorMessage(a.err)
 	}
 	for n := range nodes(f.server.cfg.Feed.Image(), f.listener, false) {

@@ -243,3 +243,22 @@ func TestShareCoordinatorAway(t *testing.T) {
 		want(t, "waits", m.fetch(nil), "a-0 0-0×1 of 1")
 	})
 }
+
+// A partition that is named twice has one answer: what was refused is not hidden by what
+// was not.
+func TestShareFetchAcknowledgesTwice(t *testing.T) {
+	withSharing(t, sharedTopic, func(s *sharing) {
+		s.hosts.append("a", 0, "x", "y")
+		m := s.member("m")
+		m.fetch([]string{"a"})
+		synctest.Wait()
+		want(t, "fetches", m.fetch(nil), "a-0 0-1×1 of 2")
+		m.req = func(r *kmsg.ShareFetchRequest) {
+			_, good := parseAck("a 0 accept")
+			again := r.Topics[0].Partitions[0]
+			again.AcknowledgementBatches = []kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch{kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch(good)}
+			r.Topics[0].Partitions = append(r.Topics[0].Partitions, again)
+		}
+		want(t, "the second is good", m.fetch(nil, "a 7 accept"), "a-0 acks: INVALID_REQUEST")
+	})
+}
