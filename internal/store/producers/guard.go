@@ -20,7 +20,7 @@ var Unverified = Guard{&verification{}}
 
 // verification is what is known of a transaction that is about to begin.
 type verification struct {
-	began int64 // milliseconds
+	asked int64 // when Begin was called last, in milliseconds
 	// lowest is the lowest sequence that was to be written in the epoch: one above it must
 	// not get in before it, or that would be refused as out of order for ever.
 	lowest   int32
@@ -41,12 +41,13 @@ func (s *State) Begin(producerID int64, epoch int16, baseSequence int32, implici
 	}
 	v := s.guards[producerID]
 	if v == nil {
-		v = &verification{began: nowMillis, lowest: baseSequence, epoch: epoch, implicit: implicit}
+		v = &verification{lowest: baseSequence, epoch: epoch, implicit: implicit}
 		if s.guards == nil {
 			s.guards = map[int64]*verification{}
 		}
 		s.guards[producerID] = v
 	}
+	v.asked = nowMillis
 	switch {
 	case epoch > v.epoch:
 		v.epoch, v.lowest = epoch, baseSequence
@@ -108,11 +109,19 @@ func (s *State) spend(b record.Batch) {
 	delete(s.guards, b.ProducerID())
 }
 
-// expireGuards forgets those that nobody has spent for idleMillis.
+// guardMillis is how long a guard is good for, longer than any write takes. A guard is drawn
+// for whatever producer id a write bears, before a coordinator has heard of that: kept for a
+// day, as what producers wrote is, they would be as many as anybody likes.
+const guardMillis = 15 * 60 * 1000
+
+// expireGuards forgets those that nobody has spent, nor asked for again.
 func (s *State) expireGuards(nowMillis, idleMillis int64) {
 	for id, v := range s.guards {
-		if nowMillis-v.began >= idleMillis {
+		if nowMillis-v.asked >= min(idleMillis, guardMillis) {
 			delete(s.guards, id)
 		}
+	}
+	if len(s.guards) == 0 {
+		s.guards = nil // a map keeps its room for ever
 	}
 }

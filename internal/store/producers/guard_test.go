@@ -103,3 +103,28 @@ func TestBatchWithoutSequence(t *testing.T) {
 		t.Errorf("open from %d on, %v", first, ok)
 	}
 }
+
+// A guard that nobody spends is forgotten soon, unless it is asked for again.
+func TestGuardsExpire(t *testing.T) {
+	const minute, day = int64(60_000), int64(24 * 60 * 60_000)
+	var s State
+	draw := func(id, now int64) {
+		t.Helper()
+		if _, need, err := s.Begin(id, 0, 0, true, now); err != nil || !need {
+			t.Fatal(need, err)
+		}
+	}
+	for id := range int64(1000) {
+		draw(id, 0)
+	}
+	draw(7, 10*minute)
+	if s.Expire(14*minute, day); len(s.guards) != 1000 {
+		t.Errorf("%d guards after 14 minutes", len(s.guards))
+	}
+	if s.Expire(15*minute, day); len(s.guards) != 1 || s.guards[7] == nil {
+		t.Errorf("%d guards after 15 minutes", len(s.guards))
+	}
+	if s.Expire(25*minute, day); s.guards != nil {
+		t.Errorf("%d guards after 25 minutes", len(s.guards))
+	}
+}
