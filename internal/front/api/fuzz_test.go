@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"reflect"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -17,13 +19,24 @@ import (
 
 // FuzzServe sends one frame of any bytes behind a good header. Whatever it says, the
 // server answers or ends the connection, and spends memory by its size and not by its
-// claims. Requests that need replicas have targets of their own.
+// claims. Requests that need replicas have targets of their own; those to coordinators meet
+// real ones.
 func FuzzServe(f *testing.F) {
 	for _, a := range Table() {
 		for v := max(a.Min, a.Floor); v <= a.Max; v++ {
 			req := kmsg.RequestForKey(a.Key)
 			req.SetVersion(v)
 			f.Add(a.Key, v, req.AppendTo(nil))
+		}
+	}
+	for _, fill := range fillings {
+		for _, a := range Table() {
+			req := kmsg.RequestForKey(a.Key)
+			if req.SetVersion(a.Max); !slices.Contains(coordinatorKeys, a.Key) || !req.IsFlexible() || fill.name == "long" {
+				continue
+			}
+			fill.fill(reflect.ValueOf(req).Elem())
+			f.Add(a.Key, a.Max, req.AppendTo(nil))
 		}
 	}
 	f.Add(int16(18), int16(99), []byte{1, 2, 3})
@@ -34,15 +47,21 @@ func FuzzServe(f *testing.F) {
 		case 0, 1, 2, 21, 23, 34:
 			return
 		}
-		if len(body) <= 1<<14 {
-			synctest.Test(t, func(t *testing.T) { serveOne(t, key, version, body) })
+		switch {
+		case len(body) > 1<<14:
+		case slices.Contains(coordinatorKeys, key):
+			withCoordinators(t, func(d *desk) { d.serveOne(key, version, body) })
+		default:
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, func(_ *desk, c *Config) { c.Groups = emptyGroups{} })
+				d.topic("a", 1, []int32{1})
+				d.serveOne(key, version, body)
+			})
 		}
 	})
 }
 
-func serveOne(t *testing.T, key, version int16, body []byte) {
-	d := newDesk(t, func(_ *desk, c *Config) { c.Groups = emptyGroups{} })
-	d.topic("a", 1, []int32{1})
+func (d *desk) serveOne(key, version int16, body []byte) {
 	frame := binary.BigEndian.AppendUint32(nil, uint32(10+len(body)))
 	frame = binary.BigEndian.AppendUint16(frame, uint16(key))
 	frame = binary.BigEndian.AppendUint16(frame, uint16(version))
@@ -57,7 +76,10 @@ func serveOne(t *testing.T, key, version int16, body []byte) {
 	d.conn.Close()
 	<-answered
 	if spent, most := after.TotalAlloc-before.TotalAlloc, uint64(32<<20+2000*len(body)); spent > most {
-		t.Errorf("key %d version %d with %d bytes took %d bytes of memory", key, version, len(body), spent)
+		d.t.Errorf("key %d version %d with %d bytes took %d bytes of memory", key, version, len(body), spent)
+	}
+	if d.line.Panics() != 0 {
+		d.t.Errorf("key %d version %d: the handler panicked", key, version)
 	}
 }
 
