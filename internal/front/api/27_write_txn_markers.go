@@ -75,7 +75,7 @@ func (s *Server) endTxns(ctx context.Context, ends []*ending) {
 		}
 	}
 	for _, e := range ends {
-		if e.err == nil && e.replica != nil {
+		if e.replica != nil { // it is in the log; what others do is theirs until the end
 			e.err = e.replica.Wait(ctx, e.end, e.epoch)
 		}
 	}
