@@ -48,6 +48,9 @@ func (st *state) initialize(t *runtime.Turn, k Key, stateEpoch int32, start int6
 	if err := k.check(); err != nil {
 		return err
 	}
+	if start < NoStart {
+		return kerr.InvalidRequest
+	}
 	have := st.keys[k]
 	if have != nil && stateEpoch != noEpoch && have.stateEpoch > stateEpoch {
 		return kerr.FencedStateEpoch

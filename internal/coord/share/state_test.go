@@ -105,6 +105,7 @@ func TestStates(t *testing.T) {
 			delete t/4 -> UNKNOWN_TOPIC_OR_PARTITION
 			summary t/4 -> UNKNOWN_TOPIC_OR_PARTITION
 			init t/-1 state=0 start=0 -> INVALID_REQUEST
+			init t/0 state=0 start=-2 -> INVALID_REQUEST
 		`,
 		"batches that cannot be are refused": `
 			init t/0 state=1 start=0 -> ok
