@@ -50,10 +50,13 @@ var sideways = map[[2]string]string{
 	{"internal/replica/fetcher", "internal/replica/partition"}:   "a fetcher fills partitions that follow",
 	{"internal/front/api", "internal/front/fetchsession"}:        "Fetch remembers what a client fetches",
 	{"internal/front/api", "internal/front/sharesession"}:        "ShareFetch remembers what a member of a share group reads",
+	{"internal/coord/group", "internal/coord/fields"}:            "a group is stored in records of Kafka's fields",
 	{"internal/coord/group", "internal/coord/runtime"}:           "a group machine runs on the runtime",
 	{"internal/coord/delivery", "internal/coord/share"}:          "what is stored of a share partition, in the words of who stores it",
 	{"internal/coord/group", "internal/coord/share"}:             "share groups begin and end the states of what they read",
+	{"internal/coord/share", "internal/coord/fields"}:            "states of share groups are stored in records of Kafka's fields",
 	{"internal/coord/share", "internal/coord/runtime"}:           "states of share groups live on the runtime",
+	{"internal/coord/txn", "internal/coord/fields"}:              "transactional ids are stored in records of Kafka's fields",
 	{"internal/coord/txn", "internal/coord/runtime"}:             "transactional ids live on the runtime",
 }
 

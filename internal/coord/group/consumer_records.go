@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/odradek/odradek/internal/coord/fields"
 	"github.com/odradek/odradek/internal/coord/runtime"
 )
 
@@ -19,13 +20,13 @@ var consumerKinds = &modernKinds{
 const tagClassicMember = 0
 
 func consumerMemberRecord(group string, m *consumerMember) runtime.Record {
-	b := appendCompactNullable(appendInt16(nil, 0), m.instanceID)
-	b = appendCompactNullable(b, m.rack)
-	b = appendCompactString(appendCompactString(b, m.clientID), m.clientHost)
+	b := fields.AppendCompactNullable(fields.AppendInt16(nil, 0), m.instanceID)
+	b = fields.AppendCompactNullable(b, m.rack)
+	b = fields.AppendCompactString(fields.AppendCompactString(b, m.clientID), m.clientHost)
 	b = appendNames(b, m.topics)
-	b = appendCompactString(b, m.pattern)
-	b = appendInt32(b, m.rebalanceMillis)
-	b = appendCompactNullable(b, m.assignor)
+	b = fields.AppendCompactString(b, m.pattern)
+	b = fields.AppendInt32(b, m.rebalanceMillis)
+	b = fields.AppendCompactNullable(b, m.assignor)
 	field := m.classic.append(nil)
 	b = binary.AppendUvarint(append(b, 1, tagClassicMember), uint64(len(field)))
 	b = append(b, field...)
@@ -37,46 +38,46 @@ func (c *classicMember) append(b []byte) []byte {
 	if c == nil {
 		return append(b, 0)
 	}
-	b = appendInt32(append(b, 1), c.sessionMillis)
-	b = appendCompactLen(b, len(c.protocols))
+	b = fields.AppendInt32(append(b, 1), c.sessionMillis)
+	b = fields.AppendCount(b, len(c.protocols), true)
 	for _, p := range c.protocols {
-		b = append(appendCompactBytes(appendCompactString(b, p.name), p.metadata), 0)
+		b = append(fields.AppendCompactBytes(fields.AppendCompactString(b, p.name), p.metadata), 0)
 	}
 	return append(b, 0)
 }
 
 func parseConsumerMember(b []byte, m *consumerMember) error {
 	r := modernValue(b)
-	m.instanceID, m.rack = r.nullable(true), r.nullable(true)
-	m.clientID, m.clientHost = r.string(true), r.string(true)
-	m.topics = r.names()
+	m.instanceID, m.rack = r.Nullable(true), r.Nullable(true)
+	m.clientID, m.clientHost = r.String(true), r.String(true)
+	m.topics = readNames(r)
 	m.pattern = ""
-	if s := r.nullable(true); s != nil {
+	if s := r.Nullable(true); s != nil {
 		m.pattern = *s
 	}
-	m.rebalanceMillis = r.int32()
-	m.assignor = r.nullable(true)
+	m.rebalanceMillis = r.Int32()
+	m.assignor = r.Nullable(true)
 	m.classic = nil
-	r.tags(func(tag int, field *reader) {
+	r.Tags(func(tag int, field *fields.Reader) {
 		if tag == tagClassicMember {
 			m.classic = parseClassicMember(field)
 		}
 	})
-	return r.err
+	return r.Err
 }
 
-func parseClassicMember(r *reader) *classicMember {
-	if r.int8() <= 0 {
+func parseClassicMember(r *fields.Reader) *classicMember {
+	if r.Int8() <= 0 {
 		return nil
 	}
-	c := &classicMember{sessionMillis: r.int32()}
-	for n := r.count(true); n > 0 && r.err == nil; n-- {
-		c.protocols = append(c.protocols, classicProtocol{name: r.string(true), metadata: r.bytes(true)})
-		r.tags(nil)
+	c := &classicMember{sessionMillis: r.Int32()}
+	for n := r.Count(true); n > 0 && r.Err == nil; n-- {
+		c.protocols = append(c.protocols, classicProtocol{name: r.String(true), metadata: r.Bytes(true)})
+		r.Tags(nil)
 	}
-	r.tags(nil)
-	if r.err == nil && len(c.protocols) == 0 {
-		r.fail() // a member of the classic protocol has one
+	r.Tags(nil)
+	if r.Err == nil && len(c.protocols) == 0 {
+		r.Fail() // a member of the classic protocol has one
 	}
 	return c
 }
@@ -86,8 +87,8 @@ func consumerCurrentRecord(group string, m *consumerMember) runtime.Record {
 }
 
 func patternRecord(group, pattern string, r *resolvedPattern) runtime.Record {
-	b := appendNames(appendInt16(nil, 0), r.topics)
-	b = append(appendInt64(appendInt64(b, r.version), r.millis), 0)
+	b := appendNames(fields.AppendInt16(nil, 0), r.topics)
+	b = append(fields.AppendInt64(fields.AppendInt64(b, r.version), r.millis), 0)
 	return runtime.Record{Key: memberKey(keyConsumerPattern, group, pattern), Value: b}
 }
 
@@ -97,9 +98,9 @@ func patternTombstone(group, pattern string) runtime.Record {
 
 func parsePattern(b []byte) (*resolvedPattern, error) {
 	r := modernValue(b)
-	p := &resolvedPattern{topics: r.names(), version: r.int64(), millis: r.int64()}
-	r.tags(nil)
-	return p, r.err
+	p := &resolvedPattern{topics: readNames(r), version: r.Int64(), millis: r.Int64()}
+	r.Tags(nil)
+	return p, r.Err
 }
 
 // replayConsumer takes a record of a consumer group. What comes first makes the group; a

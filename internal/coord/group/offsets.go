@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/odradek/odradek/internal/coord/fields"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -103,11 +104,11 @@ const (
 )
 
 func (st *state) replayMarker(e runtime.Entry) error {
-	r := reader{b: e.Key}
-	_ = r.int16() // version
-	kind := r.int16()
-	if r.err != nil {
-		return fmt.Errorf("key of a control record, %d bytes: %w", len(e.Key), r.err)
+	r := fields.Reader{Rest: e.Key}
+	_ = r.Int16() // version
+	kind := r.Int16()
+	if r.Err != nil {
+		return fmt.Errorf("key of a control record, %d bytes: %w", len(e.Key), r.Err)
 	}
 	if kind == markerAbort || kind == markerCommit {
 		st.offsets.end(e.ProducerID, kind == markerCommit)

@@ -1,9 +1,9 @@
 package group
 
 import (
-	"encoding/binary"
 	"fmt"
 
+	"github.com/odradek/odradek/internal/coord/fields"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -39,7 +39,11 @@ const (
 	maxOffsetVersion = 4
 	maxGroupVersion  = 4
 	tagTopicID       = 0
+
+	maxString = fields.MaxString // what a key can hold
 )
+
+var errMalformed = fields.ErrMalformed
 
 // recordKey is the key of a record: topic and partition count for offsets only, name is
 // a member or a regular expression.
@@ -78,31 +82,31 @@ func (k recordKey) form() keyForm {
 func (k recordKey) known() bool { return k.form() != unknownKey }
 
 func parseKey(b []byte) (recordKey, error) {
-	r := reader{b: b}
-	k := recordKey{kind: r.int16()}
-	if r.err == nil && k.known() {
-		k.group = r.string(false)
+	r := fields.Reader{Rest: b}
+	k := recordKey{kind: r.Int16()}
+	if r.Err == nil && k.known() {
+		k.group = r.String(false)
 		switch k.form() {
 		case offsetKey:
-			k.topic = r.string(false)
-			k.partition = r.int32()
+			k.topic = r.String(false)
+			k.partition = r.Int32()
 		case namedKey:
-			k.name = r.string(false)
+			k.name = r.String(false)
 		}
 	}
-	if r.err != nil {
-		return k, fmt.Errorf("key of type %d, %d bytes: %w", k.kind, len(b), r.err)
+	if r.Err != nil {
+		return k, fmt.Errorf("key of type %d, %d bytes: %w", k.kind, len(b), r.Err)
 	}
 	return k, nil
 }
 
 func (k recordKey) append(b []byte) []byte {
-	b = appendString(appendInt16(b, k.kind), k.group)
+	b = fields.AppendString(fields.AppendInt16(b, k.kind), k.group)
 	switch k.form() {
 	case offsetKey:
-		b = appendInt32(appendString(b, k.topic), k.partition)
+		b = fields.AppendInt32(fields.AppendString(b, k.topic), k.partition)
 	case namedKey:
-		b = appendString(b, k.name)
+		b = fields.AppendString(b, k.name)
 	}
 	return b
 }
@@ -119,43 +123,43 @@ type offset struct {
 }
 
 func parseOffset(b []byte) (offset, error) {
-	r := reader{b: b}
+	r := fields.Reader{Rest: b}
 	o := offset{leaderEpoch: -1, expireMillis: -1}
-	version := r.int16()
-	if r.err == nil && (version < 0 || version > maxOffsetVersion) {
+	version := r.Int16()
+	if r.Err == nil && (version < 0 || version > maxOffsetVersion) {
 		return o, fmt.Errorf("offset value has version %d, versions 0 to %d are known", version, maxOffsetVersion)
 	}
-	o.offset = r.int64()
+	o.offset = r.Int64()
 	if version >= 3 {
-		o.leaderEpoch = r.int32()
+		o.leaderEpoch = r.Int32()
 	}
-	o.metadata = r.string(version >= 4)
-	o.commitMillis = r.int64()
+	o.metadata = r.String(version >= 4)
+	o.commitMillis = r.Int64()
 	if version == 1 {
-		o.expireMillis = r.int64()
+		o.expireMillis = r.Int64()
 	}
 	if version >= 4 {
-		r.tags(func(tag int, field *reader) {
+		r.Tags(func(tag int, field *fields.Reader) {
 			if tag == tagTopicID {
-				copy(o.topicID[:], field.take(len(o.topicID)))
+				o.topicID = field.ID()
 			}
 		})
 	}
-	if r.err != nil {
-		return o, fmt.Errorf("offset value of version %d, %d bytes: %w", version, len(b), r.err)
+	if r.Err != nil {
+		return o, fmt.Errorf("offset value of version %d, %d bytes: %w", version, len(b), r.Err)
 	}
 	return o, nil
 }
 
 func (o *offset) append(b []byte) []byte {
 	if o.expireMillis >= 0 {
-		b = appendInt64(appendInt16(b, offsetVersionExp), o.offset)
-		b = appendInt64(appendString(b, o.metadata), o.commitMillis)
-		return appendInt64(b, o.expireMillis)
+		b = fields.AppendInt64(fields.AppendInt16(b, offsetVersionExp), o.offset)
+		b = fields.AppendInt64(fields.AppendString(b, o.metadata), o.commitMillis)
+		return fields.AppendInt64(b, o.expireMillis)
 	}
-	b = appendInt64(appendInt16(b, offsetVersion), o.offset)
-	b = appendInt32(b, o.leaderEpoch)
-	b = appendInt64(appendCompactString(b, o.metadata), o.commitMillis)
+	b = fields.AppendInt64(fields.AppendInt16(b, offsetVersion), o.offset)
+	b = fields.AppendInt32(b, o.leaderEpoch)
+	b = fields.AppendInt64(fields.AppendCompactString(b, o.metadata), o.commitMillis)
 	if o.topicID.IsZero() {
 		return append(b, 0)
 	}
@@ -183,28 +187,28 @@ type savedMember struct {
 }
 
 func parseGroup(b []byte) (*savedGroup, error) {
-	r := reader{b: b}
-	version := r.int16()
-	if r.err == nil && (version < 0 || version > maxGroupVersion) {
+	r := fields.Reader{Rest: b}
+	version := r.Int16()
+	if r.Err == nil && (version < 0 || version > maxGroupVersion) {
 		return nil, fmt.Errorf("group value has version %d, versions 0 to %d are known", version, maxGroupVersion)
 	}
 	compact := version >= 4
 	g := &savedGroup{stateMillis: -1}
-	g.protocolType = r.string(compact)
-	g.generation = r.int32()
-	g.protocol = r.nullable(compact)
-	g.leader = r.nullable(compact)
+	g.protocolType = r.String(compact)
+	g.generation = r.Int32()
+	g.protocol = r.Nullable(compact)
+	g.leader = r.Nullable(compact)
 	if version >= 2 {
-		g.stateMillis = r.int64()
+		g.stateMillis = r.Int64()
 	}
-	for n := r.count(compact); n > 0 && r.err == nil; n-- {
+	for n := r.Count(compact); n > 0 && r.Err == nil; n-- {
 		g.members = append(g.members, parseMember(&r, version))
 	}
 	if compact {
-		r.tags(nil)
+		r.Tags(nil)
 	}
-	if r.err != nil {
-		return nil, fmt.Errorf("group value of version %d, %d bytes: %w", version, len(b), r.err)
+	if r.Err != nil {
+		return nil, fmt.Errorf("group value of version %d, %d bytes: %w", version, len(b), r.Err)
 	}
 	if len(g.members) > 0 && g.protocol == nil {
 		return nil, fmt.Errorf("group value has %d members and no protocol: %w", len(g.members), errMalformed)
@@ -212,40 +216,40 @@ func parseGroup(b []byte) (*savedGroup, error) {
 	return g, nil
 }
 
-func parseMember(r *reader, version int16) savedMember {
+func parseMember(r *fields.Reader, version int16) savedMember {
 	compact := version >= 4
-	m := savedMember{id: r.string(compact)}
+	m := savedMember{id: r.String(compact)}
 	if version >= 3 {
-		m.instanceID = r.nullable(compact)
+		m.instanceID = r.Nullable(compact)
 	}
-	m.clientID, m.clientHost = r.string(compact), r.string(compact)
+	m.clientID, m.clientHost = r.String(compact), r.String(compact)
 	m.rebalanceMillis = -1
 	if version >= 1 {
-		m.rebalanceMillis = r.int32()
+		m.rebalanceMillis = r.Int32()
 	}
-	m.sessionMillis = r.int32()
+	m.sessionMillis = r.Int32()
 	if m.rebalanceMillis == -1 {
 		m.rebalanceMillis = m.sessionMillis
 	}
-	m.metadata, m.assignment = r.bytes(compact), r.bytes(compact)
+	m.metadata, m.assignment = r.Bytes(compact), r.Bytes(compact)
 	if compact {
-		r.tags(nil)
+		r.Tags(nil)
 	}
 	return m
 }
 
 func (g *savedGroup) append(b []byte) []byte {
-	b = appendString(appendInt16(b, groupVersion), g.protocolType)
-	b = appendInt32(b, g.generation)
-	b = appendNullable(appendNullable(b, g.protocol), g.leader)
-	b = appendInt64(b, g.stateMillis)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(g.members)))
+	b = fields.AppendString(fields.AppendInt16(b, groupVersion), g.protocolType)
+	b = fields.AppendInt32(b, g.generation)
+	b = fields.AppendNullable(fields.AppendNullable(b, g.protocol), g.leader)
+	b = fields.AppendInt64(b, g.stateMillis)
+	b = fields.AppendCount(b, len(g.members), false)
 	for i := range g.members {
 		m := &g.members[i]
-		b = appendNullable(appendString(b, m.id), m.instanceID)
-		b = appendString(appendString(b, m.clientID), m.clientHost)
-		b = appendInt32(appendInt32(b, m.rebalanceMillis), m.sessionMillis)
-		b = appendBytes(appendBytes(b, m.metadata), m.assignment)
+		b = fields.AppendNullable(fields.AppendString(b, m.id), m.instanceID)
+		b = fields.AppendString(fields.AppendString(b, m.clientID), m.clientHost)
+		b = fields.AppendInt32(fields.AppendInt32(b, m.rebalanceMillis), m.sessionMillis)
+		b = fields.AppendBytes(fields.AppendBytes(b, m.metadata), m.assignment)
 	}
 	return b
 }

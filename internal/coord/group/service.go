@@ -6,13 +6,13 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
-	"unicode/utf16"
 
 	"github.com/odradek/odradek/internal/base/run"
 	"github.com/odradek/odradek/internal/cluster/brokers"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/coord/group/assign"
 	"github.com/odradek/odradek/internal/coord/runtime"
+	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -193,28 +193,13 @@ func (s *Service) Lead(partition, epoch int32, log runtime.Log) {
 func (s *Service) Resign(partition int32) { s.runtime.Resign(partition) }
 
 // PartitionFor is the partition of __consumer_offsets that holds a group, -1 if the
-// number of partitions is not known. It hashes as Java does, over UTF-16 units.
+// number of partitions is not known.
 func (s *Service) PartitionFor(group string) int32 {
 	n := s.cfg.Partitions()
 	if n <= 0 {
 		return -1
 	}
-	return partitionFor(group, n)
-}
-
-func partitionFor(group string, partitions int32) int32 {
-	var h int32
-	for _, r := range group {
-		if high, low := utf16.EncodeRune(r); r > 0xffff {
-			h = 31*(31*h+high) + low
-			continue
-		}
-		h = 31*h + r
-	}
-	if h == -1<<31 {
-		return 0 // has no positive counterpart
-	}
-	return max(h, -h) % partitions
+	return model.CoordinatorPartition(group, n)
 }
 
 func (s *Service) settings() Settings {

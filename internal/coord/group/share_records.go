@@ -3,6 +3,7 @@ package group
 import (
 	"fmt"
 
+	"github.com/odradek/odradek/internal/coord/fields"
 	"github.com/odradek/odradek/internal/coord/runtime"
 )
 
@@ -15,13 +16,13 @@ var shareKinds = &modernKinds{
 
 // shareEpochRecord has the hash as a field, where that of consumer groups has a tag.
 func shareEpochRecord(group string, epoch int32, hash int64) runtime.Record {
-	b := appendInt64(appendInt32(appendInt16(nil, 0), epoch), hash)
+	b := fields.AppendInt64(fields.AppendInt32(fields.AppendInt16(nil, 0), epoch), hash)
 	return runtime.Record{Key: groupKey(keyShareEpoch, group), Value: append(b, 0)}
 }
 
 func shareMemberRecord(group string, m *shareMember) runtime.Record {
-	b := appendCompactNullable(appendInt16(nil, 0), m.rack)
-	b = appendCompactString(appendCompactString(b, m.clientID), m.clientHost)
+	b := fields.AppendCompactNullable(fields.AppendInt16(nil, 0), m.rack)
+	b = fields.AppendCompactString(fields.AppendCompactString(b, m.clientID), m.clientHost)
 	b = append(appendNames(b, m.topics), 0)
 	return runtime.Record{Key: memberKey(keyShareMember, group, m.id), Value: b}
 }
@@ -32,18 +33,18 @@ func shareCurrentRecord(group string, m *shareMember) runtime.Record {
 
 func parseShareEpoch(b []byte) (epoch int32, hash int64, err error) {
 	r := modernValue(b)
-	epoch, hash = r.int32(), r.int64()
-	r.tags(nil)
-	return epoch, hash, r.err
+	epoch, hash = r.Int32(), r.Int64()
+	r.Tags(nil)
+	return epoch, hash, r.Err
 }
 
 func parseShareMember(b []byte, m *shareMember) error {
 	r := modernValue(b)
-	m.rack = r.nullable(true)
-	m.clientID, m.clientHost = r.string(true), r.string(true)
-	m.topics = r.names()
-	r.tags(nil)
-	return r.err
+	m.rack = r.Nullable(true)
+	m.clientID, m.clientHost = r.String(true), r.String(true)
+	m.topics = readNames(r)
+	r.Tags(nil)
+	return r.Err
 }
 
 // replayShare takes a record of a share group. What comes first makes the group; a

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/odradek/odradek/internal/coord/fields"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/coord/share"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -127,22 +128,22 @@ func sortedIDs[V any](m map[model.ID]V) []model.ID {
 }
 
 func shareStatesRecord(group string, s shareStates) runtime.Record {
-	b := appendTopicParts(appendInt16(nil, 0), s.initializing)
+	b := appendTopicParts(fields.AppendInt16(nil, 0), s.initializing)
 	b = appendTopicParts(b, s.initialized)
-	b = appendCompactLen(b, len(s.deleting))
+	b = fields.AppendCount(b, len(s.deleting), true)
 	for _, id := range sortedIDs(s.deleting) {
-		b = append(appendCompactString(append(b, id[:]...), s.deleting[id]), 0)
+		b = append(fields.AppendCompactString(append(b, id[:]...), s.deleting[id]), 0)
 	}
 	return runtime.Record{Key: groupKey(keyShareStates, group), Value: append(b, 0)}
 }
 
 func appendTopicParts(b []byte, m map[model.ID]topicParts) []byte {
-	b = appendCompactLen(b, len(m))
+	b = fields.AppendCount(b, len(m), true)
 	for _, id := range sortedIDs(m) {
-		b = appendCompactString(append(b, id[:]...), m[id].name)
-		b = appendCompactLen(b, len(m[id].partitions))
+		b = fields.AppendCompactString(append(b, id[:]...), m[id].name)
+		b = fields.AppendCount(b, len(m[id].partitions), true)
 		for _, p := range m[id].partitions {
-			b = appendInt32(b, p)
+			b = fields.AppendInt32(b, p)
 		}
 		b = append(b, 0)
 	}
@@ -152,26 +153,24 @@ func appendTopicParts(b []byte, m map[model.ID]topicParts) []byte {
 func parseShareStates(b []byte) (shareStates, error) {
 	r := modernValue(b)
 	s := newShareStates()
-	r.topicParts(s.initializing)
-	r.topicParts(s.initialized)
-	for n := r.count(true); n > 0 && r.err == nil; n-- {
-		var id model.ID
-		copy(id[:], r.take(len(id)))
-		name := r.string(true)
-		r.tags(nil)
+	readTopicParts(r, s.initializing)
+	readTopicParts(r, s.initialized)
+	for n := r.Count(true); n > 0 && r.Err == nil; n-- {
+		id := r.ID()
+		name := r.String(true)
+		r.Tags(nil)
 		s.deleting[id] = name
 	}
-	r.tags(nil)
-	return s, r.err
+	r.Tags(nil)
+	return s, r.Err
 }
 
-func (r *reader) topicParts(m map[model.ID]topicParts) {
-	for n := r.count(true); n > 0 && r.err == nil; n-- {
-		var id model.ID
-		copy(id[:], r.take(len(id)))
-		t := topicParts{name: r.string(true), partitions: r.int32s(true)}
-		r.tags(nil)
-		if r.err == nil {
+func readTopicParts(r *fields.Reader, m map[model.ID]topicParts) {
+	for n := r.Count(true); n > 0 && r.Err == nil; n-- {
+		id := r.ID()
+		t := topicParts{name: r.String(true), partitions: r.Int32s(true)}
+		r.Tags(nil)
+		if r.Err == nil {
 			with(m, id, t)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"github.com/odradek/odradek/internal/coord/fields"
 )
 
 // consumerProtocol is the protocol type of consumers, whose metadata the coordinator
@@ -38,49 +40,49 @@ func (s *consumerSubscription) names() []string {
 // subscription reads the topics that a consumer subscribes to. The bytes are the
 // client's and may be anything.
 func subscription(metadata []byte) ([]string, error) {
-	r := reader{b: metadata}
-	s := consumerSubscription{version: r.int16()}
+	r := fields.Reader{Rest: metadata}
+	s := consumerSubscription{version: r.Int16()}
 	s.readTopics(&r)
 	return s.topics, s.check(&r, metadata)
 }
 
 // parseSubscription reads all of it.
 func parseSubscription(metadata []byte) (*consumerSubscription, error) {
-	r := reader{b: metadata}
-	s := &consumerSubscription{version: r.int16()}
+	r := fields.Reader{Rest: metadata}
+	s := &consumerSubscription{version: r.Int16()}
 	s.readTopics(&r)
 	if s.version >= 1 {
-		s.owned = r.topicPartitions()
+		s.owned = readTopicPartitions(&r)
 	}
 	if s.version >= 2 {
-		_ = r.int32() // the generation
+		_ = r.Int32() // the generation
 	}
 	if s.version >= 3 {
-		if s.rack = r.nullable(false); s.rack != nil && *s.rack == "" {
+		if s.rack = r.Nullable(false); s.rack != nil && *s.rack == "" {
 			s.rack = nil
 		}
 	}
 	return s, s.check(&r, metadata)
 }
 
-func (s *consumerSubscription) readTopics(r *reader) {
-	for n := r.count(false); n > 0 && r.err == nil; n-- {
-		s.topics = append(s.topics, r.string(false))
+func (s *consumerSubscription) readTopics(r *fields.Reader) {
+	for n := r.Count(false); n > 0 && r.Err == nil; n-- {
+		s.topics = append(s.topics, r.String(false))
 	}
-	r.skipBytes()
+	r.SkipBytes()
 }
 
-func (s *consumerSubscription) check(r *reader, metadata []byte) error {
-	if r.err != nil || s.version < 0 {
+func (s *consumerSubscription) check(r *fields.Reader, metadata []byte) error {
+	if r.Err != nil || s.version < 0 {
 		return fmt.Errorf("consumer subscription of version %d, %d bytes: %w", s.version, len(metadata), errMalformed)
 	}
 	return nil
 }
 
-func (r *reader) topicPartitions() []topicPartitions {
+func readTopicPartitions(r *fields.Reader) []topicPartitions {
 	var all []topicPartitions
-	for n := r.count(false); n > 0 && r.err == nil; n-- {
-		all = append(all, topicPartitions{topic: r.string(false), partitions: r.int32s(false)})
+	for n := r.Count(false); n > 0 && r.Err == nil; n-- {
+		all = append(all, topicPartitions{topic: r.String(false), partitions: r.Int32s(false)})
 	}
 	return all
 }
@@ -98,13 +100,13 @@ func parseAssignment(b []byte) (consumerAssignment, error) {
 	if len(b) == 0 {
 		return a, nil
 	}
-	r := reader{b: b}
-	version := r.int16()
-	a.partitions = r.topicPartitions()
-	if n := r.length(false, 4); n > 0 {
-		a.userData = len(r.take(n))
+	r := fields.Reader{Rest: b}
+	version := r.Int16()
+	a.partitions = readTopicPartitions(&r)
+	if n := r.Length(false, 4); n > 0 {
+		a.userData = len(r.Take(n))
 	}
-	if r.err != nil || version < 0 {
+	if r.Err != nil || version < 0 {
 		return a, fmt.Errorf("consumer assignment of version %d, %d bytes: %w", version, len(b), errMalformed)
 	}
 	return a, nil
@@ -124,19 +126,19 @@ func (v *topicView) parts(named []topicPartitions) parts {
 // assignment is what a consumer with this metadata is told that it has, of the topics that
 // exist.
 func (v *topicView) assignment(p parts, metadata []byte) []byte {
-	r := reader{b: metadata}
-	version := min(max(r.int16(), 0), maxConsumerProtocol)
-	b := appendInt32(appendInt16(nil, version), 0)
+	r := fields.Reader{Rest: metadata}
+	version := min(max(r.Int16(), 0), maxConsumerProtocol)
+	b := fields.AppendInt32(fields.AppendInt16(nil, version), 0)
 	n := uint32(0)
 	for _, tp := range v.named(p) {
 		n++
-		b = appendInt32(appendString(b, tp.topic), int32(len(tp.partitions)))
+		b = fields.AppendInt32(fields.AppendString(b, tp.topic), int32(len(tp.partitions)))
 		for _, partition := range tp.partitions {
-			b = appendInt32(b, partition)
+			b = fields.AppendInt32(b, partition)
 		}
 	}
 	binary.BigEndian.PutUint32(b[2:], n)
-	return appendInt32(b, -1)
+	return fields.AppendInt32(b, -1)
 }
 
 // named are partitions by name, of the topics that exist.

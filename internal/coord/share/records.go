@@ -1,11 +1,10 @@
 package share
 
 import (
-	"encoding/binary"
 	"fmt"
 
+	"github.com/odradek/odradek/internal/coord/fields"
 	"github.com/odradek/odradek/internal/coord/runtime"
-	"github.com/twmb/franz-go/pkg/kbin"
 )
 
 // Records of __share_group_state, as Kafka writes them (docs/formats/share-group-state.md).
@@ -18,7 +17,7 @@ const (
 	tagComplete  = 0
 
 	batchBytes = 8 + 8 + 1 + 2 + 1 // with its tagged fields at the least
-	maxGroupID = 1<<15 - 1         // what a key can hold
+	maxGroupID = fields.MaxString  // what a key can hold
 )
 
 // snapshot is everything that is stored of a share partition.
@@ -44,28 +43,28 @@ type update struct {
 }
 
 func parseKey(b []byte) (kind int16, k Key, err error) {
-	r := kbin.Reader{Src: b}
+	r := fields.Reader{Rest: b}
 	kind = r.Int16()
 	if kind == keySnapshot || kind == keyUpdate {
-		k.Group = r.String()
-		k.TopicID = r.Uuid()
+		k.Group = r.String(false)
+		k.TopicID = r.ID()
 		k.Partition = r.Int32()
 	}
-	if !r.Ok() {
-		return kind, k, fmt.Errorf("key of type %d, %d bytes: %w", kind, len(b), kbin.ErrNotEnoughData)
+	if r.Err != nil {
+		return kind, k, fmt.Errorf("key of type %d, %d bytes: %w", kind, len(b), r.Err)
 	}
 	return kind, k, nil
 }
 
 func (k Key) append(b []byte, kind int16) []byte {
-	b = kbin.AppendInt16(b, kind)
-	b = kbin.AppendString(b, k.Group)
+	b = fields.AppendInt16(b, kind)
+	b = fields.AppendString(b, k.Group)
 	b = append(b, k.TopicID[:]...)
-	return kbin.AppendInt32(b, k.Partition)
+	return fields.AppendInt32(b, k.Partition)
 }
 
 func parseSnapshot(b []byte) (snapshot, error) {
-	r := kbin.Reader{Src: b}
+	r := fields.Reader{Rest: b}
 	s := snapshot{complete: -1}
 	if err := checkVersion(r.Int16()); err != nil {
 		return s, fmt.Errorf("snapshot: %w", err)
@@ -74,26 +73,26 @@ func parseSnapshot(b []byte) (snapshot, error) {
 	s.start = r.Int64()
 	s.createdMillis, s.writtenMillis = r.Int64(), r.Int64()
 	s.batches = readBatches(&r)
-	readTags(&r, &s.complete)
-	if !r.Ok() {
-		return s, fmt.Errorf("snapshot of %d bytes: %w", len(b), kbin.ErrNotEnoughData)
+	readComplete(&r, &s.complete)
+	if r.Err != nil {
+		return s, fmt.Errorf("snapshot of %d bytes: %w", len(b), r.Err)
 	}
 	return s, nil
 }
 
 func (s *snapshot) append(b []byte) []byte {
-	b = kbin.AppendInt16(b, valueVersion)
-	b = kbin.AppendInt32(b, s.epoch)
-	b = kbin.AppendInt32(b, s.stateEpoch)
-	b = kbin.AppendInt32(b, s.leaderEpoch)
-	b = kbin.AppendInt64(b, s.start)
-	b = kbin.AppendInt64(b, s.createdMillis)
-	b = kbin.AppendInt64(b, s.writtenMillis)
+	b = fields.AppendInt16(b, valueVersion)
+	b = fields.AppendInt32(b, s.epoch)
+	b = fields.AppendInt32(b, s.stateEpoch)
+	b = fields.AppendInt32(b, s.leaderEpoch)
+	b = fields.AppendInt64(b, s.start)
+	b = fields.AppendInt64(b, s.createdMillis)
+	b = fields.AppendInt64(b, s.writtenMillis)
 	return appendTags(appendBatches(b, s.batches), s.complete)
 }
 
 func parseUpdate(b []byte) (update, error) {
-	r := kbin.Reader{Src: b}
+	r := fields.Reader{Rest: b}
 	u := update{complete: -1}
 	if err := checkVersion(r.Int16()); err != nil {
 		return u, fmt.Errorf("update: %w", err)
@@ -101,18 +100,18 @@ func parseUpdate(b []byte) (update, error) {
 	u.epoch, u.leaderEpoch = r.Int32(), r.Int32()
 	u.start = r.Int64()
 	u.batches = readBatches(&r)
-	readTags(&r, &u.complete)
-	if !r.Ok() {
-		return u, fmt.Errorf("update of %d bytes: %w", len(b), kbin.ErrNotEnoughData)
+	readComplete(&r, &u.complete)
+	if r.Err != nil {
+		return u, fmt.Errorf("update of %d bytes: %w", len(b), r.Err)
 	}
 	return u, nil
 }
 
 func (u *update) append(b []byte) []byte {
-	b = kbin.AppendInt16(b, valueVersion)
-	b = kbin.AppendInt32(b, u.epoch)
-	b = kbin.AppendInt32(b, u.leaderEpoch)
-	b = kbin.AppendInt64(b, u.start)
+	b = fields.AppendInt16(b, valueVersion)
+	b = fields.AppendInt32(b, u.epoch)
+	b = fields.AppendInt32(b, u.leaderEpoch)
+	b = fields.AppendInt64(b, u.start)
 	return appendTags(appendBatches(b, u.batches), u.complete)
 }
 
@@ -124,51 +123,47 @@ func checkVersion(v int16) error {
 }
 
 // readBatches allocates by what is there, not by the count that is declared.
-func readBatches(r *kbin.Reader) []StateBatch {
-	n := int(r.CompactArrayLen())
-	if n < 0 || n > len(r.Src)/batchBytes {
-		r.Span(-1) // there is less than is declared
+func readBatches(r *fields.Reader) []StateBatch {
+	n := r.Length(true, 4)
+	if n < 0 || n > len(r.Rest)/batchBytes {
+		r.Fail() // there is less than is declared
 		return nil
 	}
 	batches := make([]StateBatch, 0, n)
 	for range n {
 		b := StateBatch{First: r.Int64(), Last: r.Int64(), State: r.Int8(), Deliveries: r.Int16()}
-		readTags(r, nil)
+		r.Tags(nil)
 		batches = append(batches, b)
 	}
 	return batches
 }
 
 func appendBatches(b []byte, batches []StateBatch) []byte {
-	b = binary.AppendUvarint(b, uint64(len(batches)+1))
+	b = fields.AppendCount(b, len(batches), true)
 	for _, s := range batches {
-		b = kbin.AppendInt64(b, s.First)
-		b = kbin.AppendInt64(b, s.Last)
-		b = kbin.AppendInt8(b, s.State)
-		b = kbin.AppendInt16(b, s.Deliveries)
+		b = fields.AppendInt64(b, s.First)
+		b = fields.AppendInt64(b, s.Last)
+		b = append(b, byte(s.State))
+		b = fields.AppendInt16(b, s.Deliveries)
 		b = append(b, 0)
 	}
 	return b
 }
 
-// readTags reads tagged fields, of which one is known where complete is wanted.
-func readTags(r *kbin.Reader, complete *int32) {
-	for n := r.Uvarint(); n > 0 && r.Ok(); n-- {
-		tag := r.Uvarint()
-		field := kbin.Reader{Src: r.Span(int(r.Uvarint()))}
-		if tag == tagComplete && complete != nil {
-			if *complete = field.Int32(); !field.Ok() {
-				r.Span(-1)
-			}
+// readComplete reads the tagged fields of a value, of which one is known.
+func readComplete(r *fields.Reader, complete *int32) {
+	r.Tags(func(tag int, field *fields.Reader) {
+		if tag == tagComplete {
+			*complete = field.Int32()
 		}
-	}
+	})
 }
 
 func appendTags(b []byte, complete int32) []byte {
 	if complete == -1 {
 		return append(b, 0)
 	}
-	return kbin.AppendInt32(append(b, 1, tagComplete, 4), complete)
+	return fields.AppendInt32(append(b, 1, tagComplete, 4), complete)
 }
 
 func snapshotRecord(k Key, s *snapshot) runtime.Record {

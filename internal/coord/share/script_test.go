@@ -164,8 +164,8 @@ func (h *house) logDoes(what string) string {
 	return ""
 }
 
-// fields are the arguments of a request.
-type fields struct {
+// arguments are those of a request.
+type arguments struct {
 	state, leader, done int32
 	start               int64
 	batches             []StateBatch
@@ -173,8 +173,8 @@ type fields struct {
 
 var batchWord = regexp.MustCompile(`^(-?\d+)-(-?\d+):(\d+)\*(-?\d+)$`)
 
-func parse(words []string) fields {
-	f := fields{state: -1, leader: -1, done: -1, start: -1}
+func parse(words []string) arguments {
+	f := arguments{state: -1, leader: -1, done: -1, start: -1}
 	for _, w := range words {
 		if m := batchWord.FindStringSubmatch(w); m != nil {
 			n := func(i int) int64 { v, _ := strconv.ParseInt(m[i], 10, 64); return v }
@@ -198,7 +198,7 @@ func parse(words []string) fields {
 }
 
 // ask sends a request about one key and words the answer.
-func (h *house) ask(verb string, k Key, f fields) string {
+func (h *house) ask(verb string, k Key, f arguments) string {
 	kind := map[string]kmsg.Key{
 		"init": kmsg.InitializeShareGroupState, "read": kmsg.ReadShareGroupState, "write": kmsg.WriteShareGroupState,
 		"delete": kmsg.DeleteShareGroupState, "summary": kmsg.ReadShareGroupStateSummary,

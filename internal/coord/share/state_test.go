@@ -206,16 +206,16 @@ func TestLargeStates(t *testing.T) {
 		}
 		h.play("init t/0 state=1 start=0 -> ok")
 		for i := range int64(6) {
-			if got := h.ask("write", k, fields{state: 1, leader: 0, start: -1, batches: gaps(20*i, 10)}); got != "ok" {
+			if got := h.ask("write", k, arguments{state: 1, leader: 0, start: -1, batches: gaps(20*i, 10)}); got != "ok" {
 				t.Fatal(got)
 			}
 		}
 		h.play("records -> snapshot#0 update#0 snapshot#1 update#1 update#1 update#1 update#1")
-		if got := h.ask("write", k, fields{state: 1, leader: 0, start: -1, batches: gaps(0, 30)}); got != "INVALID_REQUEST" {
+		if got := h.ask("write", k, arguments{state: 1, leader: 0, start: -1, batches: gaps(0, 30)}); got != "INVALID_REQUEST" {
 			t.Error(got)
 		}
 		h.play("log reload")
-		if got, want := h.ask("read", k, fields{leader: 0}), "ok state=1 start=0"+words(gaps(0, 60)); got != want {
+		if got, want := h.ask("read", k, arguments{leader: 0}), "ok state=1 start=0"+words(gaps(0, 60)); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	})

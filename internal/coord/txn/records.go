@@ -2,9 +2,9 @@ package txn
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 
+	"github.com/odradek/odradek/internal/coord/fields"
 	"github.com/odradek/odradek/internal/proto/model"
 )
 
@@ -21,9 +21,9 @@ const (
 	// tagLastEpoch is Odradek's own, int16. Kafka passes over it, and forgets the epoch
 	// when a coordinator moves.
 	tagLastEpoch = 20292
-)
 
-var errMalformed = errors.New("malformed")
+	maxString = fields.MaxString // what a key can hold
+)
 
 // value is what the log says of a transactional id.
 type value struct {
@@ -46,52 +46,52 @@ type value struct {
 }
 
 func appendKey(b []byte, id string) []byte {
-	return appendString(appendInt16(b, keyTxn), id)
+	return fields.AppendString(fields.AppendInt16(b, keyTxn), id)
 }
 
 // parseKey returns the transactional id of a key; a kind that is not known has none.
 func parseKey(b []byte) (kind int16, id string, err error) {
-	r := reader{b: b}
-	if kind = r.int16(); r.err == nil && kind == keyTxn {
-		id = r.string(false)
+	r := fields.Reader{Rest: b}
+	if kind = r.Int16(); r.Err == nil && kind == keyTxn {
+		id = r.String(false)
 	}
-	if r.err != nil {
-		return kind, "", fmt.Errorf("key of type %d, %d bytes: %w", kind, len(b), r.err)
+	if r.Err != nil {
+		return kind, "", fmt.Errorf("key of type %d, %d bytes: %w", kind, len(b), r.Err)
 	}
 	return kind, id, nil
 }
 
 func parseValue(b []byte) (value, error) {
-	r := reader{b: b}
-	version := r.int16()
-	if r.err == nil && (version < 0 || version > maxValueVersion) {
+	r := fields.Reader{Rest: b}
+	version := r.Int16()
+	if r.Err == nil && (version < 0 || version > maxValueVersion) {
 		return value{}, fmt.Errorf("value has version %d, versions 0 to %d are known", version, maxValueVersion)
 	}
 	compact := version >= 1
 	v := value{prevID: noProducer, nextID: noProducer, lastEpoch: noEpoch}
-	v.producerID, v.epoch, v.timeoutMillis = r.int64(), r.int16(), r.int32()
-	v.phase = phase(r.int8())
+	v.producerID, v.epoch, v.timeoutMillis = r.Int64(), r.Int16(), r.Int32()
+	v.phase = phase(r.Int8())
 	v.partitions = parsePartitions(&r, compact)
-	v.updated, v.started = r.int64(), r.int64()
+	v.updated, v.started = r.Int64(), r.Int64()
 	if compact {
-		r.tags(func(tag int, field *reader) {
+		r.Tags(func(tag int, field *fields.Reader) {
 			switch tag {
 			case tagPreviousID:
-				v.prevID = field.int64()
+				v.prevID = field.Int64()
 			case tagNextID:
-				v.nextID = field.int64()
+				v.nextID = field.Int64()
 			case tagVersion:
-				v.version = int8(field.int16())
+				v.version = int8(field.Int16())
 			case tagLastEpoch:
-				v.lastEpoch = field.int16()
+				v.lastEpoch = field.Int16()
 			}
 		})
 	}
-	if r.err != nil {
-		return v, fmt.Errorf("value of version %d, %d bytes: %w", version, len(b), r.err)
+	if r.Err != nil {
+		return v, fmt.Errorf("value of version %d, %d bytes: %w", version, len(b), r.Err)
 	}
 	if !v.phase.valid() {
-		return v, fmt.Errorf("value has state %d: %w", v.phase, errMalformed)
+		return v, fmt.Errorf("value has state %d: %w", v.phase, fields.ErrMalformed)
 	}
 	v.infer()
 	return v, nil
@@ -113,15 +113,18 @@ func (v *value) infer() {
 	}
 }
 
-func parsePartitions(r *reader, compact bool) []model.TopicPartition {
+func parsePartitions(r *fields.Reader, compact bool) []model.TopicPartition {
 	var all []model.TopicPartition
-	for n := r.count(compact); n > 0 && r.err == nil; n-- {
-		topic := r.string(compact)
-		for n := r.count(compact); n > 0 && r.err == nil; n-- {
-			all = append(all, model.TopicPartition{Topic: topic, Partition: r.int32()})
+	for n := r.Count(compact); n > 0 && r.Err == nil; n-- {
+		topic := r.String(compact)
+		if len(topic) > fields.MaxString {
+			r.Fail() // version 0 could not say it again
+		}
+		for n := r.Count(compact); n > 0 && r.Err == nil; n-- {
+			all = append(all, model.TopicPartition{Topic: topic, Partition: r.Int32()})
 		}
 		if compact {
-			r.tags(nil)
+			r.Tags(nil)
 		}
 	}
 	return union(nil, all)
@@ -130,11 +133,11 @@ func parsePartitions(r *reader, compact bool) []model.TopicPartition {
 // append writes the value in version 0, or in version 1, the flexible one.
 func (v *value) append(b []byte, version int16) []byte {
 	compact := version >= 1
-	b = appendInt64(appendInt16(b, version), v.producerID)
-	b = appendInt32(appendInt16(b, v.epoch), v.timeoutMillis)
+	b = fields.AppendInt64(fields.AppendInt16(b, version), v.producerID)
+	b = fields.AppendInt32(fields.AppendInt16(b, v.epoch), v.timeoutMillis)
 	b = append(b, byte(v.phase))
 	b = v.appendPartitions(b, compact)
-	b = appendInt64(appendInt64(b, v.updated), v.started)
+	b = fields.AppendInt64(fields.AppendInt64(b, v.updated), v.started)
 	if compact {
 		b = v.appendTags(b)
 	}
@@ -144,7 +147,7 @@ func (v *value) append(b []byte, version int16) []byte {
 // appendPartitions groups the partitions, which are sorted, by topic.
 func (v *value) appendPartitions(b []byte, compact bool) []byte {
 	if v.phase == empty {
-		return appendCount(b, -1, compact)
+		return fields.AppendCount(b, -1, compact)
 	}
 	topics := 0
 	for i, tp := range v.partitions {
@@ -152,20 +155,20 @@ func (v *value) appendPartitions(b []byte, compact bool) []byte {
 			topics++
 		}
 	}
-	b = appendCount(b, topics, compact)
+	b = fields.AppendCount(b, topics, compact)
 	for rest := v.partitions; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].Topic == rest[0].Topic {
 			n++
 		}
 		if compact {
-			b = appendCompactString(b, rest[0].Topic)
+			b = fields.AppendCompactString(b, rest[0].Topic)
 		} else {
-			b = appendString(b, rest[0].Topic)
+			b = fields.AppendString(b, rest[0].Topic)
 		}
-		b = appendCount(b, n, compact)
+		b = fields.AppendCount(b, n, compact)
 		for _, tp := range rest[:n] {
-			b = appendInt32(b, tp.Partition)
+			b = fields.AppendInt32(b, tp.Partition)
 		}
 		if compact {
 			b = append(b, 0)
@@ -184,17 +187,17 @@ func (v *value) appendTags(b []byte) []byte {
 		tags = append(binary.AppendUvarint(tags, uint64(len(field))), field...)
 	}
 	if v.prevID != noProducer {
-		tag(tagPreviousID, appendInt64(nil, v.prevID))
+		tag(tagPreviousID, fields.AppendInt64(nil, v.prevID))
 	}
 	if v.nextID != noProducer {
-		tag(tagNextID, appendInt64(nil, v.nextID))
+		tag(tagNextID, fields.AppendInt64(nil, v.nextID))
 	}
 	if v.version != 0 {
-		tag(tagVersion, appendInt16(nil, int16(v.version)))
+		tag(tagVersion, fields.AppendInt16(nil, int16(v.version)))
 	}
 	if v.lastEpoch != noEpoch {
 		if w := (value{producerID: v.producerID, prevID: v.prevID, epoch: v.epoch, lastEpoch: noEpoch, phase: v.phase, version: v.version}); w.inferred() != v.lastEpoch {
-			tag(tagLastEpoch, appendInt16(nil, v.lastEpoch))
+			tag(tagLastEpoch, fields.AppendInt16(nil, v.lastEpoch))
 		}
 	}
 	return append(binary.AppendUvarint(b, uint64(n)), tags...)
