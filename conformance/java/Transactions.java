@@ -177,7 +177,7 @@ final class Transactions {
 
     private static void expiry(Scenarios s) throws Exception {
         Clients.create(s, 1);
-        try (KafkaProducer<byte[], byte[]> p = transactor(s, s.topic, "transaction.timeout.ms", "1000")) {
+        try (KafkaProducer<byte[], byte[]> p = transactor(s, s.topic, "transaction.timeout.ms", "3000")) {
             p.beginTransaction();
             send(p, s.topic, "a", 1);
             Scenarios.want("open", ends(s), "0 1");

@@ -396,7 +396,7 @@ const scenarios = {
 
   async expiry(s) {
     await s.create(1)
-    const p = await s.transactor({ transactionTimeout: 1000 })
+    const p = await s.transactor({ transactionTimeout: 3000 })
     const txn = await p.transaction()
     await txn.send({ topic: s.topic, messages: named('a', 1) })
     await eventually('closed by time', () => s.end(), '2')

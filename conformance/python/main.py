@@ -454,7 +454,7 @@ def fencing(s):
 
 def expiry(s):
     s.create(1)
-    p = s.transactor(transaction_timeout_ms=1000)
+    p = s.transactor(transaction_timeout_ms=3000)
     p.begin_transaction()
     s.produce(p, "a", 1)
     want("open", ends(s), [0, 1])

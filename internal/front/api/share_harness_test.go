@@ -25,6 +25,13 @@ type shareKeeper struct {
 	fails  error
 }
 
+// set has what is asked from now on take a while, and fail with err.
+func (k *shareKeeper) set(delay time.Duration, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.delay, k.fails = delay, err
+}
+
 func (k *shareKeeper) wait() error {
 	k.mu.Lock()
 	delay, err := k.delay, k.fails

@@ -109,22 +109,22 @@ func TestShareFetchMinBytes(t *testing.T) {
 // An answer leaves when what was acknowledged is stored; if that fails it says so.
 func TestShareAcknowledgeIsStored(t *testing.T) {
 	withSharing(t, sharedTopic, func(s *sharing) {
-		s.hosts.append("a", 0, "x", "y", "z")
 		m := s.member("m")
 		m.fetch([]string{"a"})
 		synctest.Wait()
+		s.hosts.append("a", 0, "x", "y", "z")
 		want(t, "fetches", m.fetch(nil), "a-0 0-2×1 of 3")
-		s.keeper.delay = time.Second
+		s.keeper.set(time.Second, nil)
 		began := time.Now()
 		want(t, "acknowledges", m.acks("a 0 accept"), "a ok")
 		want(t, "acknowledges beside", m.fetch(nil, "a 1 accept"), "a-0")
 		if time.Since(began) != 2*time.Second {
 			t.Errorf("answered after %v", time.Since(began))
 		}
-		s.keeper.fails = kerr.CoordinatorLoadInProgress
+		s.keeper.set(time.Second, kerr.CoordinatorLoadInProgress)
 		want(t, "it is not stored", m.acks("a 2 accept"), "a COORDINATOR_NOT_AVAILABLE")
 		want(t, "nor beside", m.fetch(nil, "a 2 accept"), "a-0 acks: COORDINATOR_NOT_AVAILABLE")
-		s.keeper.fails = nil
+		s.keeper.set(time.Second, nil)
 		want(t, "it is", m.fetch(nil, "a 2 accept"), "a-0")
 	})
 }
@@ -132,7 +132,6 @@ func TestShareAcknowledgeIsStored(t *testing.T) {
 // Requests that make no sense are refused, and those of groups that are not served.
 func TestShareRequestsRefused(t *testing.T) {
 	withSharing(t, sharedTopic, func(s *sharing) {
-		s.hosts.append("a", 0, "x", "y", "z")
 		m := s.member("m")
 		want(t, "acknowledges without a session", m.acks("a 0 accept"), "INVALID_SHARE_SESSION_EPOCH")
 		m.epoch = 1
@@ -143,6 +142,7 @@ func TestShareRequestsRefused(t *testing.T) {
 		want(t, "opens with acknowledgements", m.fetch([]string{"a"}, "a 0 accept"), "INVALID_REQUEST")
 		m.fetch([]string{"a"})
 		synctest.Wait()
+		s.hosts.append("a", 0, "x", "y", "z")
 		want(t, "fetches", m.fetch(nil), "a-0 0-2×1 of 3")
 		want(t, "an unknown type", m.acks("a 0 odd"), "a INVALID_REQUEST")
 		want(t, "too few types", m.acks("a 0-2 accept,accept"), "a INVALID_REQUEST")
@@ -189,10 +189,10 @@ func TestShareSessionLimit(t *testing.T) {
 // gone nothing of the group is kept.
 func TestShareSessionEndsWithConnection(t *testing.T) {
 	withSharing(t, sharedTopic, func(s *sharing) {
-		s.hosts.append("a", 0, "x", "y")
 		m, n := s.member("m"), s.member("n")
 		m.fetch([]string{"a"})
 		synctest.Wait()
+		s.hosts.append("a", 0, "x", "y")
 		want(t, "fetches", m.fetch(nil), "a-0 0-1×1 of 2")
 		want(t, "nothing is left", n.fetch([]string{"a"}), "")
 		m.conn.Close()
@@ -229,15 +229,13 @@ func TestShareLeaderMoves(t *testing.T) {
 func TestShareCoordinatorAway(t *testing.T) {
 	withSharing(t, sharedTopic, func(s *sharing) {
 		s.hosts.append("a", 0, "x")
-		s.keeper.fails = kerr.CoordinatorLoadInProgress
+		s.keeper.set(0, kerr.CoordinatorLoadInProgress)
 		m := s.member("m")
 		m.req = func(r *kmsg.ShareFetchRequest) { r.MaxWaitMillis = 500 }
 		want(t, "waits in vain", m.fetch([]string{"a"}), "")
 		go func() {
 			time.Sleep(200 * time.Millisecond)
-			s.keeper.mu.Lock()
-			defer s.keeper.mu.Unlock()
-			s.keeper.fails = nil
+			s.keeper.set(0, nil)
 		}()
 		m.req = func(r *kmsg.ShareFetchRequest) { r.MaxWaitMillis = 5000 }
 		want(t, "waits", m.fetch(nil), "a-0 0-0×1 of 1")

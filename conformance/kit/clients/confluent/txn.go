@@ -130,7 +130,7 @@ func fencing(ctx context.Context, t *scenario.T) {
 
 func expiry(ctx context.Context, t *scenario.T) {
 	create(ctx, t, 1, nil)
-	p := newTransactor(ctx, t, t.Topic, "transaction.timeout.ms", "1000")
+	p := newTransactor(ctx, t, t.Topic, "transaction.timeout.ms", "3000")
 	t.OK(p.BeginTransaction(), "begin")
 	t.OK(p.send("a", 1), "produce")
 	t.Want("open", ends(ctx, t), "0 1")

@@ -124,7 +124,7 @@ func fencing(ctx context.Context, t *scenario.T) {
 
 func expiry(ctx context.Context, t *scenario.T) {
 	create(ctx, t, 1, nil)
-	p := transactor(ctx, t, kgo.TransactionTimeout(time.Second))
+	p := transactor(ctx, t, kgo.TransactionTimeout(3*time.Second))
 	t.OK(p.BeginTransaction(), "begin")
 	t.OK(send(ctx, p, named("a", 1)...), "produce")
 	t.Want("open", ends(ctx, t), "0 1")

@@ -101,7 +101,7 @@ func fencing(ctx context.Context, t *scenario.T) {
 
 func expiry(ctx context.Context, t *scenario.T) {
 	create(ctx, t, 1, nil)
-	p := transactor(ctx, t, t.Topic, time.Second)
+	p := transactor(ctx, t, t.Topic, 3*time.Second)
 	t.OK(p.BeginTxn(), "begin")
 	t.OK(p.SendMessages(named(t.Topic, "a", 1)), "produce")
 	t.Eventually(ctx, "closed by time", func() any { return offset(ctx, t, sarama.OffsetNewest) }, 2)
