@@ -229,7 +229,7 @@ func (c *consumer) options() []kgo.Opt {
 
 // gapPatience is how long nothing may come before the rest of a range counts as empty:
 // compaction may have left nothing at its end, of which no record tells.
-const gapPatience = 3 * time.Second
+const gapPatience = 8 * time.Second // longer than a fetch waits for records
 
 // loop prints records until it has all that was asked for.
 func (c *consumer) loop(ctx context.Context, cl *kgo.Client) error {
