@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/odradek/odradek/server"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -58,6 +59,11 @@ func TestClusterKeepsItsData(t *testing.T) {
 			}
 		}
 		topics, err := adm.ListTopics(t.Context())
+		// Who answers may hear of a new topic later than who made it.
+		for deadline := time.Now().Add(time.Minute); err == nil && topics["kept"].Err != nil && time.Now().Before(deadline); {
+			time.Sleep(10 * time.Millisecond)
+			topics, err = adm.ListTopics(t.Context())
+		}
 		if err != nil || len(topics["kept"].Partitions) != 2 || topics["kept"].Partitions.NumReplicas() != 3 {
 			t.Errorf("round %d: %v, %v", round, topics["kept"], err)
 		}
