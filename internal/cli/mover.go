@@ -129,7 +129,10 @@ func (m *mover) run(ctx context.Context, moves []balance.Move) error {
 	for _, mv := range moves {
 		p.total += mv.Copied()
 	}
-	if err := m.setThrottle(ctx, moves); err != nil {
+	switch err := m.setThrottle(ctx, moves); {
+	case ctx.Err() != nil:
+		return m.interrupted(ctx, len(waiting), 0)
+	case err != nil:
 		return err
 	}
 	failed := &listing{kind: "MoveList", noun: "partition"}

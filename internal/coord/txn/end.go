@@ -86,8 +86,9 @@ func (m *machine) end(t *runtime.Turn, in endInput) (identity, *job, error) {
 //	CompleteAbort   the same   bump        invalid    invalid
 //	CompleteCommit  invalid    bump        the same   invalid
 //
-// A retry comes from the epoch before, of an end that bumped. "Bump" without an open transaction is for clients
-// that do not know whether anything of theirs was written: it fences what is on its way.
+// A retry comes from the epoch before, of an end that bumped. "Bump" without an open
+// transaction is for clients that do not know whether anything of theirs was written: it
+// fences what is on its way.
 func (m *machine) endAndBump(t *runtime.Turn, in endInput) (identity, *job, error) {
 	x := m.txns[in.id]
 	if x == nil && m.unborn(t, in.id) || x != nil && x.busy(t) {
