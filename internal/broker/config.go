@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/proto/wire"
@@ -54,6 +55,8 @@ type Config struct {
 	LookupHost func(ctx context.Context, host string) ([]string, error)
 	// Random fills its argument with random bytes. Safe for concurrent use.
 	Random func([]byte)
+	// Clock is the hour as this machine shows it; nil is the right one.
+	Clock clock.Clock
 	// Phase spreads the ticks of nodes, so that they do not tick as one.
 	Phase time.Duration
 	// Release is told to those who ask what runs here.

@@ -27,8 +27,8 @@ func (b *Broker) shareConfig() share.Config {
 			}
 			return err
 		},
-		Lease: b.lease,
-		Log:   b.cfg.Log,
+		Lease: b.lease, Clock: b.cfg.Clock,
+		Log: b.cfg.Log,
 	}
 }
 

@@ -22,6 +22,7 @@ func (b *Broker) txnConfig() txn.Config {
 		Leader:         b.leaderOf,
 		Ask:            b.brokers.Ask,
 		Lease:          b.lease,
+		Clock:          b.cfg.Clock,
 		Log:            b.cfg.Log,
 	}
 }

@@ -33,7 +33,7 @@ func (b *Broker) hostConfig() host.Config {
 	}
 	return host.Config{
 		NodeID: b.cfg.NodeID, FS: b.cfg.FS, Dirs: b.dirs, Feed: b.feed,
-		Settings: b.settings.topic, BrokerEpoch: b.member.Epoch, Random: b.random64, Log: b.cfg.Log,
+		Settings: b.settings.topic, BrokerEpoch: b.member.Epoch, Random: b.random64, Clock: b.cfg.Clock, Log: b.cfg.Log,
 		RetentionInterval: millis(config.LogRetentionCheckIntervalMs.Get(v)),
 		CleanerBackoff:    millis(config.LogCleanerBackoffMs.Get(v)),
 		DeleteDelay:       millis(config.LogSegmentDeleteDelayMs.Get(v)),
@@ -62,7 +62,7 @@ func (b *Broker) apiConfig() api.Config {
 		Settings: b.settings.Values, Static: b.cfg.Static, Quorum: b.status,
 		Leading: b.leads, Forward: b.forward, Ask: b.peers.Ask,
 		LogDirs: b.logDirs, Producers: b.producers, Features: controller.Features,
-		Random: b.randomBelow, Log: b.cfg.Log, LogLevel: b.cfg.Level,
+		Random: b.randomBelow, Clock: b.cfg.Clock, Log: b.cfg.Log, LogLevel: b.cfg.Level,
 		ControlTimeout: time.Duration(config.RequestTimeoutMs.Get(b.settings.Values())) * time.Millisecond,
 	}
 	if b.control != nil {

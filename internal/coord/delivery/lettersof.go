@@ -22,7 +22,7 @@ const (
 // returns the offset to go on from. Where the log has no record there is nothing to tell;
 // of what it has had and has no longer, a letter tells without a copy.
 func (sh *Share) lettersOf(l *letter, at int64, copied bool) (list []record.Record, next int64, err error) {
-	now := time.Now().UnixMilli()
+	now := sh.service.cfg.Clock.Millis(time.Now())
 	add := func(offset int64, r *record.View) {
 		letter := record.Record{Offset: int64(len(list)), Timestamp: now, Headers: l.headers(sh, offset)}
 		if copied && r != nil {

@@ -125,7 +125,7 @@ func (sh *Share) lookUp(reset Reset) (int64, error) {
 	case reset.Earliest:
 		spec = model.OffsetEarliest
 	case reset.Back > 0:
-		spec = max(0, time.Now().Add(-reset.Back).UnixMilli())
+		spec = max(0, sh.service.cfg.Clock.Millis(time.Now().Add(-reset.Back)))
 	}
 	f, err := sh.source.ListOffset(spec, sh.epoch, false)
 	if err == nil && f.Offset < 0 { // nothing is as new as that

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/base/gate"
 	"github.com/odradek/odradek/internal/coord/share"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -63,6 +64,7 @@ type Config struct {
 	Settings func(group string) Settings
 	// Letters is the way to dead letter queues; without its Produce no group has one.
 	Letters Letters
+	Clock   clock.Clock
 	Log     *slog.Logger
 }
 

@@ -74,7 +74,7 @@ func (st *state) offsetsOf(t *runtime.Turn, req *kmsg.OffsetCommitRequest, write
 		for j := range rt.Partitions {
 			p := &rt.Partitions[j]
 			o := offset{
-				offset: p.Offset, leaderEpoch: max(p.LeaderEpoch, -1), commitMillis: t.Now.UnixMilli(),
+				offset: p.Offset, leaderEpoch: max(p.LeaderEpoch, -1), commitMillis: t.Millis(),
 				expireMillis: -1, topicID: model.ID(rt.TopicID),
 			}
 			if p.Metadata != nil {
@@ -85,7 +85,7 @@ func (st *state) offsetsOf(t *runtime.Turn, req *kmsg.OffsetCommitRequest, write
 				continue
 			}
 			if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis >= 0 {
-				o.expireMillis = t.Now.UnixMilli() + req.RetentionTimeMillis
+				o.expireMillis = t.Millis() + req.RetentionTimeMillis
 			}
 			if room == nil || cap(room)-len(room) < roomPerOffset+len(req.Group)+len(rt.Topic)+len(o.metadata) {
 				room = make([]byte, 0, 16*(roomPerOffset+len(req.Group)+len(rt.Topic)+len(o.metadata)))

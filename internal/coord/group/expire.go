@@ -78,9 +78,9 @@ func (st *state) expired(t *runtime.Turn, g *group, o *offset) bool {
 // counts from a time in milliseconds.
 func (st *state) old(t *runtime.Turn, o *offset, from int64) bool {
 	if o.expireMillis >= 0 {
-		return t.Now.UnixMilli() >= o.expireMillis
+		return t.Millis() >= o.expireMillis
 	}
-	return t.Now.UnixMilli()-from >= st.settings().OffsetsRetention.Milliseconds()
+	return t.Millis()-from >= st.settings().OffsetsRetention.Milliseconds()
 }
 
 // OffsetDelete drops offsets of topics that the group does not subscribe to (KIP-496).

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/base/run"
 	"github.com/odradek/odradek/internal/cluster/brokers"
 	"github.com/odradek/odradek/internal/cluster/metadata"
@@ -126,8 +127,9 @@ type Config struct {
 	// the groups that it believes to coordinate. Nil is always.
 	Lease func() bool
 	// Rand fills its argument with random bytes, for member ids. Safe for concurrent use.
-	Rand func([]byte)
-	Log  *slog.Logger
+	Rand  func([]byte)
+	Clock clock.Clock
+	Log   *slog.Logger
 }
 
 // Caller is the client that sent a request.
@@ -167,6 +169,7 @@ func New(cfg Config) *Service {
 		MaxBytes:      func() int { return s.settings().MaxRecordBytes },
 		CommitTimeout: func() time.Duration { return s.settings().CommitTimeout },
 		Lease:         cfg.Lease,
+		Clock:         cfg.Clock,
 		Log:           cfg.Log,
 	})
 	return s

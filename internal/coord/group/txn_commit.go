@@ -57,7 +57,7 @@ func (st *state) commitTxn(t *runtime.Turn, req *kmsg.TxnOffsetCommitRequest, gu
 		rt := &req.Topics[i]
 		for j := range rt.Partitions {
 			rp := &rt.Partitions[j]
-			o := offset{offset: rp.Offset, leaderEpoch: max(rp.LeaderEpoch, -1), commitMillis: t.Now.UnixMilli(), expireMillis: -1}
+			o := offset{offset: rp.Offset, leaderEpoch: max(rp.LeaderEpoch, -1), commitMillis: t.Millis(), expireMillis: -1}
 			if rp.Metadata != nil {
 				o.metadata = *rp.Metadata
 			}

@@ -231,7 +231,7 @@ func (s *shard[M]) replayBatches(bytes []byte) (records int, err error) {
 
 // open lets commands run, after the machine has set the timers of what it found.
 func (s *shard[M]) open() {
-	t := &Turn{Now: time.Now(), MaxBytes: s.maxBytes(), timers: s.timers}
+	t := s.turn()
 	t.run(func() { s.machine.Loaded(t) })
 	s.mu.Lock()
 	if s.status == loading {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/odradek/odradek/internal/store/producers"
 )
@@ -76,7 +77,12 @@ type Turn struct {
 	bytes   int
 	answers []given
 	timers  *timers
+	clock   clock.Clock
 }
+
+// Millis is the time of the command as the wall clock shows it: what is told and kept.
+// Timers go by Now.
+func (t *Turn) Millis() int64 { return t.clock.Millis(t.Now) }
 
 // Write adds a record to what the command appends. It is replayed after it has been
 // appended, which is after the command has returned.

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"github.com/odradek/odradek/internal/base/clock"
 	"log/slog"
 	"slices"
 	"sync"
@@ -27,6 +28,7 @@ type Config[M Machine] struct {
 	// Lease reports whether this node may answer: without it others may lead by now what
 	// it believes to lead. Nil is always.
 	Lease func() bool
+	Clock clock.Clock
 	Log   *slog.Logger
 }
 
@@ -85,6 +87,7 @@ func (r *Runtime[M]) start(partition, epoch int32, log Log, at time.Time, attemp
 		log:       log,
 		logger:    r.cfg.Log.With("partition", partition, "epoch", epoch),
 		maxBytes:  r.cfg.MaxBytes,
+		clock:     r.cfg.Clock,
 		kick:      r.kick,
 		failed:    r.reload,
 		machine:   r.cfg.New(partition),

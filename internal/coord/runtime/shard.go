@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -36,6 +37,7 @@ type shard[M Machine] struct {
 	log       Log
 	logger    *slog.Logger
 	maxBytes  func() int
+	clock     clock.Clock
 	astray    bool                   // an earlier machine of this epoch lost the log
 	kick      func()                 // the earliest deadline may have moved
 	failed    func(*shard[M], error) // the machine is lost
@@ -150,9 +152,13 @@ func (s *shard[M]) take() ([]*order[M], error) {
 	return batch, nil
 }
 
+func (s *shard[M]) turn() *Turn {
+	return &Turn{Now: time.Now(), MaxBytes: s.maxBytes(), timers: s.timers, clock: s.clock}
+}
+
 // runAll runs commands in order, those that are independent with a common append.
 func (s *shard[M]) runAll(batch []*order[M]) {
-	t := &Turn{Now: time.Now(), MaxBytes: s.maxBytes(), timers: s.timers}
+	t := s.turn()
 	ran := 0
 	for i, c := range batch {
 		if !c.independent || t.bytes >= t.MaxBytes {
@@ -224,7 +230,7 @@ func finish[M Machine](commands []*order[M], err error) {
 // append writes what the commands of a turn wrote, in as many batches as the size limit
 // makes, and replays it.
 func (s *shard[M]) append(t *Turn) error {
-	millis := t.Now.UnixMilli()
+	millis := t.Millis()
 	if t.txn != nil {
 		return s.appendTxn(t.txn, millis)
 	}

@@ -61,7 +61,7 @@ func (st *state) initialize(t *runtime.Turn, k Key, stateEpoch int32, start int6
 	if have != nil && have.stateEpoch == stateEpoch {
 		return nil
 	}
-	millis := t.Now.UnixMilli()
+	millis := t.Millis()
 	s := snapshot{stateEpoch: stateEpoch, start: start, complete: -1, createdMillis: millis, writtenMillis: millis}
 	if start != NoStart {
 		s.complete = 0 // there is a place to count from
@@ -157,7 +157,7 @@ func (e *entry) merged(t *runtime.Turn, u update) *snapshot {
 		s.start = u.start
 	}
 	s.batches = combine(append(s.batches[:len(s.batches):len(s.batches)], u.batches...), s.start)
-	s.createdMillis, s.writtenMillis = t.Now.UnixMilli(), t.Now.UnixMilli()
+	s.createdMillis, s.writtenMillis = t.Millis(), t.Millis()
 	return &s
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/base/run"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/coord/runtime"
@@ -59,6 +60,7 @@ type Config struct {
 	// Lease reports whether this node may answer: without it others may coordinate by now
 	// what it believes to coordinate. Nil is always.
 	Lease func() bool
+	Clock clock.Clock
 	Log   *slog.Logger
 }
 
@@ -83,6 +85,7 @@ func New(cfg Config) *Service {
 		MaxBytes:      func() int { return s.settings().MaxRecordBytes },
 		CommitTimeout: func() time.Duration { return s.settings().WriteTimeout },
 		Lease:         cfg.Lease,
+		Clock:         cfg.Clock,
 		Log:           cfg.Log,
 	})
 	return s

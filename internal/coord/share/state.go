@@ -129,7 +129,7 @@ func (st *state) repeat(t *runtime.Turn) {
 		}
 		s := e.snapshot
 		s.epoch++
-		s.writtenMillis = t.Now.UnixMilli()
+		s.writtenMillis = t.Millis()
 		t.Write(snapshotRecord(k, &s))
 	}
 }

@@ -76,7 +76,7 @@ func (m *machine) abortOverdue(t *runtime.Turn) (any bool) {
 
 // forgetUnused writes tombstones for ids that nobody has used for long.
 func (m *machine) forgetUnused(t *runtime.Turn) {
-	last := t.Now.UnixMilli() - millis(m.settings().IDExpiration)
+	last := t.Millis() - millis(m.settings().IDExpiration)
 	for _, id := range slices.Sorted(maps.Keys(m.txns)) {
 		if x := m.txns[id]; x.phase.settled() && x.updated <= last && !x.busy(t) {
 			x.soft = &soft{turn: t} // busy: what comes in the same turn finds the id gone
@@ -134,7 +134,7 @@ func (m *machine) complete(t *runtime.Turn, x *txn) {
 	m.marked[x] = struct{}{}
 	waiting := x.soft.waiting
 	x.soft.waiting = nil
-	done := x.value.complete(t.Now.UnixMilli())
+	done := x.value.complete(t.Millis())
 	m.write(t, x, done, false)
 	m.release(t, x, done, waiting)
 }

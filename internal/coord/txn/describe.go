@@ -132,7 +132,7 @@ func (f *filter) admits(x *txn, now int64) bool {
 func (m *machine) list(t *runtime.Turn, f *filter) []kmsg.ListTransactionsResponseTransactionState {
 	var list []kmsg.ListTransactionsResponseTransactionState
 	for id, x := range m.txns {
-		if f.admits(x, t.Now.UnixMilli()) {
+		if f.admits(x, t.Millis()) {
 			list = append(list, kmsg.ListTransactionsResponseTransactionState{
 				TransactionalID: id, ProducerID: x.producerID, TransactionState: x.phase.String(),
 			})

@@ -164,7 +164,7 @@ func (m *machine) abort(t *runtime.Turn, x *txn, claimed bool) *job {
 func (x *txn) prepare(t *runtime.Turn, commit bool) value {
 	v := x.value
 	v.prevID, v.nextID = noProducer, noProducer
-	v.phase, v.updated = preparing(commit), t.Now.UnixMilli()
+	v.phase, v.updated = preparing(commit), t.Millis()
 	return v
 }
 

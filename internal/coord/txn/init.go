@@ -145,6 +145,6 @@ func (x *txn) idle(t *runtime.Turn, in initInput) value {
 	v := x.value
 	v.prevID, v.nextID = noProducer, noProducer
 	v.timeoutMillis, v.phase, v.partitions = in.timeoutMillis, empty, nil
-	v.started, v.updated = noTime, t.Now.UnixMilli()
+	v.started, v.updated = noTime, t.Millis()
 	return v
 }

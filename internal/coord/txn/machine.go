@@ -213,7 +213,7 @@ func (m *machine) unborn(t *runtime.Turn, id string) bool { return m.turn == t &
 func (x *txn) busy(t *runtime.Turn) bool { return x.soft != nil && x.soft.turn == t }
 
 // passed reports whether a time in milliseconds is over.
-func passed(t *runtime.Turn, at int64) bool { return at < t.Now.UnixMilli() }
+func passed(t *runtime.Turn, at int64) bool { return at < t.Millis() }
 
 func millis(d time.Duration) int64 { return d.Milliseconds() }
 

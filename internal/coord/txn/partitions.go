@@ -213,7 +213,7 @@ func (m *machine) add(t *runtime.Turn, w member) error {
 func (v *value) begin(t *runtime.Turn, version int8, partitions []model.TopicPartition) value {
 	next := *v
 	next.prevID, next.lastEpoch = noProducer, noEpoch // who begins has got its answer
-	next.phase, next.version, next.updated = ongoing, version, t.Now.UnixMilli()
+	next.phase, next.version, next.updated = ongoing, version, t.Millis()
 	if v.phase != ongoing {
 		next.started = next.updated
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/base/run"
 	"github.com/odradek/odradek/internal/cluster/brokers"
 	"github.com/odradek/odradek/internal/coord/runtime"
@@ -65,6 +66,7 @@ type Config struct {
 	// Lease reports whether this node may answer: without it others may coordinate by now
 	// the transactions that it believes to coordinate. Nil is always.
 	Lease func() bool
+	Clock clock.Clock
 	Log   *slog.Logger
 }
 
@@ -93,6 +95,7 @@ func New(cfg Config) *Service {
 		MaxBytes:      func() int { return s.settings().MaxRecordBytes },
 		CommitTimeout: func() time.Duration { return s.settings().CommitTimeout },
 		Lease:         cfg.Lease,
+		Clock:         cfg.Clock,
 		Log:           cfg.Log,
 	})
 	return s

@@ -92,7 +92,7 @@ func (e *ending) record() record.EndTxnMarker {
 func (s *Server) endInLog(e *ending) {
 	replica, err := s.cfg.Host.Partition(e.tp)
 	if err == nil {
-		b := record.EndTxn(e.marker.ProducerID, e.marker.ProducerEpoch, e.record(), time.Now().UnixMilli())
+		b := record.EndTxn(e.marker.ProducerID, e.marker.ProducerEpoch, e.record(), s.cfg.Clock.Millis(time.Now()))
 		e.end, e.epoch, err = replica.AppendMarker(b, model.NoEpoch, int16(e.marker.TransactionVersion))
 	}
 	if e.err = err; err == nil {

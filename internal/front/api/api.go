@@ -17,6 +17,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/cluster/config"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/cluster/quorum"
@@ -77,7 +78,9 @@ type Config struct {
 	// controller. Nil names the first.
 	Random func(n int) int
 	// Log gets what went wrong inside. Nil discards it.
-	Log *slog.Logger
+	// Clock is the hour as markers tell it; nil is the right one.
+	Clock clock.Clock
+	Log   *slog.Logger
 	// LogLevel is the level of Log, which clients may change. Nil is one of no effect.
 	LogLevel *slog.LevelVar
 	// ControlTimeout bounds what this node asks of the controller of its own accord,

@@ -66,7 +66,7 @@ func (f *folder) options(tp model.TopicPartition, id model.IDPartition, c commit
 	return commitlog.Options{
 		FS: cfg.FS, Dir: f.path(tp), ID: id, Topic: tp.Topic, Config: c,
 		RecoveryPoint: r.recovery, Start: r.start, FirstDirty: r.dirty, Clean: r.clean,
-		Log: cfg.Log, Rand: cfg.Random,
+		Clock: cfg.Clock, Log: cfg.Log, Rand: cfg.Random,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/base/gate"
 	"github.com/odradek/odradek/internal/base/run"
 	"github.com/odradek/odradek/internal/base/vfs"
@@ -40,6 +41,7 @@ type Config struct {
 	BrokerEpoch func() int64
 	// Random draws bits. Safe for concurrent use.
 	Random func() uint64
+	Clock  clock.Clock
 	Log    *slog.Logger
 
 	RetentionInterval  time.Duration // log.retention.check.interval.ms; 5 min

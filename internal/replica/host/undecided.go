@@ -30,7 +30,7 @@ func (h *Host) Undecided(late time.Time) Undecided {
 		if of.Behind > 0 {
 			u.Behind[p.TP().Topic] += of.Behind
 		}
-		if of.OldestMillis > 0 && of.OldestMillis < late.UnixMilli() {
+		if of.OldestMillis > 0 && of.OldestMillis < h.cfg.Clock.Millis(late) {
 			u.Late++
 		}
 	})

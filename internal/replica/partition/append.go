@@ -49,7 +49,7 @@ func (p *Partition) Append(b record.Batch, args AppendArgs) (Appended, error) {
 	}
 	rules := s.Rules
 	rules.ProduceVersion = args.ProduceVersion
-	now := time.Now().UnixMilli()
+	now := p.clock.Millis(time.Now())
 	b, checked, err := record.Validate(b, rules, now)
 	if err != nil {
 		return Appended{RecordErrors: checked.RecordErrors}, err

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/base/gate"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/store/commitlog"
@@ -64,6 +65,7 @@ type Config struct {
 	// Doubts is told that a batch could not be read as it was written, or that the log is
 	// found to be rotten; as Eager is.
 	Doubts func(*Partition)
+	Clock  clock.Clock
 	Log    *slog.Logger
 }
 
@@ -81,6 +83,7 @@ type Partition struct {
 	lease    func() bool
 	eager    func(*Partition)
 	doubts   func(*Partition)
+	clock    clock.Clock
 	logger   *slog.Logger
 	settings atomic.Pointer[Settings]
 
@@ -120,7 +123,7 @@ type Partition struct {
 // New returns a partition whose log is opened when it is first used.
 func New(cfg Config) *Partition {
 	p := &Partition{
-		tp: cfg.TP, id: cfg.ID, home: cfg.Home, lease: cfg.Lease, eager: cfg.Eager, doubts: cfg.Doubts, logger: cfg.Log,
+		tp: cfg.TP, id: cfg.ID, home: cfg.Home, lease: cfg.Lease, eager: cfg.Eager, doubts: cfg.Doubts, clock: cfg.Clock, logger: cfg.Log,
 		opening: gate.New(), writing: gate.New(),
 		role:  Role{Self: model.NoLeader, Leader: model.NoLeader, Epoch: model.NoEpoch},
 		spent: model.NoEpoch, following: newFollowing(), rot: rot{at: unknown},

@@ -280,7 +280,7 @@ func (l *Log) waited(s *segment, sp span) int64 {
 		return sp.maxTime - s.firstTime
 	}
 	if s.firstTime >= 0 {
-		return time.Now().UnixMilli() - s.firstTime
+		return l.clock.Millis(time.Now()) - s.firstTime
 	}
 	return 0
 }

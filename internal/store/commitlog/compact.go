@@ -38,7 +38,7 @@ func (l *Log) Dirt(limit int64, now time.Time) (ratio float64, due bool, err err
 	if err := l.usable(); err != nil || !l.config().Compact {
 		return 0, false, err
 	}
-	d, err := l.dirt(limit, now.UnixMilli())
+	d, err := l.dirt(limit, l.clock.Millis(now))
 	return d.ratio, l.due(d), err
 }
 
@@ -135,7 +135,7 @@ func (l *Log) planCompaction(limit int64, now time.Time) (*compactionRun, error)
 	if err := l.usable(); err != nil || !l.config().Compact {
 		return nil, err
 	}
-	d, err := l.dirt(min(limit, l.end), now.UnixMilli())
+	d, err := l.dirt(min(limit, l.end), l.clock.Millis(now))
 	if err != nil || !l.due(d) {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (l *Log) planCompaction(limit int64, now time.Time) (*compactionRun, error)
 	}
 	run := &compactionRun{log: l, dirt: d}
 	run.filter = compaction.Filter{
-		Now: now.UnixMilli(), DeleteRetentionMs: l.config().DeleteRetentionMs,
+		Now: l.clock.Millis(now), DeleteRetentionMs: l.config().DeleteRetentionMs,
 		LastOffset: l.lastOffsets(),
 	}
 	for _, s := range l.segs {

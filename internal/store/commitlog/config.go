@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -92,8 +93,9 @@ type Options struct {
 	// Clean says that the log was closed by Close: nothing is scanned.
 	Clean bool
 
-	Log  *slog.Logger
-	Rand func() uint64 // spreads segment.jitter.ms; nil means no jitter
+	Clock clock.Clock // what records, files and producers are as old as
+	Log   *slog.Logger
+	Rand  func() uint64 // spreads segment.jitter.ms; nil means no jitter
 }
 
 func (o *Options) validate() error {

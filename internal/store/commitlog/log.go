@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/base/gate"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -32,6 +33,7 @@ type Log struct {
 	name   string
 	logger *slog.Logger
 	rand   func() uint64
+	clock  clock.Clock
 
 	cfg    atomic.Pointer[Config]
 	failed atomic.Pointer[error] // the disk failed: nothing more is written

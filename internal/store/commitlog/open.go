@@ -23,7 +23,7 @@ func Open(o Options) (*Log, error) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	l := &Log{
-		fs: o.FS, dir: o.Dir, id: o.ID, rand: o.Rand, logger: o.Log,
+		fs: o.FS, dir: o.Dir, id: o.ID, rand: o.Rand, clock: o.Clock, logger: o.Log,
 		name:       model.TopicPartition{Topic: o.Topic, Partition: o.ID.Partition}.String(),
 		compacting: gate.New(), syncing: gate.New(), writing: gate.New(),
 		firstDirty: o.FirstDirty, unindexed: none,

@@ -266,7 +266,7 @@ func (l *Log) dropSnapshots(drop func(at int64) bool) error {
 // expireProducers forgets those that have been silent for producer.id.expiration.ms.
 func (l *Log) expireProducers(now time.Time) {
 	if l.producers.loaded {
-		l.producers.Expire(now.UnixMilli(), l.config().ProducerExpiry.Milliseconds())
+		l.producers.Expire(l.clock.Millis(now), l.config().ProducerExpiry.Milliseconds())
 	}
 }
 

@@ -20,7 +20,7 @@ func (l *Log) Retain(hw int64, now time.Time) (int, error) {
 	if err := l.usable(); err != nil {
 		return 0, err
 	}
-	n, err := l.expired(hw, now.UnixMilli())
+	n, err := l.expired(hw, l.clock.Millis(now))
 	if err != nil {
 		return 0, err
 	}

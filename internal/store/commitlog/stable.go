@@ -76,7 +76,7 @@ func (l *Log) BeginTxn(producerID int64, epoch int16, baseSequence int32, implic
 	if err := l.loadProducers(); err != nil {
 		return Guard{}, false, err
 	}
-	return l.producers.Begin(producerID, epoch, baseSequence, implicit, time.Now().UnixMilli())
+	return l.producers.Begin(producerID, epoch, baseSequence, implicit, l.clock.Millis(time.Now()))
 }
 
 // VoidGuards takes back what BeginTxn gave.
