@@ -1,0 +1,115 @@
+package world
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// ClientHost is where clients are that are nowhere else.
+const ClientHost = "client"
+
+// Pause has the machine's disk and lines stand still, as far as others see it as SIGSTOP has
+// a process stand still; what it does with its own memory goes on.
+func (n *Node) Pause(on bool) {
+	if n.paused == on {
+		return
+	}
+	n.paused = on
+	n.Stall(on)
+	for _, host := range append(n.w.hosts(n), ClientHost) {
+		n.w.net.Freeze(n.Host(), host, on)
+		n.w.net.Freeze(host, n.Host(), on)
+	}
+}
+
+// Isolate cuts a node off from all other nodes, or heals that; clients still reach it. With
+// half only what it sends is lost.
+func (n *Node) Isolate(on, half bool) {
+	for _, host := range n.w.hosts(n) {
+		n.w.net.Freeze(n.Host(), host, on)
+		n.w.net.Freeze(host, n.Host(), on && !half)
+	}
+	n.cutOff = on
+}
+
+// hosts are those of all nodes but one.
+func (w *World) hosts(but *Node) (hosts []string) {
+	for _, n := range w.nodes {
+		if n != but {
+			hosts = append(hosts, n.Host())
+		}
+	}
+	return hosts
+}
+
+// Cut has nothing arrive any more that one node sends to another, or to clients if it is nil,
+// until it is let on.
+func (w *World) Cut(from, to *Node, on bool) {
+	w.net.Freeze(hostName(from), hostName(to), on)
+}
+
+func hostName(n *Node) string {
+	if n == nil {
+		return ClientHost
+	}
+	return n.Host()
+}
+
+// mendLines lets on everything that was cut.
+func (w *World) mendLines() {
+	for _, a := range w.nodes {
+		for _, b := range append(w.hosts(a), ClientHost) {
+			w.net.Freeze(a.Host(), b, false)
+			w.net.Freeze(b, a.Host(), false)
+		}
+		a.cutOff = false
+	}
+}
+
+// Client is a client of the cluster. It is patient: a node that is cut off does not know new
+// topics and is asked again. The caller closes it. Any goroutine may call it.
+func (w *World) Client(opts ...kgo.Opt) *kgo.Client {
+	w.t.Helper()
+	var seeds []string
+	for _, n := range w.Nodes() {
+		if n.serves {
+			seeds = append(seeds, n.Address())
+		}
+	}
+	c, err := kgo.NewClient(append([]kgo.Opt{
+		kgo.SeedBrokers(seeds...), kgo.Dialer(w.Dial), kgo.MetadataMinAge(50 * time.Millisecond),
+		kgo.UnknownTopicRetries(-1),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
+	}, opts...)...)
+	if err != nil {
+		panic("bug: a client's options: " + err.Error())
+	}
+	return c
+}
+
+// Dial is a client's way to the cluster. It takes time, so that one who tries again without a
+// pause does not stop it. Any goroutine may call it.
+func (w *World) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return w.DialFrom(ClientHost)(ctx, network, address)
+}
+
+// DialFrom is the way of a client on a host of its own.
+func (w *World) DialFrom(host string) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := w.net.Host(host).Dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return far{c}, nil
+	}
+}
+
+type far struct{ net.Conn }
+
+func (c far) Write(b []byte) (int, error) {
+	time.Sleep(200 * time.Microsecond)
+	return c.Conn.Write(b)
+}
