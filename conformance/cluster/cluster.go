@@ -23,11 +23,12 @@ type Config struct {
 	Nodes    int      // default 3, all of them brokers and voters
 	Settings []string // lines of server.properties; they win over the rig's
 	Hosts    []string // one address a node; default 127.0.0.1
+	Data     []string // one folder a node for what it keeps; default: one in its folder in Dir
 	Exec     [][]string
 	// Exec, if given, are the words before each node's command: ip netns exec …
 	Dynamic bool // the voters are in the metadata, not in the settings (KIP-853)
 
-	MetadataApart bool // what a node knows of the cluster is on a disk of its own
+	MetadataApart bool // what a node knows of the cluster is in a folder beside Data
 }
 
 // Cluster is nodes that know one another. Its methods may be called from one goroutine at
@@ -83,6 +84,9 @@ func New(cfg Config) (*Cluster, error) {
 		if cfg.Exec != nil {
 			c.All[i].exec = cfg.Exec[i]
 		}
+		if cfg.Data != nil {
+			c.All[i].Data = cfg.Data[i]
+		}
 	}
 	for _, n := range c.All {
 		if err := c.write(n); err != nil {
@@ -132,7 +136,7 @@ func (c *Cluster) write(n *Node) error {
 		"log.dirs="+n.Data,
 	)
 	if c.MetadataApart {
-		lines = append(lines, "metadata.log.dir="+filepath.Join(n.Dir, "metadata"))
+		lines = append(lines, "metadata.log.dir="+filepath.Join(filepath.Dir(n.Data), "metadata"))
 	}
 	lines = append(append(lines, c.Program.settings...), c.Settings...)
 	if err := os.MkdirAll(n.Dir, 0o755); err != nil {

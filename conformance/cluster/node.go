@@ -88,6 +88,9 @@ func (n *Node) Running() bool {
 	}
 }
 
+// PID is the id of the process that Launch started last.
+func (n *Node) PID() int { return n.cmd.Process.Pid }
+
 // Await waits until the node answers clients.
 func (n *Node) Await(ctx context.Context) error {
 	for !answers(n.Addr) {

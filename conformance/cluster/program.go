@@ -31,6 +31,19 @@ func Odradek(binary string) Program {
 	}
 }
 
+// Build makes the binary that people run, in a folder, unless $ODRADEK_BINARY names one.
+func Build(dir string, tags ...string) (binary string, err error) {
+	if binary := os.Getenv("ODRADEK_BINARY"); binary != "" && len(tags) == 0 {
+		return binary, nil
+	}
+	binary = filepath.Join(dir, "odradek")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-tags="+strings.Join(tags, ","), "-o", binary, "github.com/odradek/odradek/cmd/odradek")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
 const kafkaClusterID = "T2RyYWRlay1jb25mb3JtcQ"
 
 // Kafka is Apache Kafka from the jars in libs, each node with a heap of so many megabytes.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -100,16 +99,11 @@ func programOf(t *testing.T, name string) Program {
 	return Program{}
 }
 
-// build makes the binary that people run, unless $ODRADEK_BINARY names one.
 func build(t *testing.T) string {
 	t.Helper()
-	if binary := os.Getenv("ODRADEK_BINARY"); binary != "" {
-		return binary
-	}
-	binary := filepath.Join(t.TempDir(), "odradek")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "github.com/odradek/odradek/cmd/odradek")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	binary, err := Build(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
 	return binary
 }
