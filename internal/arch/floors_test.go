@@ -35,6 +35,7 @@ var outside = []string{"conformance", "bench", "sim", "internal/arch"}
 
 // sideways are the imports within a floor, each with its reason.
 var sideways = map[[2]string]string{
+	{"internal/base/vfs", "internal/base/failpoint"}:             "a small file that is replaced has steps at which a crash may come",
 	{"internal/proto/record", "internal/proto/model"}:            "errors that a client may be told",
 	{"internal/proto/wire", "internal/proto/model"}:              "errors that a client may be told",
 	{"internal/proto/link", "internal/proto/model"}:              "errors that a client may be told, ids of nodes' folders",

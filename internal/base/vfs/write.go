@@ -6,7 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/odradek/odradek/internal/base/failpoint"
 )
+
+var _ = failpoint.Register("vfs.file.before_sync", "vfs.file.before_rename", "vfs.file.before_syncdir")
 
 // WriteFileDurable replaces a small file so that after a crash either the old or the
 // new content is there, whole: temporary file, sync, rename, sync of the folder.
@@ -15,9 +19,11 @@ func WriteFileDurable(fsys FS, name string, data []byte, perm fs.FileMode) error
 	if err := writeAndSync(fsys, tmp, data, perm); err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", tmp, err), fsys.Remove(tmp))
 	}
+	failpoint.Hit("vfs.file.before_rename", fsys)
 	if err := fsys.Rename(tmp, name); err != nil {
 		return fmt.Errorf("rename %s: %w", tmp, err)
 	}
+	failpoint.Hit("vfs.file.before_syncdir", fsys)
 	return fsys.SyncDir(filepath.Dir(name))
 }
 
@@ -27,6 +33,7 @@ func writeAndSync(fsys FS, name string, data []byte, perm fs.FileMode) error {
 		return err
 	}
 	if _, err = f.WriteAt(data, 0); err == nil {
+		failpoint.Hit("vfs.file.before_sync", fsys)
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())

@@ -11,7 +11,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-var _ = failpoint.Register("commitlog.delete.before_rename", "commitlog.delete.after_rename")
+var _ = failpoint.Register("commitlog.delete.before_rename", "commitlog.delete.before_syncdir", "commitlog.delete.after_rename",
+	"commitlog.delete.before_remove", "commitlog.drop.before_segment",
+	"commitlog.close.before_snapshot", "commitlog.close.before_sync", "commitlog.close.after_sync")
 
 // doomedFile is a file that bears the suffix .deleted and is removed when its time has
 // come.
@@ -40,6 +42,7 @@ func (l *Log) doom(s *segment, at time.Time) error {
 		}
 		l.doomed = append(l.doomed, doomedFile{name + deletedSuffix, at})
 	}
+	failpoint.Hit("commitlog.delete.before_syncdir", l.fs)
 	if err := l.fs.SyncDir(l.dir); err != nil {
 		return l.fail("sync folder", err)
 	}
@@ -52,6 +55,7 @@ func (l *Log) doom(s *segment, at time.Time) error {
 func (l *Log) dropSegments(i int) error {
 	for n := len(l.segs) - 1; n >= i; n-- {
 		s := l.segs[n]
+		failpoint.Hit("commitlog.drop.before_segment", l.fs)
 		l.mu.Lock()
 		l.segs = l.segs[:n:n]
 		clear(l.hints[:])
@@ -72,6 +76,7 @@ func (l *Log) removeDoomed(now time.Time) error {
 			later = append(later, d)
 			continue
 		}
+		failpoint.Hit("commitlog.delete.before_remove", l.fs)
 		if err := l.fs.Remove(d.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 			later = append(later, d)
@@ -153,6 +158,7 @@ func (l *Log) leaveClean() error {
 		return nil
 	}
 	s := l.active()
+	failpoint.Hit("commitlog.close.before_snapshot", l.fs)
 	err := l.takeSnapshot()
 	if errors.Is(err, kerr.CorruptMessage) && l.unindexed == none {
 		l.logger.Warn("no snapshot of producers is left of a log that is damaged", "partition", l.name, "err", err)
@@ -165,7 +171,9 @@ func (l *Log) leaveClean() error {
 		return l.fail("sync", err)
 	}
 	l.names.touch() // the indexes'
+	failpoint.Hit("commitlog.close.before_sync", l.fs)
 	end, err := l.sync(l.flushFinished())
+	failpoint.Hit("commitlog.close.after_sync", l.fs)
 	if err == nil && l.recovery < end {
 		err = errors.New("epochs or indexes are not saved")
 	}

@@ -9,9 +9,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 )
+
+var _ = failpoint.Register("commitlog.epochs.before_write", "commitlog.epochs.after_write")
 
 // epochStart says that the records from start on were written in epoch.
 type epochStart struct {
@@ -131,7 +134,10 @@ func (l *Log) loadEpochs() (found bool, err error) {
 }
 
 func (l *Log) saveEpochs(e epochs) error {
-	return vfs.WriteFileDurable(l.fs, filepath.Join(l.dir, epochsName), e.text(), 0o644)
+	failpoint.Hit("commitlog.epochs.before_write", l.fs)
+	err := vfs.WriteFileDurable(l.fs, filepath.Join(l.dir, epochsName), e.text(), 0o644)
+	failpoint.Hit("commitlog.epochs.after_write", l.fs)
+	return err
 }
 
 // setEpochs publishes a change; Sync makes it durable. mu is held.

@@ -5,6 +5,12 @@ import (
 	"errors"
 	"io/fs"
 	"sort"
+
+	"github.com/odradek/odradek/internal/base/failpoint"
+)
+
+var _ = failpoint.Register(
+	"commitlog.index.before_write", "commitlog.index.after_write", "commitlog.index.before_trim",
 )
 
 // Layout of an entry of an .index, 8 bytes, and of a .timeindex, 12 bytes, big endian:
@@ -134,9 +140,11 @@ func (x *index) flush(at ref) error {
 	if len(x.tail) == 0 {
 		return nil
 	}
+	failpoint.Hit("commitlog.index.before_write", at.log.fs)
 	if _, err := h.WriteAt(x.tail, int64(x.disk*x.entry)); err != nil {
 		return err
 	}
+	failpoint.Hit("commitlog.index.after_write", at.log.fs)
 	at.log.mu.Lock()
 	x.disk += len(x.tail) / x.entry
 	x.tail = x.tail[:0]
@@ -207,5 +215,6 @@ func (x *index) trim(at ref) error {
 	if size, err := h.Size(); err != nil || size == want {
 		return err
 	}
+	failpoint.Hit("commitlog.index.before_trim", at.log.fs)
 	return h.Truncate(want)
 }

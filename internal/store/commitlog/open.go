@@ -9,9 +9,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/gate"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
+)
+
+var _ = failpoint.Register(
+	"commitlog.open.before_mkdir", "commitlog.open.before_remove", "commitlog.metadata.before_write",
 )
 
 // Open opens the log of a folder, or makes an empty one. After a clean close it reads
@@ -65,6 +70,7 @@ func (l *Log) readDir() ([]fs.DirEntry, error) {
 	}
 	l.names.touch()
 	l.folder.touch()
+	failpoint.Hit("commitlog.open.before_mkdir", l.fs)
 	return nil, l.fs.MkdirAll(l.dir, 0o755)
 }
 
@@ -103,6 +109,7 @@ func (l *Log) adoptOther(name string, logs map[int64]*segment) error {
 	orphan := ok && logs[base] == nil && (ext == indexExt || ext == timeIndexExt || ext == txnIndexExt)
 	switch {
 	case leftover(name) || orphan:
+		failpoint.Hit("commitlog.open.before_remove", l.fs)
 		return l.fs.Remove(filepath.Join(l.dir, name))
 	case ok && ext == snapshotExt:
 		l.producers.snapshots = append(l.producers.snapshots, base)
@@ -132,6 +139,7 @@ func (l *Log) checkMetadata() error {
 	}
 	l.names.touch()
 	l.metadata.touch()
+	failpoint.Hit("commitlog.metadata.before_write", l.fs)
 	return storageError(l.writeFile(name, metadataText(l.id.Topic), false))
 }
 

@@ -14,7 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-var _ = failpoint.Register("commitlog.snapshot.before_write", "commitlog.snapshot.after_write")
+var _ = failpoint.Register("commitlog.snapshot.before_write", "commitlog.snapshot.after_write",
+	"commitlog.snapshot.before_remove", "commitlog.snapshot.before_syncdir")
 
 // Origin is who wrote what a leader appends.
 type Origin = producers.Origin
@@ -234,6 +235,7 @@ func (l *Log) reloadProducers() error {
 	kept := len(l.producers.snapshots)
 	err := l.dropSnapshots(func(at int64) bool { return at > l.end })
 	if err == nil && len(l.producers.snapshots) < kept {
+		failpoint.Hit("commitlog.snapshot.before_syncdir", l.fs)
 		err = storageError(l.fs.SyncDir(l.dir))
 	}
 	return err
@@ -254,6 +256,7 @@ func (l *Log) dropSnapshots(drop func(at int64) bool) error {
 		if err != nil || !drop(at) {
 			return false
 		}
+		failpoint.Hit("commitlog.snapshot.before_remove", l.fs)
 		err = l.fs.Remove(l.path(at, snapshotExt))
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil

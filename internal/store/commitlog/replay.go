@@ -3,9 +3,12 @@ package commitlog
 import (
 	"fmt"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
+
+var _ = failpoint.Register("commitlog.replay.before_append", "commitlog.replay.after_append")
 
 // Replay appends what a journal kept of appends to this log, after a crash. base is the
 // log end before the append. What the log has, or had before it was compacted or its
@@ -45,7 +48,9 @@ func (l *Log) Replay(base int64, batches []byte) error {
 			return err
 		}
 	}
+	failpoint.Hit("commitlog.replay.before_append", l.fs)
 	_, err := l.appendAsIs(batches)
+	failpoint.Hit("commitlog.replay.after_append", l.fs)
 	return err
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/odradek/odradek/internal/base/failpoint"
 )
 
-var _ = failpoint.Register("commitlog.roll.before_create", "commitlog.roll.after_create")
+var _ = failpoint.Register("commitlog.roll.before_create", "commitlog.roll.after_create",
+	"commitlog.restart.before_drop", "commitlog.restart.before_create", "commitlog.restart.after_create")
 
 // Roll starts a new segment if the active one has records.
 func (l *Log) Roll() error {
@@ -80,6 +81,7 @@ func (l *Log) finishIndexes(s *segment) error {
 // restartAt makes the log empty, with its start and end at offset. The lock writing is
 // held, or the log is being opened.
 func (l *Log) restartAt(offset int64) error {
+	failpoint.Hit("commitlog.restart.before_drop", l.fs)
 	for _, s := range slices.Backward(l.segs) {
 		if err := l.doom(s, time.Time{}); err != nil {
 			return err
@@ -88,10 +90,12 @@ func (l *Log) restartAt(offset int64) error {
 	if err := errors.Join(l.removeDoomed(time.Now()), l.dropProducers()); err != nil {
 		return l.fail("empty", err)
 	}
+	failpoint.Hit("commitlog.restart.before_create", l.fs)
 	s, err := l.createSegment(offset)
 	if err != nil {
 		return l.fail("make the first segment", err)
 	}
+	failpoint.Hit("commitlog.restart.after_create", l.fs)
 	l.changed = true
 	l.mu.Lock()
 	defer l.mu.Unlock()

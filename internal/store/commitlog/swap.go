@@ -15,7 +15,8 @@ import (
 )
 
 var _ = failpoint.Register("commitlog.swap.before_commit", "commitlog.swap.after_commit",
-	"commitlog.swap.after_delete", "commitlog.swap.after_rename", "commitlog.swap.finish")
+	"commitlog.swap.after_delete", "commitlog.swap.after_rename", "commitlog.swap.finish", "commitlog.swap.after_finish",
+	"commitlog.clean.before_sync", "commitlog.clean.after_sync", "commitlog.swap.before_outdate", "commitlog.swap.before_syncdir")
 
 // How a compacted segment replaces the ones that it was made of, so that a crash at any
 // step leaves one or the other:
@@ -77,7 +78,10 @@ func (r *compactionRun) clean(group []*segment) (*segment, int64, error) {
 		}
 		s.txn.disk, s.txn.lastKey, s.txnFile = len(r.kept)/txnEntry, r.last, true
 	}
-	return s, before, storageError(l.syncCleaned(s, h))
+	failpoint.Hit("commitlog.clean.before_sync", l.fs)
+	err = l.syncCleaned(s, h)
+	failpoint.Hit("commitlog.clean.after_sync", l.fs)
+	return s, before, storageError(err)
 }
 
 // cleanWriter gathers batches and writes them in large pieces.
@@ -188,6 +192,7 @@ func (l *Log) swapIn(s *segment, group []*segment) error {
 // transaction that is open in one of them may end with a marker that compaction takes,
 // together with all its records.
 func (l *Log) outdateSnapshots(before int64) error {
+	failpoint.Hit("commitlog.swap.before_outdate", l.fs)
 	kept := len(l.producers.snapshots)
 	if err := l.dropSnapshots(func(at int64) bool { return at < before }); err != nil {
 		return err
@@ -210,6 +215,7 @@ func (l *Log) renameAll(base int64, from, to string) error {
 			return err
 		}
 	}
+	failpoint.Hit("commitlog.swap.before_syncdir", l.fs)
 	return l.fs.SyncDir(l.dir)
 }
 
@@ -251,6 +257,7 @@ func (l *Log) finishSwap(base int64, entries []fs.DirEntry) error {
 	if err := l.fs.SyncDir(l.dir); err != nil {
 		return err
 	}
+	failpoint.Hit("commitlog.swap.after_finish", l.fs)
 	return l.renameAll(base, swapSuffix, "")
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/odradek/odradek/internal/base/vfs"
 )
 
-var _ = failpoint.Register("commitlog.sync.before_data", "commitlog.sync.after_data", "commitlog.sync.after_dir")
+var _ = failpoint.Register("commitlog.sync.before_data", "commitlog.sync.before_indexes", "commitlog.sync.before_snapshot",
+	"commitlog.sync.after_data", "commitlog.sync.before_folder", "commitlog.sync.after_dir")
 
 // Sync makes everything durable that was appended before the call, and returns the
 // offset below which all is. It runs beside appends and reads. After an error the log
@@ -138,6 +139,7 @@ func (l *Log) syncSegments(w syncWork) error {
 		}
 	}
 	if w.folder.dirty() {
+		failpoint.Hit("commitlog.sync.before_folder", l.fs)
 		if err := l.fs.SyncDir(filepath.Dir(l.dir)); err != nil {
 			return err
 		}
@@ -162,6 +164,7 @@ func (l *Log) syncSegment(s *segment, finished bool) error {
 	if err := h.Datasync(); err != nil || !finished {
 		return err
 	}
+	failpoint.Hit("commitlog.sync.before_indexes", l.fs)
 	if err := errors.Join(l.syncIndexes(s), l.syncSnapshot(s)); err != nil {
 		return err
 	}
@@ -195,6 +198,7 @@ func (l *Log) syncSnapshot(s *segment) error {
 	l.mu.Lock()
 	next := s.next
 	l.mu.Unlock()
+	failpoint.Hit("commitlog.sync.before_snapshot", l.fs)
 	err := l.syncFile(fileName(next, snapshotExt))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -8,7 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-var _ = failpoint.Register("commitlog.truncate.before_cut", "commitlog.truncate.after_cut")
+var _ = failpoint.Register("commitlog.truncate.before_cut", "commitlog.truncate.after_cut",
+	"commitlog.truncate.before_reload", "commitlog.truncate.after_reload")
 
 // BeginCut tells where the log will end if it is truncated to offset. Until then, or
 // CancelCut, the recovery point does not pass that: who writes it down before the cut
@@ -101,7 +102,10 @@ func (l *Log) truncateTo(offset int64) error {
 	if err := l.cutSegment(s, offset); err != nil {
 		return l.fail("truncate", err)
 	}
-	return l.reloadProducers()
+	failpoint.Hit("commitlog.truncate.before_reload", l.fs)
+	err := l.reloadProducers()
+	failpoint.Hit("commitlog.truncate.after_reload", l.fs)
+	return err
 }
 
 // cutSegment removes the batches that end at or above offset from the last segment.

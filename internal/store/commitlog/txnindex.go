@@ -8,9 +8,12 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/store/compaction"
 	"github.com/odradek/odradek/internal/store/producers"
 )
+
+var _ = failpoint.Register("commitlog.txnindex.before_write", "commitlog.txnindex.before_trim")
 
 // Layout of an entry of a .txnindex, one for each aborted transaction whose marker lies
 // in the segment, in the order of the markers, big endian:
@@ -154,6 +157,7 @@ func (l *Log) flushTxns(s *segment) error {
 		l.names.touch()
 	}
 	l.mu.Unlock()
+	failpoint.Hit("commitlog.txnindex.before_write", l.fs)
 	return s.txn.flush(l.ref(s.base, txnIndexExt))
 }
 
@@ -171,6 +175,7 @@ func (l *Log) trimTxns(s *segment) error {
 		return err
 	}
 	defer h.release()
+	failpoint.Hit("commitlog.txnindex.before_trim", l.fs)
 	if err := h.Truncate(int64(s.txn.disk * txnEntry)); err != nil {
 		return err
 	}
