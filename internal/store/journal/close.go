@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
 )
+
+var _ = failpoint.Register("journal.close.before_announce", "journal.close.after_announce")
 
 // Close ends the journal after Run has returned: what is pending is committed, all
 // segments are synced and the journal is left with nothing to replay.
@@ -42,7 +45,10 @@ func (j *Journal) finish() error {
 	case full:
 		return fmt.Errorf("journal in %s was closed without its last groups: %w", j.cfg.Dir, vfs.ErrNoSpace)
 	}
-	return j.announce()
+	failpoint.Hit("journal.close.before_announce", j.cfg.FS)
+	err = j.announce()
+	failpoint.Hit("journal.close.after_announce", j.cfg.FS)
+	return err
 }
 
 // announce writes an empty group, so that what is no longer needed is known.

@@ -17,6 +17,9 @@ var _ = failpoint.Register(
 	"journal.file.before_sync",
 	"journal.file.before_rename",
 	"journal.file.before_syncdir",
+	"journal.file.after_syncdir",
+	"journal.file.before_close",
+	"journal.file.before_reuse",
 )
 
 // file is one journal file. Guarded by Journal.mu, but for pos, which is the commit
@@ -132,6 +135,7 @@ func (j *Journal) nextFile(current *file) (*file, error) {
 		f, _ = j.takeFree()
 	}
 	if f != nil {
+		failpoint.Hit("journal.file.before_reuse", j.cfg.FS)
 		return f, nil
 	}
 	return j.createNext()
@@ -163,6 +167,7 @@ func (j *Journal) close(f *file) error {
 	clear(b)
 	h := j.assign(g, f)
 	sum := h.seal(b)
+	failpoint.Hit("journal.file.before_close", j.cfg.FS)
 	if err := j.write(f, b); err != nil {
 		return err
 	}
@@ -262,6 +267,7 @@ func prepareFile(cfg *Config, name string, h fileHeader) (*file, error) {
 	if err := cfg.FS.SyncDir(cfg.Dir); err != nil {
 		return nil, err
 	}
+	failpoint.Hit("journal.file.after_syncdir", cfg.FS)
 	f, err := cfg.FS.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err

@@ -3,9 +3,12 @@ package journal
 import (
 	"fmt"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 )
+
+var _ = failpoint.Register("journal.mark.after_commit")
 
 // A marker says that older entries of a partition are void. It must be durable before
 // the log changes: a truncated log under entries that are replayed would have a hole
@@ -94,6 +97,7 @@ func (j *Journal) mark(e entry) (*slot, error) {
 	if m.err != nil {
 		return nil, m.err
 	}
+	failpoint.Hit("journal.mark.after_commit", j.cfg.FS)
 	return s, nil
 }
 

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
 )
+
+var _ = failpoint.Register("journal.confirm.before_write", "journal.confirm.before_sync")
 
 // Entry is an append to be replayed: batches with the offsets [Base, End) of a
 // partition.
@@ -58,9 +61,11 @@ func (r *reader) confirm(s *scan) error {
 		err = fmt.Errorf("%w: group %d changed while it was read", ErrCorrupt, h.seq)
 	}
 	if err == nil {
+		failpoint.Hit("journal.confirm.before_write", r.cfg.FS)
 		_, err = s.handle.WriteAt(b, pos)
 	}
 	if err == nil {
+		failpoint.Hit("journal.confirm.before_sync", r.cfg.FS)
 		err = s.handle.Datasync()
 	}
 	return err

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
 )
+
+var _ = failpoint.Register("journal.sync.before_segments", "journal.sync.before_report")
 
 // queue is where a slot waits to be synced.
 type queue uint8
@@ -112,6 +115,7 @@ func pop(q *[]*slot) *slot {
 }
 
 func (j *Journal) sync(job syncJob) error {
+	failpoint.Hit("journal.sync.before_segments", j.cfg.FS)
 	synced, err := job.target.Sync()
 	for tries := 1; errors.Is(err, vfs.ErrNoFiles); tries++ {
 		// It could not even open its files; others close theirs in time.
@@ -126,6 +130,7 @@ func (j *Journal) sync(job syncJob) error {
 	if err != nil {
 		return j.die(fmt.Errorf("sync the segments of %s: %w", job.slot.id, err))
 	}
+	failpoint.Hit("journal.sync.before_report", j.cfg.FS)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.dead != nil {
