@@ -8,9 +8,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 )
+
+var _ = failpoint.Register("identity.format.before_write", "identity.format.after_write")
 
 // FileName is Kafka's name of the file, in every log folder.
 const FileName = "meta.properties"
@@ -42,9 +45,11 @@ func Read(fsys vfs.FS, dir string) (Properties, bool, error) {
 // Write makes the file of a folder durable.
 func Write(fsys vfs.FS, dir string, p Properties) error {
 	name := filepath.Join(dir, FileName)
+	failpoint.Hit("identity.format.before_write", fsys)
 	if err := vfs.WriteFileDurable(fsys, name, p.encode(), 0o644); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
+	failpoint.Hit("identity.format.after_write", fsys)
 	return nil
 }
 

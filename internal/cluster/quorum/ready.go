@@ -5,10 +5,16 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
+)
+
+var _ = failpoint.Register(
+	"quorum.step.before_save", "quorum.step.after_save", "quorum.step.before_apply", "quorum.step.after_apply",
+	"quorum.install.before_write", "quorum.install.before_restore",
 )
 
 // work does what Raft asks for until it asks for nothing: durable first, then told to
@@ -18,17 +24,21 @@ func (q *Quorum) work(ctx context.Context) error {
 	defer q.stall.end()
 	for q.ready() {
 		rd := q.node.Ready()
+		failpoint.Hit("quorum.step.before_save", q.c.FS)
 		if err := q.persist(ctx, rd); err != nil {
 			return err
 		}
+		failpoint.Hit("quorum.step.after_save", q.c.FS)
 		q.match(rd.Entries)
 		q.matchChange(rd.Entries)
 		if len(rd.Messages) > 0 {
 			q.c.Send(rd.Messages)
 		}
+		failpoint.Hit("quorum.step.before_apply", q.c.FS)
 		if err := q.apply(rd.CommittedEntries); err != nil {
 			return err
 		}
+		failpoint.Hit("quorum.step.after_apply", q.c.FS)
 		q.node.Advance(rd)
 		q.publish()
 		q.follow()
@@ -78,9 +88,11 @@ func altersMembers(entries []*raftpb.Entry) bool {
 }
 
 func (q *Quorum) install(snap *raftpb.Snapshot, hard *raftpb.HardState) error {
+	failpoint.Hit("quorum.install.before_write", q.c.FS)
 	if err := q.store.install(snap, hard); err != nil {
 		return err
 	}
+	failpoint.Hit("quorum.install.before_restore", q.c.FS)
 	index := snap.GetMetadata().GetIndex()
 	if err := q.c.Restore(snap.GetData()); err != nil {
 		return fmt.Errorf("restore snapshot %d: %w", index, err)

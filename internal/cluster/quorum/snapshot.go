@@ -123,6 +123,7 @@ func writeSnapshot(fsys vfs.FS, dir string, s *raftpb.Snapshot) (size int64, err
 		if i >= index {
 			continue
 		}
+		failpoint.Hit("quorum.snapshot.before_remove", fsys)
 		if err := fsys.Remove(filepath.Join(dir, snapName(i))); err != nil {
 			return 0, fmt.Errorf("remove %s: %w", snapName(i), err)
 		}

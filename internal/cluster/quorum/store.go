@@ -7,8 +7,11 @@ import (
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
 )
+
+var _ = failpoint.Register("quorum.install.before_reset", "quorum.install.after_reset", "quorum.snapshot.before_roll")
 
 // keepEntries is how many entries below a snapshot stay in memory, for members and readers
 // that are a little behind; fewer if they have more than keepBytes.
@@ -198,11 +201,13 @@ func (s *store) install(snap *raftpb.Snapshot, hard *raftpb.HardState) error {
 	}
 	meta := snap.GetMetadata()
 	at := position{meta.GetIndex(), meta.GetTerm()}
+	failpoint.Hit("quorum.install.before_reset", s.fs)
 	if err := s.wal.append(&frame{hard: hard, reset: true, index: at.index, term: at.term}); err != nil {
 		return err
 	}
 	s.hard, s.conf, s.snapshot, s.snapBytes = hard, meta.GetConfState(), at.index, size
 	s.base, s.entries = at, nil
+	failpoint.Hit("quorum.install.after_reset", s.fs)
 	return s.wal.drop(at.index)
 }
 
@@ -219,6 +224,7 @@ func (s *store) snap(index uint64, conf *raftpb.ConfState, data []byte) error {
 		return err
 	}
 	s.conf, s.snapshot, s.snapBytes = conf, index, size
+	failpoint.Hit("quorum.snapshot.before_roll", s.fs)
 	if err := s.wal.roll(); err != nil {
 		return err
 	}

@@ -19,8 +19,9 @@ import (
 
 var _ = failpoint.Register(
 	"quorum.append.before_write", "quorum.append.before_sync", "quorum.append.after_sync",
-	"quorum.roll.before_create", "quorum.roll.after_create", "quorum.drop.before_remove",
-	"quorum.snapshot.before_write", "quorum.snapshot.after_write",
+	"quorum.roll.before_create", "quorum.roll.after_create", "quorum.drop.before_remove", "quorum.drop.before_syncdir",
+	"quorum.torn.before_cut", "quorum.torn.before_sync",
+	"quorum.snapshot.before_write", "quorum.snapshot.after_write", "quorum.snapshot.before_remove",
 )
 
 // ErrCorrupt is matched by the refusal of a log or snapshot whose bytes are not what
@@ -132,8 +133,10 @@ func (w *wal) endsHere(name string, b []byte, at int, salt uint64, last bool) er
 	if err != nil {
 		return fmt.Errorf("cut %s: %w", name, err)
 	}
+	failpoint.Hit("quorum.torn.before_cut", w.fs)
 	err = f.Truncate(int64(at))
 	if err == nil {
+		failpoint.Hit("quorum.torn.before_sync", w.fs)
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
@@ -250,6 +253,7 @@ func (w *wal) drop(index uint64) error {
 		if err := w.fs.Remove(name); err != nil {
 			return fmt.Errorf("remove %s: %w", name, err)
 		}
+		failpoint.Hit("quorum.drop.before_syncdir", w.fs)
 		if err := w.fs.SyncDir(w.dir); err != nil {
 			return fmt.Errorf("sync %s: %w", w.dir, err)
 		}
