@@ -16,7 +16,8 @@ import (
 	"github.com/odradek/odradek/internal/replica/partition"
 )
 
-var _ = failpoint.Register("host.discard.before_rename", "host.discard.after_rename")
+var _ = failpoint.Register("host.discard.before_journal", "host.discard.before_rename", "host.discard.after_rename",
+	"host.discard.after_syncdir", "host.discard.before_remove")
 
 // Suffixes of folders that hold no partition any more.
 const (
@@ -85,7 +86,9 @@ func (f *folder) discard(ctx context.Context, list []*partition.Partition, marke
 			return err
 		}
 	}
-	return f.host.cfg.FS.SyncDir(f.Path)
+	err := f.host.cfg.FS.SyncDir(f.Path)
+	failpoint.Hit("host.discard.after_syncdir", f.host.cfg.FS)
+	return err
 }
 
 // discardOne renames the folder of a partition that is closed; it is removed later:
@@ -109,6 +112,7 @@ func (f *folder) discardOne(p *partition.Partition, marked bool) error {
 		return nil
 	}
 	if marked {
+		failpoint.Hit("host.discard.before_journal", f.host.cfg.FS)
 		if err := f.journal.Deleted(p.ID()); err != nil && !errors.Is(err, vfs.ErrNoSpace) {
 			return fmt.Errorf("delete %s: %w", tp, err)
 		}
@@ -201,6 +205,7 @@ func (h *Host) failedTo(what string, f *folder, err error) {
 
 func (f *folder) removeDue(now time.Time) {
 	for _, path := range f.takeDue(now) {
+		failpoint.Hit("host.discard.before_remove", f.host.cfg.FS)
 		if err := f.host.cfg.FS.RemoveAll(path); err != nil {
 			f.host.cfg.Log.Warn("remove a deleted folder", "path", path, "err", err)
 		}

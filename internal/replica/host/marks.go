@@ -12,9 +12,16 @@ import (
 	"slices"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
+)
+
+var _ = failpoint.Register(
+	"host.clean.before_remove", "host.clean.before_syncdir", "host.clean.before_mark", "host.clean.after_mark",
+	"host.checkpoint.before_write", "host.checkpoint.between", "host.checkpoint.after_write",
+	"host.records.before_checkpoint", "host.records.after_checkpoint",
 )
 
 // cleanMarker tells that the folder was closed in order: no log needs a scan. Kafka's
@@ -91,7 +98,10 @@ func (f *folder) takeCleanMark() (clean bool, err error) {
 		m.BrokerEpoch = -1 // Kafka before 3.7 left the file empty
 	}
 	f.endedEpoch = m.BrokerEpoch
-	return true, errors.Join(fsys.Remove(name), fsys.SyncDir(f.Path))
+	failpoint.Hit("host.clean.before_remove", fsys)
+	err = fsys.Remove(name)
+	failpoint.Hit("host.clean.before_syncdir", fsys)
+	return true, errors.Join(err, fsys.SyncDir(f.Path))
 }
 
 func (f *folder) markClean(brokerEpoch int64) error {
@@ -99,7 +109,10 @@ func (f *folder) markClean(brokerEpoch int64) error {
 	if err != nil {
 		return err
 	}
-	return vfs.WriteFileDurable(f.host.cfg.FS, filepath.Join(f.Path, cleanMarker), b, 0o644)
+	failpoint.Hit("host.clean.before_mark", f.host.cfg.FS)
+	err = vfs.WriteFileDurable(f.host.cfg.FS, filepath.Join(f.Path, cleanMarker), b, 0o644)
+	failpoint.Hit("host.clean.after_mark", f.host.cfg.FS)
+	return err
 }
 
 // CleanEpoch is the broker epoch after which this node was last stopped in order, as all
@@ -145,7 +158,9 @@ func (f *folder) writeCheckpoints() error {
 	f.stale = false
 	all, gone := f.gather(), slices.Collect(maps.Keys(f.gone))
 	f.mu.Unlock()
+	failpoint.Hit("host.checkpoint.before_write", f.host.cfg.FS)
 	err := f.write(all)
+	failpoint.Hit("host.checkpoint.after_write", f.host.cfg.FS)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.owing = err != nil; err != nil {
@@ -191,6 +206,7 @@ func (f *folder) write(all map[string]checkpoint) error {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
 		f.written[name] = sum
+		failpoint.Hit("host.checkpoint.between", f.host.cfg.FS)
 	}
 	return nil
 }
@@ -206,6 +222,7 @@ func (h *Host) DeleteRecords(p *partition.Partition, before int64) (start int64,
 	if r == nil {
 		return start, nil
 	}
+	failpoint.Hit("host.records.before_checkpoint", h.cfg.FS)
 	err = r.dir().writeCheckpoints()
 	if errors.Is(err, vfs.ErrNoSpace) {
 		if err = p.Trim(time.Now()); err == nil {
@@ -216,6 +233,7 @@ func (h *Host) DeleteRecords(p *partition.Partition, before int64) (start int64,
 		h.failedTo("keep a new log start", r.dir(), err)
 		return start, partition.StorageError(err)
 	}
+	failpoint.Hit("host.records.after_checkpoint", h.cfg.FS)
 	return start, nil
 }
 

@@ -8,10 +8,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/odradek/odradek/internal/replica/fetcher"
 	"github.com/odradek/odradek/internal/store/commitlog"
 )
+
+var _ = failpoint.Register("host.move.begun", "host.move.copied")
 
 const (
 	// moveChunk is how much of a log is copied at a time.
@@ -77,6 +80,7 @@ func (h *Host) move(ctx context.Context, m *move) error {
 		if err != nil {
 			return err
 		}
+		failpoint.Hit("host.move.copied", h.cfg.FS)
 		h.paceMove(ctx, n)
 		if left := from.End() - m.log.End(); left > 0 && n >= moveChunk/2 {
 			continue
@@ -107,6 +111,7 @@ func (h *Host) beginCopy(m *move, from *commitlog.Log) (err error) {
 	if m.log, err = commitlog.Open(o); err != nil {
 		return fmt.Errorf("begin a copy: %w", err)
 	}
+	failpoint.Hit("host.move.begun", h.cfg.FS)
 	return m.log.TruncateFullyAndStartAt(from.Start())
 }
 

@@ -8,10 +8,13 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/store/commitlog"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
+
+var _ = failpoint.Register("host.move.before_remove")
 
 // futureSuffix ends the names of copies that are being made, as Kafka's do.
 const futureSuffix = "-future"
@@ -142,6 +145,7 @@ func (m *moves) arrived(r *replica) {
 func (h *Host) resume() {
 	for _, f := range h.dirs {
 		for _, name := range f.abandoned {
+			failpoint.Hit("host.move.before_remove", h.cfg.FS)
 			if err := h.cfg.FS.RemoveAll(filepath.Join(f.Path, name)); err != nil {
 				h.cfg.Log.Warn("remove a copy that was not finished", "dir", f.Path, "name", name, "err", err)
 			}

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/store/commitlog"
 	"github.com/odradek/odradek/internal/store/journal"
 )
+
+var _ = failpoint.Register("host.replay.before_log", "host.replay.after_log")
 
 // replay puts what the journal made durable back into the logs that a crash took it
 // from. The image names the partitions: a crash may have taken a new folder whole.
@@ -64,11 +67,13 @@ func (f *folder) replayLog(tp model.TopicPartition, id model.IDPartition, entrie
 	if err != nil {
 		return err
 	}
+	failpoint.Hit("host.replay.before_log", f.host.cfg.FS)
 	for _, e := range entries {
 		if err := log.Replay(e.Base, e.Batches); err != nil {
 			return errors.Join(err, log.Close())
 		}
 	}
+	failpoint.Hit("host.replay.after_log", f.host.cfg.FS)
 	f.ready[id] = replayed{tp, log}
 	f.note(tp, log, f.known[tp].hw, false)
 	f.journal.Replayed(f.ready[id], id)

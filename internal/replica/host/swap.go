@@ -9,7 +9,8 @@ import (
 	"github.com/odradek/odradek/internal/store/commitlog"
 )
 
-var _ = failpoint.Register("host.move.before_rename", "host.move.after_rename")
+var _ = failpoint.Register("host.move.before_assign", "host.move.after_assign", "host.move.before_close", "host.move.before_expect",
+	"host.move.before_rename", "host.move.after_rename", "host.move.before_leave", "host.move.before_syncdir")
 
 // promote puts the copy, which has nearly all, in the place of the replica. The
 // controller is told first: should this node die meanwhile, it is told again where the
@@ -17,10 +18,12 @@ var _ = failpoint.Register("host.move.before_rename", "host.move.after_rename")
 func (h *Host) promote(ctx context.Context, m *move) error {
 	if !m.assigned && h.cfg.Ask != nil && !m.to.ID.IsZero() {
 		m.told.Store(true)
+		failpoint.Hit("host.move.before_assign", h.cfg.FS)
 		if err := h.assignDirs(ctx, map[model.IDPartition]model.ID{m.r.ID(): m.to.ID}); err != nil {
 			return err
 		}
 		m.assigned = true
+		failpoint.Hit("host.move.after_assign", h.cfg.FS)
 	}
 	from := m.r.dir()
 	err := m.r.Rehome(m.to, func(log *commitlog.Log) (*commitlog.Log, error) { return h.swap(m, from, log) })
@@ -50,6 +53,7 @@ func (h *Host) swap(m *move, from *folder, log *commitlog.Log) (moved *commitlog
 			h.leaveCopy(m)
 		}
 	}()
+	failpoint.Hit("host.move.before_close", h.cfg.FS)
 	if err := m.log.Close(); err != nil {
 		return nil, err
 	}
@@ -57,6 +61,7 @@ func (h *Host) swap(m *move, from *folder, log *commitlog.Log) (moved *commitlog
 		return nil, err
 	}
 	marks := h.marksOfCopy(m, from)
+	failpoint.Hit("host.move.before_expect", h.cfg.FS)
 	if err := m.to.expect(tp, marks); err != nil {
 		return nil, err
 	}
@@ -68,6 +73,7 @@ func (h *Host) swap(m *move, from *folder, log *commitlog.Log) (moved *commitlog
 	m.to.mu.Lock()
 	m.to.open[tp] = m.r.Partition
 	m.to.mu.Unlock()
+	failpoint.Hit("host.move.before_leave", h.cfg.FS)
 	if err := h.leaveBehind(m.r, from, log); err != nil {
 		h.failedTo("remove what has moved away", from, err)
 	}
@@ -141,6 +147,7 @@ func (h *Host) leaveBehind(r *replica, f *folder, log *commitlog.Log) error {
 	f.mu.Lock()
 	f.due = append(f.due, deletion{path: gone, at: time.Now().Add(h.cfg.DeleteDelay)})
 	f.mu.Unlock()
+	failpoint.Hit("host.move.before_syncdir", h.cfg.FS)
 	return h.cfg.FS.SyncDir(f.Path)
 }
 
