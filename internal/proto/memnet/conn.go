@@ -13,6 +13,7 @@ import (
 type conn struct {
 	net           *Network
 	local, remote Addr
+	dialed        bool // it is the end of who dialed
 	in, out       *pipe
 	closed        atomic.Bool
 	done          chan struct{}
@@ -45,18 +46,21 @@ func (c *conn) Read(b []byte) (int, error) {
 			return 0, c.fail("read", errTimeout)
 		default:
 		}
-		n, changed, err := c.in.read(b)
+		n, next, err := c.in.read(b)
 		if err != nil {
 			return n, c.fail("read", err)
 		}
-		if changed == nil {
+		if next.changed == nil {
 			return n, nil
 		}
+		arrived, stop := next.arrival()
 		select {
-		case <-changed:
+		case <-next.changed:
+		case <-arrived:
 		case <-c.done:
 		case <-expired:
 		}
+		stop()
 	}
 }
 
@@ -120,6 +124,8 @@ func (c *conn) CloseWrite() error {
 func (c *conn) Reset() {
 	c.in.kill()
 	c.out.kill()
+	c.in.find()
+	c.out.find()
 	if !c.closed.Swap(true) {
 		close(c.done)
 		c.net.forget(c)

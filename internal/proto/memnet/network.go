@@ -30,6 +30,8 @@ type Network struct {
 	dialed    func(from, to string) error
 	frozen    map[way]bool
 	thawed    chan struct{} // closed when frozen changes, and made anew
+	lags      map[way]*lag
+	chops     map[way]*chop
 }
 
 // New makes a network without hosts. A connection holds up to window bytes in each
@@ -41,7 +43,7 @@ func New(window int) *Network {
 	return &Network{
 		window: window, port: firstPort,
 		listeners: map[string]*listener{}, conns: map[*conn]struct{}{},
-		frozen: map[way]bool{}, thawed: make(chan struct{}),
+		frozen: map[way]bool{}, thawed: make(chan struct{}), lags: map[way]*lag{}, chops: map[way]*chop{},
 	}
 }
 
@@ -166,10 +168,11 @@ func (n *Network) pair(local, remote Addr) (near, far *conn) {
 	out, in := newPipe(n.window), newPipe(n.window)
 	near = newConn(n, local, remote, in, out)
 	far = newConn(n, remote, local, out, in)
+	near.dialed = true
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.conns[near], n.conns[far] = struct{}{}, struct{}{}
-	n.freezeConn(near)
+	n.tune(near)
 	return near, far
 }
 
