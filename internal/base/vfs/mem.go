@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"sync"
+	"syscall"
 )
 
 // ErrDown is what everything opened before a Crash or a Kill answers for ever after.
@@ -101,6 +102,21 @@ func (m *Mem) LoseDirty(name string, drop bool) error {
 		}
 		n.loseDirty(drop)
 		return nil
+	})
+}
+
+// Rot flips one bit of what a file has on the disk: number bit, modulo its synced bits.
+// Readers see it too, unless they see a newer page. A file that has nothing there stays.
+func (m *Mem) Rot(name string, bit int64) error {
+	return m.change("rot", name, func(p string) error {
+		n, err := m.disk.find(p)
+		if err == nil && n.isDir() {
+			err = syscall.EISDIR
+		}
+		if err == nil {
+			n.rot(bit)
+		}
+		return err
 	})
 }
 

@@ -143,6 +143,25 @@ func (n *inode) clean(do func(i int)) {
 	n.dirty = n.dirty[:0]
 }
 
+// rot flips a bit of the durable bytes. Pages that stand elsewhere too are left as they are.
+func (n *inode) rot(bit int64) {
+	if n.keptSize == 0 {
+		return
+	}
+	bit = int64(uint64(bit) % uint64(n.keptSize*8))
+	i, at := int(bit/8/pageBytes), bit/8%pageBytes
+	was := n.kept[i]
+	bad := &page{}
+	if was != nil {
+		bad.b = was.b
+	}
+	bad.b[at] ^= 1 << (bit % 8)
+	n.kept[i] = bad
+	if i < len(n.pages) && n.pages[i] == was {
+		n.pages[i] = bad
+	}
+}
+
 func resizePages(pages []*page, count int) []*page {
 	if count <= len(pages) {
 		clear(pages[count:])

@@ -395,3 +395,42 @@ func TestPowerCutKeepsMovesInOrder(t *testing.T) {
 		}
 	}
 }
+
+// Rot changes one bit of what is durable, for readers and after a power cut; what was written
+// since is not touched, nor what another disk shares.
+func TestRot(t *testing.T) {
+	m := vfs.NewMem()
+	f := create(t, m, "/a", "durable")
+	must(t, f.Sync())
+	must(t, m.SyncDir("/"))
+	before := m.CrashClone(newRand(1))
+	must(t, m.Rot("/a", 7*8*100+1)) // of 7 bytes: the first byte
+	read := func(fsys vfs.FS) string {
+		b, err := vfs.ReadFile(fsys, "/a")
+		must(t, err)
+		return string(b)
+	}
+	if got := read(m); got != "furable" {
+		t.Errorf("a reader sees %q", got)
+	}
+	if got := read(before); got != "durable" {
+		t.Errorf("another disk has %q", got)
+	}
+	_, err := f.WriteAt([]byte("d"), 0)
+	must(t, err)
+	must(t, m.Rot("/a", 8))
+	if got := read(m); got != "durable" {
+		t.Errorf("over what is newer a reader sees %q", got)
+	}
+	if err := m.Rot("/", 1); err == nil {
+		t.Error("a folder rots")
+	}
+	if err := m.Rot("/b", 1); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what is not there: %v", err)
+	}
+	must(t, f.Sync())
+	must(t, m.Rot("/a", 2*8*7+0))
+	if got := read(m.Crash(newRand(2))); got != "eurable" {
+		t.Errorf("after a power cut there is %q", got)
+	}
+}
