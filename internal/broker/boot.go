@@ -42,7 +42,7 @@ func (b *Broker) rooms(ctx context.Context, g *run.Group) error {
 	b.groups = group.New(group.Config{
 		Partitions: b.partitionsOf(model.ConsumerOffsetsTopic, config.OffsetsTopicNumPartitions), Settings: b.settings.groups, Lease: b.lease,
 		GroupConfig: b.settings.group, Image: b.feed.Image, Shares: b.sharing, Ask: b.brokers.Ask,
-		Rand: b.cfg.Random, Clock: b.cfg.Clock, Log: b.cfg.Log,
+		Rand: b.cfg.Random, Clock: b.cfg.Clock, On: b.cfg.FS, Log: b.cfg.Log,
 	})
 	b.txns = txn.New(b.txnConfig())
 	b.deliveries = delivery.New(b.deliveryConfig())

@@ -20,7 +20,7 @@ import (
 // deliveryConfig is that of what hands records to members of share groups.
 func (b *Broker) deliveryConfig() delivery.Config {
 	return delivery.Config{
-		Partition: b.host.Partition, Persister: b.sharing, Settings: b.settings.delivery, Clock: b.cfg.Clock, Log: b.cfg.Log,
+		Partition: b.host.Partition, Persister: b.sharing, Settings: b.settings.delivery, On: b.cfg.FS, Clock: b.cfg.Clock, Log: b.cfg.Log,
 		Letters: delivery.Letters{
 			Topic: b.letterTopic, Rules: b.settings.letterRules, Create: b.makeLetterTopic, Produce: b.writeLetters,
 		},

@@ -28,6 +28,7 @@ func (b *Broker) shareConfig() share.Config {
 			return err
 		},
 		Lease: b.lease, Clock: b.cfg.Clock,
+		On:  b.cfg.FS,
 		Log: b.cfg.Log,
 	}
 }

@@ -23,6 +23,7 @@ func (b *Broker) txnConfig() txn.Config {
 		Ask:            b.brokers.Ask,
 		Lease:          b.lease,
 		Clock:          b.cfg.Clock,
+		On:             b.cfg.FS,
 		Log:            b.cfg.Log,
 	}
 }

@@ -64,8 +64,10 @@ type Config struct {
 	Settings func(group string) Settings
 	// Letters is the way to dead letter queues; without its Produce no group has one.
 	Letters Letters
-	Clock   clock.Clock
-	Log     *slog.Logger
+	// On tells who this node is, at failpoints.
+	On    any
+	Clock clock.Clock
+	Log   *slog.Logger
 }
 
 // Service has the share partitions whose leader is this broker. They are made when they

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
+
+var _ = failpoint.Register("delivery.write.before_store", "delivery.write.after_store")
 
 // retryAfter is how long what nobody waits for rests after a write that failed.
 const retryAfter = time.Second
@@ -29,7 +32,9 @@ func (sh *Share) write(ctx context.Context) error {
 			sh.mayGo()
 			return nil
 		}
+		failpoint.Hit("delivery.write.before_store", sh.service.cfg.On)
 		err := sh.service.cfg.Persister.WriteState(ctx, sh.key, sh.stateEpoch, sh.epoch, w.start, w.completed, w.batches)
+		failpoint.Hit("delivery.write.after_store", sh.service.cfg.On)
 		if isAny(err, kerr.InvalidRequest) {
 			sh.forgotten(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/base/clock"
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/run"
 	"github.com/odradek/odradek/internal/cluster/brokers"
 	"github.com/odradek/odradek/internal/cluster/metadata"
@@ -16,6 +17,8 @@ import (
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
+
+var _ = failpoint.Register(runtime.Failpoints("group")...)
 
 // Settings are the broker's configs that the coordinator reads whenever it needs them.
 // Zero means the default.
@@ -129,7 +132,9 @@ type Config struct {
 	// Rand fills its argument with random bytes, for member ids. Safe for concurrent use.
 	Rand  func([]byte)
 	Clock clock.Clock
-	Log   *slog.Logger
+	// On tells who this node is, at failpoints.
+	On  any
+	Log *slog.Logger
 }
 
 // Caller is the client that sent a request.
@@ -170,7 +175,8 @@ func New(cfg Config) *Service {
 		CommitTimeout: func() time.Duration { return s.settings().CommitTimeout },
 		Lease:         cfg.Lease,
 		Clock:         cfg.Clock,
-		Log:           cfg.Log,
+		Room:          "group", On: cfg.On,
+		Log: cfg.Log,
 	})
 	return s
 }

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"github.com/odradek/odradek/internal/base/clock"
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"log/slog"
 	"slices"
 	"sync"
@@ -29,7 +30,17 @@ type Config[M Machine] struct {
 	// it believes to lead. Nil is always.
 	Lease func() bool
 	Clock clock.Clock
-	Log   *slog.Logger
+	// Room is the word before the names of the failpoints of who has the machines, which it
+	// registers: see Failpoints. On tells there who this node is. Without Room none is hit.
+	Room string
+	On   any
+	Log  *slog.Logger
+}
+
+// Failpoints are the steps of a command that writes, as failpoints of a room: before and
+// after the append, and when all is committed but nobody told.
+func Failpoints(room string) []string {
+	return []string{room + ".append.before_write", room + ".append.after_write", room + ".reply.before_send"}
 }
 
 // Runtime hosts the machines of the partitions that this node leads. Safe for
@@ -44,6 +55,13 @@ type Runtime[M Machine] struct {
 	loads  []load[M] // waiting for a loader
 	told   []*note[M]
 	closed bool
+}
+
+// hit says that a command is at one of the Failpoints.
+func (c *Config[M]) hit(step string) {
+	if failpoint.Enabled && c.Room != "" {
+		failpoint.Hit(c.Room+step, c.On)
+	}
 }
 
 // New returns a Runtime that leads nothing. Nothing is loaded and no timer fires before
@@ -93,6 +111,7 @@ func (r *Runtime[M]) start(partition, epoch int32, log Log, at time.Time, attemp
 		machine:   r.cfg.New(partition),
 		timers:    newTimers(),
 		over:      make(chan struct{}),
+		hit:       r.cfg.hit,
 	}
 	r.shards[partition] = s
 	r.loads = append(r.loads, load[M]{shard: s, at: at, attempt: attempt})
@@ -215,6 +234,7 @@ func Await[M Machine, T any](ctx context.Context, r *Runtime[M], partition int32
 	if err := r.committed(ctx, s, d.end); err != nil {
 		return none, err
 	}
+	r.cfg.hit(".reply.before_send")
 	if r.cfg.Lease != nil && !r.cfg.Lease() {
 		return none, kerr.NotCoordinator
 	}

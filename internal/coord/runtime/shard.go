@@ -41,6 +41,7 @@ type shard[M Machine] struct {
 	astray    bool                   // an earlier machine of this epoch lost the log
 	kick      func()                 // the earliest deadline may have moved
 	failed    func(*shard[M], error) // the machine is lost
+	hit       func(step string)      // of a failpoint
 
 	// Touched by whoever runs commands, one at a time.
 	machine M
@@ -239,6 +240,7 @@ func (s *shard[M]) append(t *Turn) error {
 		if err != nil {
 			return err
 		}
+		s.hit(".append.before_write")
 		end, err := s.log.AppendRecords(batch, s.epoch)
 		if err != nil {
 			return fmt.Errorf("append %d records: %w", n, err)
@@ -255,6 +257,7 @@ func (s *shard[M]) append(t *Turn) error {
 // appended replays records of this machine that the log has just taken, up to end; e is what
 // their batch says of them.
 func (s *shard[M]) appended(end int64, e Entry, millis int64, records []Record) error {
+	s.hit(".append.after_write")
 	base := end - int64(len(records))
 	if base != s.end && !s.bare {
 		return fmt.Errorf("append at offset %d, expected %d: the log has another writer", base, s.end)

@@ -73,6 +73,7 @@ func (s *shard[M]) appendTxn(x *transactional, millis int64) error {
 		if err != nil {
 			return err
 		}
+		s.hit(".append.before_write")
 		end, err := s.log.AppendTxn(batch, s.epoch, x.guard)
 		if err != nil {
 			return fmt.Errorf("append %d records of producer %d: %w", n, x.producer.ID, err)
@@ -88,6 +89,7 @@ func (s *shard[M]) appendTxn(x *transactional, millis int64) error {
 
 func (s *shard[M]) appendMarker(x *transactional, millis int64) error {
 	batch := record.EndTxn(x.producer.ID, x.producer.Epoch, *x.marker, millis)
+	s.hit(".append.before_write")
 	end, _, err := s.log.AppendMarker(batch, s.epoch, x.version)
 	if err != nil {
 		return fmt.Errorf("append the end of a transaction of producer %d: %w", x.producer.ID, err)

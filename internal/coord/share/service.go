@@ -8,12 +8,15 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/base/clock"
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/run"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
+
+var _ = failpoint.Register(runtime.Failpoints("share")...)
 
 // Settings are the broker's configs that the coordinator reads whenever it needs them.
 // Zero means the default, but for UpdatesPerSnapshot, where it is a value: negative is
@@ -61,7 +64,9 @@ type Config struct {
 	// what it believes to coordinate. Nil is always.
 	Lease func() bool
 	Clock clock.Clock
-	Log   *slog.Logger
+	// On tells who this node is, at failpoints.
+	On  any
+	Log *slog.Logger
 }
 
 // Service answers the requests about share partitions whose state is led here. Each
@@ -86,7 +91,8 @@ func New(cfg Config) *Service {
 		CommitTimeout: func() time.Duration { return s.settings().WriteTimeout },
 		Lease:         cfg.Lease,
 		Clock:         cfg.Clock,
-		Log:           cfg.Log,
+		Room:          "share", On: cfg.On,
+		Log: cfg.Log,
 	})
 	return s
 }

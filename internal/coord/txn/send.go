@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
+
+var _ = failpoint.Register("txn.markers.before_send", "txn.markers.after_answer")
 
 type askFunc = func(ctx context.Context, node int32, req kmsg.Request) (kmsg.Response, error)
 
@@ -29,7 +32,9 @@ func (s *sender) send(ctx context.Context, node int32, q *queue) {
 			giveUp()
 			return
 		}
+		failpoint.Hit("txn.markers.before_send", s.on)
 		written, failed, err := s.deliverTo(asking, node, load, req)
+		failpoint.Hit("txn.markers.after_answer", s.on)
 		giveUp()
 		if ctx.Err() != nil {
 			return

@@ -23,6 +23,7 @@ type sender struct {
 	ask    askFunc
 	ack    func(partition int32, acks []*job)
 	log    *slog.Logger
+	on     any // this node, at failpoints
 	kicks  chan struct{}
 
 	mu      sync.Mutex // guards what follows, for moments only
@@ -64,7 +65,7 @@ const (
 
 func newSender(cfg Config, ack func(int32, []*job)) *sender {
 	return &sender{
-		leader: cfg.Leader, ask: cfg.Ask, ack: ack, log: cfg.Log, kicks: make(chan struct{}, 1),
+		leader: cfg.Leader, ask: cfg.Ask, ack: ack, log: cfg.Log, on: cfg.On, kicks: make(chan struct{}, 1),
 		tenures: map[int32]tenure{}, queues: map[int32]*queue{},
 	}
 }

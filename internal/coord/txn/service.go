@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/base/clock"
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/run"
 	"github.com/odradek/odradek/internal/cluster/brokers"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
+
+var _ = failpoint.Register(runtime.Failpoints("txn")...)
 
 // Settings are the broker's configs that the coordinator reads whenever it needs them.
 // Zero means the default.
@@ -67,7 +70,9 @@ type Config struct {
 	// the transactions that it believes to coordinate. Nil is always.
 	Lease func() bool
 	Clock clock.Clock
-	Log   *slog.Logger
+	// On tells who this node is, at failpoints.
+	On  any
+	Log *slog.Logger
 }
 
 // Service answers the requests of transactional ids whose partition is led here. Each
@@ -96,7 +101,8 @@ func New(cfg Config) *Service {
 		CommitTimeout: func() time.Duration { return s.settings().CommitTimeout },
 		Lease:         cfg.Lease,
 		Clock:         cfg.Clock,
-		Log:           cfg.Log,
+		Room:          "txn", On: cfg.On,
+		Log: cfg.Log,
 	})
 	return s
 }

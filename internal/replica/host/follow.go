@@ -114,7 +114,7 @@ func (h *Host) newReplica(tp model.TopicPartition, id model.IDPartition, s *part
 	r := &replica{leader: model.NoLeader, epoch: model.NoEpoch}
 	r.at.Store(h.choose(tp, assigned, h.image.Load().Offset == 0))
 	r.Partition = partition.New(partition.Config{
-		TP: tp, ID: id, Settings: s, Home: r.dir(), Lease: h.cfg.Lease, Eager: h.eager.add, Doubts: h.doubt, Clock: h.cfg.Clock, Log: h.cfg.Log,
+		TP: tp, ID: id, Settings: s, Home: r.dir(), Lease: h.cfg.Lease, Eager: h.eager.add, Doubts: h.doubt, On: h.cfg.FS, Clock: h.cfg.Clock, Log: h.cfg.Log,
 	})
 	if err := r.dir().err(); err != nil {
 		r.Failed(err)

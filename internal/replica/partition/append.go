@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/odradek/odradek/internal/store/commitlog"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
+
+var _ = failpoint.Register("partition.append.before_commit")
 
 // AllInSync is the acks of a producer that waits for every in-sync replica.
 const AllInSync int16 = -1
@@ -141,6 +144,7 @@ func (p *Partition) append(b record.Batch, epoch int32, s *Settings, w writer) (
 		return Appended{Appended: a, Epoch: epoch}, nil
 	}
 	p.appended()
+	failpoint.Hit("partition.append.before_commit", p.on)
 	if err := p.commit(log, a.Base, a.End, b, s); err != nil {
 		p.Failed(err)
 		return Appended{}, p.Err()

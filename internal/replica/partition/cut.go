@@ -3,8 +3,15 @@ package partition
 import (
 	"fmt"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/store/commitlog"
+)
+
+var _ = failpoint.Register(
+	"partition.cut.before_mark", "partition.cut.before_truncate", "partition.cut.before_keep",
+	"partition.restart.before_mark", "partition.restart.before_truncate", "partition.restart.before_sync",
+	"partition.restart.before_keep",
 )
 
 // Truncate cuts off what is not in the leader's log, by the leader's word on where an
@@ -54,13 +61,16 @@ func (p *Partition) cut(log *commitlog.Log, offset int64) error {
 		return err
 	}
 	p.lower(log, to, to)
+	failpoint.Hit("partition.cut.before_mark", p.on)
 	if err := p.home.Truncated(p, log, to); err != nil {
 		log.CancelCut()
 		return err
 	}
+	failpoint.Hit("partition.cut.before_truncate", p.on)
 	if err := log.TruncateTo(to); err != nil {
 		return err
 	}
+	failpoint.Hit("partition.cut.before_keep", p.on)
 	if log.End() != to {
 		return fmt.Errorf("%w: %s was cut at %d and ends at %d", commitlog.ErrInvariant, p.tp, to, log.End())
 	}
@@ -109,13 +119,16 @@ func (p *Partition) restart(log *commitlog.Log, at int64) error {
 		return err
 	}
 	p.lower(log, 0, at)
+	failpoint.Hit("partition.restart.before_mark", p.on)
 	if err := p.home.Truncated(p, log, 0); err != nil {
 		log.CancelCut()
 		return err
 	}
+	failpoint.Hit("partition.restart.before_truncate", p.on)
 	if err := log.TruncateFullyAndStartAt(at); err != nil {
 		return err
 	}
+	failpoint.Hit("partition.restart.before_sync", p.on)
 	// The new segment's name must outlive a crash before anything in it is acknowledged.
 	if _, err := log.Sync(); err != nil {
 		return err
@@ -125,6 +138,7 @@ func (p *Partition) restart(log *commitlog.Log, at int64) error {
 	p.hw.Store(at)
 	p.following.same = at
 	p.mu.Unlock()
+	failpoint.Hit("partition.restart.before_keep", p.on)
 	return p.home.Keep(p, log)
 }
 

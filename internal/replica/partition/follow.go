@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/odradek/odradek/internal/store/commitlog"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
+
+var _ = failpoint.Register("partition.fetch.before_commit", "partition.fetch.before_mark")
 
 // following is what a follower knows of its leader in one leader epoch.
 type following struct {
@@ -78,6 +81,7 @@ func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW, leaderS
 			return log.End(), p.storage(err)
 		}
 	}
+	failpoint.Hit("partition.fetch.before_mark", p.on)
 	p.heard(leaderHW, same)
 	log.Committed(p.hw.Load())
 	if start := min(leaderStart, p.hw.Load()); start > log.Start() {
@@ -112,6 +116,7 @@ func (p *Partition) appendFetched(log *commitlog.Log, batches []byte, same int64
 		if err != nil {
 			return nil, same, err
 		}
+		failpoint.Hit("partition.fetch.before_commit", p.on)
 		return nil, a.End, p.commit(log, before, a.End, batches, p.settings.Load())
 	case first.NextOffset() <= before && log.EpochAt(first.BaseOffset()) == first.LeaderEpoch() &&
 		log.EpochAt(first.LastOffset()) == first.LeaderEpoch():

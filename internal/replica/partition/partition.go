@@ -65,8 +65,10 @@ type Config struct {
 	// Doubts is told that a batch could not be read as it was written, or that the log is
 	// found to be rotten; as Eager is.
 	Doubts func(*Partition)
-	Clock  clock.Clock
-	Log    *slog.Logger
+	// On tells who this node is, at failpoints.
+	On    any
+	Clock clock.Clock
+	Log   *slog.Logger
 }
 
 // Partition is one replica of one partition. Its invariants:
@@ -83,6 +85,7 @@ type Partition struct {
 	lease    func() bool
 	eager    func(*Partition)
 	doubts   func(*Partition)
+	on       any
 	clock    clock.Clock
 	logger   *slog.Logger
 	settings atomic.Pointer[Settings]
@@ -123,7 +126,7 @@ type Partition struct {
 // New returns a partition whose log is opened when it is first used.
 func New(cfg Config) *Partition {
 	p := &Partition{
-		tp: cfg.TP, id: cfg.ID, home: cfg.Home, lease: cfg.Lease, eager: cfg.Eager, doubts: cfg.Doubts, clock: cfg.Clock, logger: cfg.Log,
+		tp: cfg.TP, id: cfg.ID, home: cfg.Home, lease: cfg.Lease, eager: cfg.Eager, doubts: cfg.Doubts, on: cfg.On, clock: cfg.Clock, logger: cfg.Log,
 		opening: gate.New(), writing: gate.New(),
 		role:  Role{Self: model.NoLeader, Leader: model.NoLeader, Epoch: model.NoEpoch},
 		spent: model.NoEpoch, following: newFollowing(), rot: rot{at: unknown},

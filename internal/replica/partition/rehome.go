@@ -3,9 +3,12 @@ package partition
 import (
 	"fmt"
 
+	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/store/commitlog"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
+
+var _ = failpoint.Register("partition.rehome.before_finish", "partition.rehome.after_finish")
 
 // Rehome gives the partition another home, with a log that has the same records. finish
 // makes that log: it is given the present one while nothing is appended, and must have
@@ -30,7 +33,9 @@ func (p *Partition) Rehome(to Home, finish func(from *commitlog.Log) (*commitlog
 	}
 	p.Durable(from.End())
 	p.log.Store(nil) // who opens it waits
+	failpoint.Hit("partition.rehome.before_finish", p.on)
 	log, err := finish(from)
+	failpoint.Hit("partition.rehome.after_finish", p.on)
 	if err == nil && log.End() != from.End() {
 		err = fmt.Errorf("%w: %s ends at %d and its copy at %d", commitlog.ErrInvariant, p.tp, from.End(), log.End())
 	}
