@@ -36,6 +36,7 @@ var outside = []string{"conformance", "bench", "sim", "internal/arch"}
 // sideways are the imports within a floor, each with its reason.
 var sideways = map[[2]string]string{
 	{"internal/base/vfs", "internal/base/failpoint"}:             "a small file that is replaced has steps at which a crash may come",
+	{"internal/base/vfs", "internal/base/planted"}:               "a small file that is replaced is where a sync of its folder is forgotten",
 	{"internal/proto/record", "internal/proto/model"}:            "errors that a client may be told",
 	{"internal/proto/wire", "internal/proto/model"}:              "errors that a client may be told",
 	{"internal/proto/link", "internal/proto/model"}:              "errors that a client may be told, ids of nodes' folders",

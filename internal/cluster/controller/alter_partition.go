@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/odradek/odradek/internal/base/planted"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -111,5 +112,5 @@ func hasTwice(ids []int32) bool {
 // that the leader knows.
 func (s State) eligible(b BrokerEpoch) bool {
 	reg, ok := s.Image.Broker(b.ID)
-	return ok && reg.Active() && (b.Epoch == -1 || b.Epoch == reg.Epoch)
+	return ok && reg.Active() && (b.Epoch == -1 || b.Epoch == reg.Epoch || planted.Is(planted.OldBrokerEpochInISR))
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/odradek/odradek/internal/base/planted"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -147,10 +148,14 @@ func (st *state) deleteGroup(t *runtime.Turn, id string) error {
 		return kerr.NonEmptyGroup
 	}
 	g.forgetPending(t)
-	for _, tp := range st.offsets.all(id) {
-		t.Write(offsetTombstone(id, tp.Topic, tp.Partition))
+	write := t.Write
+	if planted.Is(planted.GroupDeletionNotLogged) {
+		write = func(r runtime.Record) { _ = st.Replay(runtime.Entry{Key: r.Key}) } // here it is gone
 	}
-	t.Write(groupTombstone(id))
+	for _, tp := range st.offsets.all(id) {
+		write(offsetTombstone(id, tp.Topic, tp.Partition))
+	}
+	write(groupTombstone(id))
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/odradek/odradek/internal/base/planted"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -113,7 +114,7 @@ func (st *state) fetch(req kmsg.OffsetFetchRequestGroup, stable bool) []kmsg.Off
 }
 
 func (st *state) fetchOne(group string, tp model.TopicPartition, topicID model.ID, stable bool) kmsg.OffsetFetchResponseGroupTopicPartition {
-	if stable && len(st.offsets.open[group][tp]) > 0 {
+	if stable && len(st.offsets.open[group][tp]) > 0 && !planted.Is(planted.PendingOffsetsTold) {
 		unstable := fetched(tp.Partition, nil)
 		unstable.ErrorCode = kerr.UnstableOffsetCommit.Code
 		return unstable

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/odradek/odradek/internal/base/planted"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -107,7 +108,7 @@ func (m *machine) endAndBump(t *runtime.Turn, in endInput) (identity, *job, erro
 	// epoch too, and keeps it through its ends.
 	retry := x.version >= bumps && x.lastEpoch == in.who.epoch && in.who.epoch >= 0
 	overflown := retry && x.prevID == in.who.id && x.epoch == 0
-	current := x.has(in.who.epoch)
+	current := x.has(in.who.epoch) || planted.Is(planted.StaleEndTxn)
 	switch {
 	case x.producerID != in.who.id && !overflown:
 		return nobody, nil, kerr.InvalidProducerIDMapping

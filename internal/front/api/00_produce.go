@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/planted"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
@@ -246,6 +247,9 @@ func (d *produced) answer() kmsg.ProduceResponseTopicPartition {
 	if d.err == nil {
 		rp.BaseOffset, rp.LogAppendTime, rp.LogStartOffset = d.Base, d.LogAppendTime, d.Start
 		return rp
+	}
+	if planted.Is(planted.OffsetZeroOnError) {
+		rp.BaseOffset = 0 // nobody looks at it
 	}
 	rp.ErrorMessage = model.ErrorMessage(d.err)
 	for _, e := range d.RecordErrors {

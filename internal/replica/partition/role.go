@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/planted"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/store/commitlog"
@@ -27,7 +28,9 @@ type Role struct {
 
 // safe reports whether enough replicas are in sync to acknowledge what they all have. A
 // topic cannot ask for more than it has replicas (KIP-966).
-func (r Role) safe(minISR int) bool { return len(r.ISR) >= min(minISR, len(r.Replicas)) }
+func (r Role) safe(minISR int) bool {
+	return len(r.ISR) >= min(minISR, len(r.Replicas)) || planted.Is(planted.AckBelowMinISR)
+}
 
 // sole reports whether there is no other replica.
 func (r Role) sole() bool { return len(r.Replicas) == 1 }
@@ -49,6 +52,9 @@ func (p *Partition) Assign(r Role) {
 		// What is being appended or truncated in the old epoch ends before the new one begins.
 		p.writing.Lock()
 		defer p.writing.Unlock()
+		if log := p.log.Load(); planted.Is(planted.TruncateByHW) && log != nil && !r.Leading {
+			_ = p.storage(p.cut(log, p.hw.Load())) // what is beyond may not be the leader's
+		}
 	}
 	if err := p.take(r); err != nil {
 		p.Failed(err)
@@ -159,7 +165,7 @@ func (p *Partition) followsIn(epoch int32) error {
 
 func (r Role) checkEpoch(epoch int32) error {
 	switch {
-	case epoch == model.NoEpoch || epoch == r.Epoch:
+	case epoch == model.NoEpoch || epoch == r.Epoch || epoch < r.Epoch && planted.Is(planted.OldEpoch):
 		return nil
 	case epoch < r.Epoch:
 		return kerr.FencedLeaderEpoch

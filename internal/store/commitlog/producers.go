@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
+	"github.com/odradek/odradek/internal/base/planted"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/odradek/odradek/internal/store/producers"
@@ -93,6 +94,9 @@ func (l *Log) readProducers() error {
 	if err := l.loadSnapshot(); err != nil {
 		return err
 	}
+	if planted.Is(planted.VolatileProducers) {
+		l.producers.Reset(l.end) // they will come again
+	}
 	from := l.producers.End()
 	for _, s := range l.segs[holding(l.segs, from):] {
 		if from >= l.end && l.unindexed == none {
@@ -126,6 +130,9 @@ func (l *Log) loadSnapshot() error {
 			err = l.producers.Load(b, at)
 		}
 		if err == nil {
+			if planted.Is(planted.ForgetProducerSnapshot) {
+				l.producers.Reset(at) // the log has the rest
+			}
 			return nil
 		}
 		if !errors.Is(err, producers.ErrCorruptSnapshot) && !errors.Is(err, fs.ErrNotExist) {

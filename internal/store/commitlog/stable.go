@@ -2,6 +2,8 @@ package commitlog
 
 import (
 	"time"
+
+	"github.com/odradek/odradek/internal/base/planted"
 )
 
 // Marks are offsets of a log at one moment: Start ≤ Stable, and Stable ≤ the high watermark
@@ -42,6 +44,9 @@ func (l *Log) marks(hw int64) (m Marks, known bool) {
 		return m, false
 	}
 	if first, ok := l.producers.FirstUnstable(hw); ok {
+		if planted.Is(planted.LSOTooHigh) {
+			first++ // the last stable offset is the first that is not
+		}
 		hw = min(hw, first)
 	}
 	m.Stable = max(hw, m.Start)
