@@ -18,7 +18,7 @@ func nodeConfig(set *settings.Settings) broker.Config {
 		NodeID: set.NodeID, ClusterID: set.ClusterID, Rack: set.Rack,
 		LogDirs: set.DataDirs, MetadataDir: set.MetadataDir,
 		Static: set.StaticMap(), CreateTopics: set.CreateTopics,
-		FS: vfs.OS, Listen: listenTCP, Dial: new(net.Dialer).DialContext, Random: func(p []byte) { rand.Read(p) },
+		FS: vfs.OS, Listen: listenTCP, Dial: new(net.Dialer).DialContext, Random: func(p []byte) { rand.Read(p) }, Clock: hour,
 		Broker: set.Broker, Controller: set.Controller, Observer: set.Observer, Listeners: listeners(set.Listeners), InterBroker: set.InterBroker,
 		Controllers: listeners(set.Controllers), Bootstrap: set.Bootstrap, ZooKeeper: set.ZooKeeper, Release: Version,
 	}
