@@ -28,9 +28,6 @@ func WriteFileDurable(fsys FS, name string, data []byte, perm fs.FileMode) error
 	if planted.Is(planted.SkipDirSync) {
 		return nil // the new name can be seen
 	}
-	if planted.Is(planted.SkipDirSync) {
-		return nil // the new name can be seen
-	}
 	return fsys.SyncDir(filepath.Dir(name))
 }
 
