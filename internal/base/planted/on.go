@@ -4,7 +4,6 @@ package planted
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"sync/atomic"
 )
@@ -12,12 +11,7 @@ import (
 // Enabled says whether mistakes can be planted.
 const Enabled = true
 
-// Variable is that of the environment which plants a mistake from the start.
-const Variable = "ODRADEK_PLANTED"
-
 var planted atomic.Pointer[Bug]
-
-func init() { Set(Bug(os.Getenv(Variable))) }
 
 // Is reports whether a mistake is planted.
 func Is(b Bug) bool {

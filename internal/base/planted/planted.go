@@ -8,9 +8,9 @@
 //	}
 //
 // Without the build tag planted, Is is the constant false and the compiler drops the line.
-// With it, the environment's ODRADEK_PLANTED, or Set, plants one, and the simulator has to
-// find it: docs/PLANTED.md tells by what it does, and how soon. A checker that has never
-// caught anything proves nothing.
+// With it, Set plants one, by ODRADEK_PLANTED in the environment from the start, and the
+// simulator has to find it: docs/PLANTED.md tells by what it does, and how soon. A checker
+// that has never caught anything proves nothing.
 package planted
 
 // Bug is the name of a mistake.
