@@ -35,3 +35,7 @@ func (s *starter) start(cmd *exec.Cmd) error {
 }
 
 func (s *starter) close() { s.stop() }
+
+// Spawn starts a process that is no node, but must not outlive the cluster either. The
+// caller waits for its end, and sees to it before Close.
+func (c *Cluster) Spawn(cmd *exec.Cmd) error { return c.starter.start(cmd) }
