@@ -38,6 +38,14 @@ func (b *Broker) Replica(tp model.TopicPartition) (*partition.Partition, error) 
 	return b.host.Partition(tp)
 }
 
+// OfflineDirs is how many of the node's log folders it has given up.
+func (b *Broker) OfflineDirs() int {
+	if !b.isReady() || b.host == nil {
+		return 0
+	}
+	return b.host.OfflineDirs()
+}
+
 // GroupPartition, TxnPartition and SharePartition are the partitions of the internal topics
 // that a group, a transactional id and a share partition's key fall on. The node is ready and
 // a broker.

@@ -18,6 +18,7 @@ func (n *Node) config() broker.Config {
 		Listen: func(_ context.Context, a string) (net.Listener, error) { return n.w.net.Listen("tcp", a) },
 		Dial:   n.w.net.Host(n.Host()).Dial,
 		Random: random(n.w.draw()),
+		Clock:  func(t time.Time) int64 { return t.Add(time.Duration(n.skew.Load())).UnixMilli() },
 		Phase:  time.Duration(n.ID) * 7 * time.Millisecond,
 		Static: n.static,
 		Log:    slog.New(slog.NewTextHandler(n.w.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: noTime})).With("on", n.ID),

@@ -3,6 +3,7 @@ package world
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -14,14 +15,19 @@ type Fault struct {
 	Do func(w *World) string
 }
 
+// Faults are all there are.
+func Faults() []Fault {
+	return slices.Concat(nodeFaults, lineFaults, diskFaults, userFaults)
+}
+
 // Nemesis lets a world suffer what it has drawn for it.
 type Nemesis struct {
 	w      *World
 	faults []Fault
 }
 
-// Nemesis draws what may befall the world in this seed: a few kinds of all there are, or
-// of those that are given.
+// Nemesis draws what may befall the world in this seed: a few kinds of those that are given,
+// or of all there are.
 func (w *World) Nemesis(faults ...Fault) *Nemesis {
 	if len(faults) == 0 {
 		faults = Faults()
@@ -33,9 +39,18 @@ func (w *World) Nemesis(faults ...Fault) *Nemesis {
 	return m
 }
 
+// Kinds are the names of what this nemesis has drawn.
+func (m *Nemesis) Kinds() (names []string) {
+	for _, f := range m.faults {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
 // Strike lets one thing happen, or heals something, and says what.
 func (m *Nemesis) Strike() string {
 	w := m.w
+	_ = w.replace(time.Second) // else it goes on later
 	if what := w.relieve(); what != "" {
 		return what
 	}
@@ -49,24 +64,59 @@ func (m *Nemesis) Strike() string {
 	return "nothing"
 }
 
-// relieve brings one node back, or lets one on, if there is one and the dice want it.
+// relieve brings a node back or ends something that lasts, if the dice want it.
 func (w *World) relieve() string {
-	n := w.nodes[w.Rand.IntN(len(w.nodes))]
-	switch {
-	case n.cutOff:
-		n.Isolate(false, false)
-		return fmt.Sprintf("node %d is reached again", n.ID)
-	case n.paused:
-		n.Pause(false)
-		return fmt.Sprintf("node %d goes on", n.ID)
-	case n.slow != nil:
-		n.Stall(false)
-		return fmt.Sprintf("the disk of node %d goes on", n.ID)
-	case !n.Running():
+	if n := w.nodes[w.Rand.IntN(len(w.nodes))]; !n.Running() && !w.awaits(n) {
 		n.Launch()
 		return fmt.Sprintf("node %d starts", n.ID)
 	}
+	if len(w.lasting) > 0 && w.Rand.IntN(2) == 0 {
+		i := w.Rand.IntN(len(w.lasting))
+		l := w.lasting[i]
+		w.lasting = slices.Delete(w.lasting, i, i+1)
+		l.undo()
+		return "no more: " + l.what
+	}
 	return ""
+}
+
+// lasting is a fault that goes on until it is undone. Undoing twice does nothing.
+type lasting struct {
+	what    string
+	node    *Node // that has it, nil if it is no node's
+	process bool  // it ends with the node's process
+	undo    func()
+}
+
+// lasts has Strike or Heal undo something later, and says what it is.
+func (w *World) lasts(n *Node, what string, undo func()) string {
+	w.lasting = append(w.lasting, lasting{what: what, node: n, undo: undo})
+	return what
+}
+
+// lastsWith is lasts for what ends with the node's process.
+func (w *World) lastsWith(n *Node, what string, undo func()) string {
+	w.lasting = append(w.lasting, lasting{what: what, node: n, process: true, undo: undo})
+	return what
+}
+
+// ended undoes what ends with a node's process.
+func (w *World) ended(n *Node) {
+	w.lasting = slices.DeleteFunc(w.lasting, func(l lasting) bool {
+		if over := l.node == n && l.process; over {
+			l.undo()
+			return true
+		}
+		return false
+	})
+}
+
+// awaits reports whether a node is started by the replacement that is under way.
+func (w *World) awaits(n *Node) bool { return w.replacing != nil && w.replacing.node == n }
+
+// suffers reports whether something lasts on a node.
+func (w *World) suffers(n *Node) bool {
+	return slices.ContainsFunc(w.lasting, func(l lasting) bool { return l.node == n })
 }
 
 func (w *World) count(name string) {
@@ -82,8 +132,27 @@ func (w *World) Tally() map[string]int {
 	return maps.Clone(w.tally)
 }
 
-// later has Heal undo something.
-func (w *World) later(undo func(w *World)) { w.undo = append(w.undo, undo) }
-
 // pass lets up to so much time pass.
 func (w *World) pass(limit time.Duration) { time.Sleep(time.Duration(w.Rand.Int64N(int64(limit)))) }
+
+// victim is a node that runs and that suffers nothing yet, nil if the dice find none. Often
+// it is one that matters.
+func (w *World) victim() *Node {
+	n := w.nodes[w.Rand.IntN(len(w.nodes))]
+	if l := w.Leading(); l != nil && w.Rand.IntN(4) == 0 {
+		n = l
+	}
+	if !n.Running() || w.suffers(n) {
+		return nil
+	}
+	return n
+}
+
+// on does something to a node, if there is one, and says to which.
+func on(n *Node, do func(*Node)) string {
+	if n == nil {
+		return ""
+	}
+	do(n)
+	return fmt.Sprint("node ", n.ID)
+}

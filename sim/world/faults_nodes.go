@@ -5,42 +5,24 @@ import (
 	"time"
 )
 
-// Faults are all there are.
-func Faults() []Fault {
-	return []Fault{
-		{"kill", func(w *World) string { return on(w.victim(), (*Node).Kill) }},
-		{"kill two", killTwo},
-		{"kill all", killAll},
-		{"kill process", func(w *World) string { return on(w.victim(), (*Node).KillProcess) }},
-		{"pause", func(w *World) string { return on(w.victim(), func(n *Node) { n.Pause(true) }) }},
-		{"stop", func(w *World) string { return on(w.victim(), func(n *Node) { w.ends(n) }) }},
-		{"restart all", restartAll},
-		{"isolate", func(w *World) string { return on(w.victim(), func(n *Node) { n.Isolate(true, false) }) }},
-		{"isolate one way", func(w *World) string { return on(w.victim(), func(n *Node) { n.Isolate(true, true) }) }},
-		{"stall disk", func(w *World) string { return on(w.victim(), func(n *Node) { n.Stall(true) }) }},
-	}
+// What befalls machines and processes.
+var nodeFaults = []Fault{
+	{"kill", func(w *World) string { return on(w.victim(), (*Node).Kill) }},
+	{"kill and start", func(w *World) string { return on(w.victim(), killAndStart) }},
+	{"kill two", killTwo},
+	{"kill all", killAll},
+	{"kill process", func(w *World) string { return on(w.victim(), (*Node).KillProcess) }},
+	{"pause", pause},
+	{"stop", func(w *World) string { return on(w.victim(), w.ends) }},
+	{"restart", func(w *World) string { return on(w.victim(), w.restart) }},
+	{"restart all", restartAll},
+	{"wrong hour", wrongHour},
+	{"lost disk", lostDisk},
 }
 
-// victim is a node that runs and that nothing has befallen yet, nil if the dice find none.
-// Often it is one that matters.
-func (w *World) victim() *Node {
-	n := w.nodes[w.Rand.IntN(len(w.nodes))]
-	if l := w.Leading(); l != nil && w.Rand.IntN(4) == 0 {
-		n = l
-	}
-	if !n.Running() || n.cutOff || n.paused || n.slow != nil {
-		return nil
-	}
-	return n
-}
-
-// on does something to a node, and says to which.
-func on(n *Node, do func(*Node)) string {
-	if n == nil {
-		return ""
-	}
-	do(n)
-	return fmt.Sprint("node ", n.ID)
+func killAndStart(n *Node) {
+	n.Kill()
+	n.Launch()
 }
 
 func killTwo(w *World) string {
@@ -48,6 +30,8 @@ func killTwo(w *World) string {
 	if a == nil || b == nil || a == b {
 		return ""
 	}
+	a.CutPower() // at one instant
+	b.CutPower()
 	a.Kill()
 	b.Kill()
 	return fmt.Sprintf("nodes %d and %d", a.ID, b.ID)
@@ -55,33 +39,57 @@ func killTwo(w *World) string {
 
 func killAll(w *World) string {
 	for _, n := range w.nodes {
-		n.CutPower()
+		n.CutPower() // at one instant
 	}
 	for _, n := range w.nodes {
 		n.Kill()
 	}
 	for _, n := range w.nodes {
-		n.Launch()
+		if !w.awaits(n) {
+			n.Launch()
+		}
 	}
 	return "the power fails everywhere"
 }
 
+func pause(w *World) string {
+	n := w.victim()
+	if n == nil {
+		return ""
+	}
+	n.Pause(true)
+	return w.lastsWith(n, fmt.Sprintf("node %d stands still", n.ID), func() { n.Pause(false) })
+}
+
+// ends stops a node in order.
 func (w *World) ends(n *Node) {
 	if err := n.Halt(); err != nil {
 		w.t.Errorf("node %d stopped: %v", n.ID, err)
 	}
 }
 
+func (w *World) restart(n *Node) {
+	w.ends(n)
+	n.Launch()
+}
+
 func restartAll(w *World) string {
 	done := 0
 	for _, n := range w.nodes {
-		if !n.Running() || n.cutOff || n.paused || n.slow != nil {
+		if !n.Running() || w.suffers(n) {
 			continue
 		}
-		w.ends(n)
-		n.Launch()
+		w.restart(n)
 		w.pass(1500 * time.Millisecond)
 		done++
 	}
 	return fmt.Sprintf("%d nodes, one after the other", done)
+}
+
+// wrongHour sets a machine's wall clock wrong by up to two hours.
+func wrongHour(w *World) string {
+	n := w.nodes[w.Rand.IntN(len(w.nodes))]
+	by := time.Duration(w.Rand.Int64N(int64(4*time.Hour))) - 2*time.Hour
+	n.SetClock(by)
+	return w.lasts(nil, fmt.Sprintf("the clock of node %d is wrong by %v", n.ID, by.Round(time.Second)), func() { n.SetClock(0) })
 }

@@ -19,10 +19,8 @@ func (n *Node) Pause(on bool) {
 	}
 	n.paused = on
 	n.Stall(on)
-	for _, host := range append(n.w.hosts(n), ClientHost) {
-		n.w.net.Freeze(n.Host(), host, on)
-		n.w.net.Freeze(host, n.Host(), on)
-	}
+	n.w.net.Freeze(n.Host(), "", on)
+	n.w.net.Freeze("", n.Host(), on)
 }
 
 // Isolate cuts a node off from all other nodes, or heals that; clients still reach it. With
@@ -32,7 +30,6 @@ func (n *Node) Isolate(on, half bool) {
 		n.w.net.Freeze(n.Host(), host, on)
 		n.w.net.Freeze(host, n.Host(), on && !half)
 	}
-	n.cutOff = on
 }
 
 // hosts are those of all nodes but one.
@@ -51,6 +48,16 @@ func (w *World) Cut(from, to *Node, on bool) {
 	w.net.Freeze(hostName(from), hostName(to), on)
 }
 
+// Delay has what one node sends to another, or clients if it is nil, come later by least and
+// up to jitter more; with zeros it comes at once.
+func (w *World) Delay(from, to *Node, least, jitter time.Duration) {
+	rng := w.draw()
+	if least == 0 && jitter == 0 {
+		rng = nil
+	}
+	w.net.Delay(hostName(from), hostName(to), least, jitter, rng)
+}
+
 func hostName(n *Node) string {
 	if n == nil {
 		return ClientHost
@@ -65,7 +72,6 @@ func (w *World) mendLines() {
 			w.net.Freeze(a.Host(), b, false)
 			w.net.Freeze(b, a.Host(), false)
 		}
-		a.cutOff = false
 	}
 }
 

@@ -26,11 +26,12 @@ type Node struct {
 	voters map[int32]string
 	static map[string]string
 	life   atomic.Pointer[life] // of the process, nil while there is none
-	hurt   bool                 // the process may end by itself
+	hurt   bool                 // the process may end by itself, and with an error
+	skew   atomic.Int64         // of the wall clock, nanoseconds
 
-	cutOff bool
-	paused bool
-	slow   func() // ends the stall of the disk, nil while there is none
+	replaced bool // it came for another
+	paused   bool
+	slow     func() // ends the stall of the disk, nil while there is none
 
 	mu    sync.Mutex // guards all below; held over nothing that waits
 	disk  *vfs.Mem
@@ -195,6 +196,7 @@ func (n *Node) KillProcess() {
 }
 
 func (n *Node) bury() {
+	n.w.ended(n)
 	n.mend()
 	l := n.life.Load()
 	if l == nil {
@@ -207,6 +209,7 @@ func (n *Node) bury() {
 
 // Halt stops the process in order, and returns what it says.
 func (n *Node) Halt() error {
+	n.w.ended(n)
 	n.mend()
 	l := n.life.Load()
 	if l == nil {
@@ -220,6 +223,9 @@ func (n *Node) Halt() error {
 	}
 	return err
 }
+
+// SetClock has the machine's wall clock be wrong by so much.
+func (n *Node) SetClock(by time.Duration) { n.skew.Store(int64(by)) }
 
 // Wipe loses the disk of a node that does not run: it has an empty one.
 func (n *Node) Wipe() {

@@ -18,6 +18,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/memnet"
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // World is a cluster. Its methods are called by one goroutine, the test's, unless they say
@@ -25,6 +26,9 @@ import (
 type World struct {
 	// Rand decides what happens, by the seed. The test's goroutine alone may ask it.
 	Rand *rand.Rand
+	// May is asked what faults may do to a topic that is not internal: one of MayMove and so
+	// on. By default they may move and alter it.
+	May func(do, topic string) bool
 
 	t     testing.TB
 	seed  uint64
@@ -32,6 +36,12 @@ type World struct {
 	net   *memnet.Network
 	nodes []*Node
 	truth truth // what the nodes' images have said
+
+	client    *kgo.Client // of those who change things, nil before the first does
+	lasting   []lasting   // faults, in the order of their beginnings
+	replacing *replacement
+	spoilt    *Node // that may lose what it has synced, or has; nil is none
+	weak      bool  // one replica may be enough to acknowledge
 
 	mu     sync.Mutex       // guards all below; held over nothing that waits
 	chance *rand.Rand       // for what is drawn on other goroutines
@@ -51,6 +61,7 @@ func New(t testing.TB, seed uint64, s Shape) *World {
 		Rand: rand.New(rand.NewPCG(seed, 3)), t: t, seed: seed, shape: s, net: memnet.New(0), truth: newTruth(),
 		chance: rand.New(rand.NewPCG(seed, 5)), dead: make(map[string]bool), tally: make(map[string]int),
 	}
+	w.May = func(do, _ string) bool { return do == MayMove || do == MayAlter }
 	w.net.OnDial(w.dialed)
 	voters := make(map[int32]string)
 	for id := range int32(s.Voters) {
@@ -152,19 +163,25 @@ func (w *World) Heal() {
 	w.t.Helper()
 	w.mend()
 	for _, n := range w.nodes {
-		n.reap()
+		if b := n.Broker(); b != nil && (!n.Running() || b.OfflineDirs() > 0) {
+			n.KillProcess() // someone has put in another disk
+		}
+		if !n.Running() && !w.awaits(n) {
+			n.Launch()
+		}
+	}
+	if err := w.replace(time.Minute); err != nil {
+		w.t.Fatal(err)
 	}
 	w.Up()
 }
 
-// mend undoes all faults.
+// mend undoes all faults that last.
 func (w *World) mend() {
-	for len(w.undo) > 0 {
-		last := len(w.undo) - 1
-		undo := w.undo[last]
-		w.undo = w.undo[:last]
-		undo(w)
+	for _, l := range w.lasting {
+		l.undo()
 	}
+	w.lasting = nil
 	for _, n := range w.nodes {
 		n.mend()
 	}
