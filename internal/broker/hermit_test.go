@@ -38,15 +38,28 @@ const (
 )
 
 func newHermit(t *testing.T) *hermit {
-	h := &hermit{t: t, net: memnet.New(1 << 20), disk: vfs.NewMem(), static: map[string]string{
-		"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "1", "transaction.state.log.num.partitions": "1",
-		"share.coordinator.state.topic.num.partitions": "1", "odradek.journal.file.bytes": "1048576", "log.segment.bytes": "1048576",
-	}}
+	h := formHermit(t)
 	h.launch()
 	return h
 }
 
+// formHermit is one that was never started.
+func formHermit(t *testing.T) *hermit {
+	return &hermit{t: t, net: memnet.New(1 << 20), disk: vfs.NewMem(), static: map[string]string{
+		"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "1", "transaction.state.log.num.partitions": "1",
+		"share.coordinator.state.topic.num.partitions": "1", "odradek.journal.file.bytes": "1048576", "log.segment.bytes": "1048576",
+	}}
+}
+
 func (h *hermit) launch() {
+	h.t.Helper()
+	if err := h.try(); err != nil {
+		h.t.Fatalf("it does not start: %v", err)
+	}
+}
+
+// try starts the node, or tells why it does not start.
+func (h *hermit) try() error {
 	h.t.Helper()
 	var mu sync.Mutex
 	bytes := rand.NewChaCha8([32]byte{7})
@@ -68,8 +81,10 @@ func (h *hermit) launch() {
 	go func() { h.done <- b.Run(ctx) }()
 	select {
 	case <-b.Ready():
+		return nil
 	case err := <-h.done:
-		h.t.Fatalf("it does not start: %v", err)
+		stop()
+		return err
 	}
 }
 
@@ -86,14 +101,20 @@ func (h *hermit) end() {
 // sane fails the test if the node has met a bug of its own.
 func (h *hermit) sane(after string) {
 	h.t.Helper()
-	if bug := h.logged.take(); bug != "" {
-		h.t.Errorf("after %s: %s", after, bug)
-	}
+	h.unharmed(after)
 	select {
 	case err := <-h.done:
 		h.done <- err
 		h.t.Fatalf("after %s the node has ended: %v", after, err)
 	default:
+	}
+}
+
+// unharmed fails the test if something in it has panicked.
+func (h *hermit) unharmed(after string) {
+	h.t.Helper()
+	if bug := h.logged.take(); bug != "" {
+		h.t.Errorf("after %s: %s", after, bug)
 	}
 }
 
