@@ -6,10 +6,11 @@ import "context"
 type Need string
 
 const (
-	Network Need = "network" // namespaces and a switch between them
-	Disks   Need = "disks"   // a file system for each node
-	Tracer  Need = "tracer"  // strace, which makes calls fail or last
-	Memory  Need = "memory"  // a control group for each node
+	Network  Need = "network"  // namespaces and a switch between them
+	Disks    Need = "disks"    // a file system for each node
+	Tracer   Need = "tracer"   // strace, which makes calls fail or last
+	Memory   Need = "memory"   // a control group for each node
+	Metadata Need = "metadata" // Config.MetadataApart
 )
 
 // Fault is one way to hurt nodes. Those that only make sense for a minority say so.
@@ -89,4 +90,11 @@ func Named(name string) Fault {
 	panic("bug: no fault is called " + name)
 }
 
-var all = []Fault{kill, pause, restart}
+var all = []Fault{
+	kill, pause, restart,
+	unplug, isolate, mute, deaf, rift, halfRift, clients, unheard, ring, voters, slow, lossy,
+	power, full, wipe,
+	syncFails, syncFailsOnce, slowSync, writeFails, readFails,
+	flips, torn, scratched,
+	memory,
+}

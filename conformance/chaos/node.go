@@ -3,17 +3,33 @@ package chaos
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/odradek/odradek/conformance/cluster"
+	"github.com/odradek/odradek/conformance/disk"
 )
 
 // Node is one process of a rig. Launch, Start, Kill (-9), Pause, Resume (SIGSTOP, SIGCONT),
 // Stop and Running are those of a cluster's.
 type Node struct {
 	*cluster.Node
+	Disk *disk.Disk // holds Data; nil where there is none
+
 	rig     *Rig
-	excused bool // a harm gives it a reason to end itself
+	dir     string // where the disk is, or the folder in its place
+	group   *group // nil where there is none
+	off     bool   // its disk has no power
+	tracing bool   // strace has hold of it
+	excused bool   // a harm gives it a reason to end itself
+}
+
+// data is the folder for what the node keeps.
+func (n *Node) data() string {
+	if n.Disk != nil {
+		return filepath.Join(n.Disk.Mount, "data")
+	}
+	return filepath.Join(n.dir, "data")
 }
 
 // Restart ends the node in good order and starts it again.
@@ -24,11 +40,35 @@ func (n *Node) Restart(ctx context.Context) error {
 	return n.Start(ctx)
 }
 
+// CutPower stops the node's disk where it stands and kills the node. It needs Disks.
+func (n *Node) CutPower() error {
+	n.off = true
+	err := n.Disk.Cut()
+	n.End()
+	return err
+}
+
+// PowerOn mounts the disk again after CutPower, and starts nothing.
+func (n *Node) PowerOn() error {
+	if !n.off {
+		return nil
+	}
+	n.End()
+	if err := n.Disk.Remount(); err != nil {
+		return err
+	}
+	n.off = false
+	return nil
+}
+
 // begin starts a node that does not run, and waits for nobody: it may not be able to serve
 // before others are healed.
 func (n *Node) begin() error {
 	if n.Running() {
 		return nil
+	}
+	if err := n.PowerOn(); err != nil {
+		return err
 	}
 	return n.Launch()
 }
@@ -47,4 +87,12 @@ func (n *Node) panicked() string {
 		}
 	}
 	return ""
+}
+
+// remove takes the node's disk and group away.
+func (n *Node) remove() {
+	if n.Disk != nil {
+		_ = n.Disk.Remove()
+	}
+	n.group.remove()
 }

@@ -8,19 +8,25 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/odradek/odradek/conformance/cluster"
+	"github.com/odradek/odradek/conformance/lan"
 )
 
 // Config says what rig to build.
 type Config struct {
-	Program  cluster.Program
-	Dir      string   // is made; default: a temporary one that Close removes
-	Nodes    int      // default 3, all of them brokers and voters
-	Seed     uint64   // of the network's luck
-	Settings []string // lines of server.properties; they win over the rig's
-	Log      *slog.Logger
+	Program       cluster.Program
+	Dir           string   // is made; default: a temporary one that Close removes
+	Nodes         int      // default 3, all of them brokers and voters
+	Seed          uint64   // of the network's luck
+	Settings      []string // lines of server.properties; they win over the rig's
+	DiskBytes     int64    // of each node's disk; default 1 GiB, of files with holes
+	MetadataApart bool     // so that a node may lose its partitions and keep its vote
+	Without       []Need   // what not to have: the network through the switch costs time
+	Log           *slog.Logger
 }
 
 // Rig is a cluster and what is needed to hurt it. Its methods, and those of its nodes, may
@@ -29,47 +35,117 @@ type Config struct {
 type Rig struct {
 	Config
 	Cluster *cluster.Cluster // to ask: Until, ControllerLeader, ElectPreferred, LastWords
+	LAN     *lan.LAN         // nil where there is none: then all listen on the loopback
 	Nodes   []*Node
 
 	lacks   map[Need]string
 	harms   []*Harm // not undone yet
 	temp    bool    // Dir is the rig's own
+	unhook  func()
 	closing sync.Once
 }
 
 // New builds a rig and starts no node. What it cannot have here is no error: Lacks tells.
 func New(cfg Config) (r *Rig, err error) {
+	Sweep()
 	r = &Rig{Config: cfg, lacks: make(map[Need]string)}
 	if r.Config.Nodes == 0 {
 		r.Config.Nodes = 3
 	}
+	if r.DiskBytes == 0 {
+		r.DiskBytes = 1 << 30
+	}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
 	}
-	if r.Dir == "" {
-		r.temp = true
-		if r.Dir, err = os.MkdirTemp("", "odradek-chaos-"); err != nil {
-			return nil, err
-		}
-	}
-	c, err := cluster.New(cluster.Config{
-		Program: cfg.Program, Dir: filepath.Join(r.Dir, "nodes"), Nodes: r.Config.Nodes, Settings: cfg.Settings,
-	})
-	if err != nil {
+	r.unhook = cluster.OnInterrupt(r.Close)
+	if err := r.build(); err != nil {
 		r.Close()
 		return nil, err
-	}
-	r.Cluster = c
-	for _, n := range c.All {
-		r.Nodes = append(r.Nodes, &Node{Node: n, rig: r})
 	}
 	return r, nil
 }
 
+// build makes everything; what it cannot have, it remembers.
+func (r *Rig) build() (err error) {
+	if err := r.folder(); err != nil {
+		return err
+	}
+	for i := range r.Config.Nodes {
+		r.Nodes = append(r.Nodes, &Node{rig: r, dir: filepath.Join(r.Dir, fmt.Sprintf("disk-%d", i+1))})
+	}
+	for need, have := range map[Need]func() error{Network: r.network, Disks: r.disks, Memory: r.groups, Tracer: tracer} {
+		if slices.Contains(r.Without, need) {
+			r.lacks[need] = "the rig was built without"
+		} else if err := have(); err != nil {
+			r.lacks[need] = err.Error()
+		}
+	}
+	if !r.MetadataApart {
+		r.lacks[Metadata] = "the rig was built with the metadata among the partitions"
+	}
+	cfg := cluster.Config{
+		Program: r.Program, Dir: filepath.Join(r.Dir, "nodes"), Nodes: r.Config.Nodes, Settings: r.Settings,
+		MetadataApart: r.MetadataApart, Owned: true,
+	}
+	for i, n := range r.Nodes {
+		cfg.Data = append(cfg.Data, n.data())
+		cfg.Exec = append(cfg.Exec, slices.Concat(n.group.exec(), r.exec(i)))
+		if r.LAN != nil {
+			cfg.Hosts = append(cfg.Hosts, r.LAN.Hosts[i].String())
+		}
+	}
+	if r.Cluster, err = cluster.New(cfg); err != nil {
+		return err
+	}
+	for i, n := range r.Cluster.All {
+		r.Nodes[i].Node = n
+	}
+	return nil
+}
+
+// folder makes Dir, and says in it whose it is.
+func (r *Rig) folder() (err error) {
+	if r.Dir == "" {
+		r.temp = true
+		if r.Dir, err = os.MkdirTemp("", "odradek-chaos-"); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(r.Dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(r.Dir, pidFile), fmt.Append(nil, os.Getpid()), 0o644)
+}
+
+func (r *Rig) network() (err error) {
+	r.LAN, err = lan.New(lan.Config{Name: unique("odc"), Machines: r.Config.Nodes, Seed: r.Seed})
+	return err
+}
+
+// exec is what the command of a node begins with that has a namespace.
+func (r *Rig) exec(i int) []string {
+	if r.LAN == nil {
+		return nil
+	}
+	return r.LAN.Exec(i)
+}
+
+// Lacks says what this rig cannot do and why, a line each: empty where everything works.
+func (r *Rig) Lacks() (lines []string) {
+	for need, why := range r.lacks {
+		lines = append(lines, fmt.Sprintf("%s: %s", need, why))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
 // Start launches every node that does not run and waits until all know one another.
 func (r *Rig) Start(ctx context.Context) error {
-	if err := r.Cluster.Launch(); err != nil {
-		return err
+	for _, n := range r.Nodes {
+		if err := n.begin(); err != nil {
+			return err
+		}
 	}
 	if err := r.Cluster.Ready(ctx); err != nil {
 		return fmt.Errorf("%w\n%s", err, r.Cluster.LastWords(30))
@@ -101,8 +177,7 @@ func (r *Rig) Do(ctx context.Context, f Fault, on ...*Node) (*Harm, error) {
 	for _, n := range on {
 		n.excused = n.excused || f.Fatal
 	}
-	err := f.do(ctx, r, h)
-	if err != nil {
+	if err := f.do(ctx, r, h); err != nil {
 		return h, fmt.Errorf("%s: %w", f.Name, err)
 	}
 	r.Log.Info("hurt", "fault", f.Name, "nodes", h.IDs(), "detail", h.Detail)
@@ -112,12 +187,7 @@ func (r *Rig) Do(ctx context.Context, f Fault, on ...*Node) (*Harm, error) {
 // Heal undoes what is not undone, the last first, starts every node that does not run,
 // and waits until all know one another and all replicas are in sync.
 func (r *Rig) Heal(ctx context.Context) error {
-	var errs []error
-	for i := len(r.harms) - 1; i >= 0; i-- {
-		errs = append(errs, r.harms[i].Undo(ctx))
-	}
-	r.harms = nil
-	if err := errors.Join(append(errs, r.Unasked())...); err != nil {
+	if err := errors.Join(r.undo(ctx), r.Unasked()); err != nil {
 		return err
 	}
 	for _, n := range r.Nodes {
@@ -126,11 +196,24 @@ func (r *Rig) Heal(ctx context.Context) error {
 	if err := r.Start(ctx); err != nil {
 		return err
 	}
-	return r.Cluster.Until(ctx, "in sync", cluster.WholeISR)
+	return r.Cluster.Until(ctx, "in sync", func(v cluster.View) bool {
+		return cluster.WholeISR(v)
+	})
 }
 
-// Unasked is an error if a node has ended that no harm which is undone explains, or one
-// has panicked, with its last words. To be asked when what was killed is launched again.
+func (r *Rig) undo(ctx context.Context) error {
+	var errs []error
+	for i := len(r.harms) - 1; i >= 0; i-- {
+		if err := r.harms[i].Undo(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("undo %s: %w", r.harms[i].Fault, err))
+		}
+	}
+	r.harms = nil
+	return errors.Join(errs...)
+}
+
+// Unasked is an error if a node has ended that no harm explains, or one has panicked, with
+// its last words. To be asked when what was killed is launched again.
 func (r *Rig) Unasked() error {
 	var errs []error
 	for _, n := range r.Nodes {
@@ -146,15 +229,30 @@ func (r *Rig) Unasked() error {
 // Rand is a source of chances of the rig's seed, another one for each use.
 func (r *Rig) Rand(use uint64) *rand.Rand { return rand.New(rand.NewPCG(r.Seed, use)) }
 
-// Close kills what still runs and takes everything away that New made. It undoes no harm
-// that goes with the processes.
+// Close kills what still runs and takes everything away that New made.
 func (r *Rig) Close() {
 	r.closing.Do(func() {
 		if r.Cluster != nil {
 			r.Cluster.Close()
 		}
+		for _, n := range r.Nodes {
+			n.remove()
+		}
+		if r.LAN != nil {
+			r.LAN.Close()
+		}
 		if r.temp {
 			_ = os.RemoveAll(r.Dir)
 		}
+		r.unhook()
 	})
+}
+
+// String says what the rig is, in a line.
+func (r *Rig) String() string {
+	text := fmt.Sprintf("%d nodes", len(r.Nodes))
+	if lacks := r.Lacks(); len(lacks) > 0 {
+		text += "; without " + strings.Join(lacks, "; without ")
+	}
+	return text
 }

@@ -105,10 +105,12 @@ func try(t *testing.T, err error) {
 	}
 }
 
-// client is a client of all nodes that goes with the test.
+// client is a client of all nodes that goes with the test, and does not wait long for one
+// that says nothing.
 func client(t *testing.T, r *Rig, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	c, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(r.Bootstrap()...), kgo.AlwaysRetryEOF()}, opts...)...)
+	c, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(r.Bootstrap()...), kgo.AlwaysRetryEOF(),
+		kgo.ProduceRequestTimeout(time.Second), kgo.RequestTimeoutOverhead(time.Second), kgo.DialTimeout(time.Second)}, opts...)...)
 	try(t, err)
 	t.Cleanup(c.Close)
 	return c

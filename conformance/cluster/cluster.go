@@ -26,6 +26,7 @@ type Config struct {
 	Data     []string // one folder a node for what it keeps; default: one in its folder in Dir
 	Exec     [][]string
 	// Exec, if given, are the words before each node's command: ip netns exec …
+	Owned   bool // whoever made it calls Close on ^C, and need not be helped
 	Dynamic bool // the voters are in the metadata, not in the settings (KIP-853)
 
 	MetadataApart bool // what a node knows of the cluster is in a folder beside Data
@@ -93,7 +94,9 @@ func New(cfg Config) (*Cluster, error) {
 			return nil, err
 		}
 	}
-	c.unhook = onInterrupt(c.Close)
+	if !c.Owned {
+		c.unhook = OnInterrupt(c.Close)
+	}
 	return c, nil
 }
 
@@ -253,7 +256,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 func (c *Cluster) Close() {
 	c.closing.Do(func() {
 		for _, n := range c.All {
-			n.end()
+			n.End()
 		}
 		c.starter.close()
 		if c.unhook != nil {
@@ -271,16 +274,21 @@ func (c *Cluster) LastWords(lines int) string {
 	return b.String()
 }
 
-// onInterrupt calls f on ^C and on SIGTERM, and then lets the signal have its way.
-func onInterrupt(f func()) (unhook func()) {
+// OnInterrupt calls f on ^C and on SIGTERM, and then lets the signal have its way; it does
+// not wait for ever. The unhook that it returns may be called by f.
+func OnInterrupt(f func()) (unhook func()) {
 	signals, gone := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		select {
 		case s := <-signals:
+			done := make(chan struct{})
+			go func() { defer close(done); f() }()
+			select {
+			case <-done:
+			case <-time.After(15 * time.Second):
+			}
 			signal.Stop(signals)
-			go f() // it waits for this goroutine's end no more than for the processes'
-			time.Sleep(time.Second)
 			if p, err := os.FindProcess(os.Getpid()); err == nil {
 				_ = p.Signal(s)
 			}

@@ -31,7 +31,7 @@ func newNetwork(t *testing.T, nodes int) *network {
 	}
 	id := os.Getpid() % 65536
 	n := &network{t: t, bridge: fmt.Sprintf("odk%04xbr", id)}
-	unhook := onInterrupt(n.remove)
+	unhook := OnInterrupt(n.remove)
 	t.Cleanup(func() { unhook(); n.remove() })
 	if err := run("ip", "link", "add", n.bridge, "type", "bridge"); err != nil {
 		t.Skipf("SKIPPED: no bridge can be made here: %v", err)

@@ -127,7 +127,8 @@ func (n *Node) Kill() error {
 	return nil
 }
 
-func (n *Node) end() {
+// End is kill -9 of a process that may have ended already.
+func (n *Node) End() {
 	if n.Running() {
 		_ = n.Kill()
 	}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"os"
 	"os/exec"
 	"runtime"
 	"sync"
@@ -39,3 +40,9 @@ func (s *starter) close() { s.stop() }
 // Spawn starts a process that is no node, but must not outlive the cluster either. The
 // caller waits for its end, and sees to it before Close.
 func (c *Cluster) Spawn(cmd *exec.Cmd) error { return c.starter.start(cmd) }
+
+// Pause makes a process that was spawned stand still (SIGSTOP).
+func Pause(p *os.Process) error { return pause(p) }
+
+// Resume lets it go on (SIGCONT).
+func Resume(p *os.Process) error { return resume(p) }
