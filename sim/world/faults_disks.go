@@ -52,7 +52,7 @@ func slowDisk(w *World) string {
 // end of it, and Heal starts it anew.
 func once(w *World, n *Node, name string, op vfs.Op, err error) string {
 	n.hurt = true
-	left := w.Rand.IntN(20)
+	left := w.Rand.IntN(1 << w.Rand.IntN(7)) // often at once
 	var mu sync.Mutex
 	n.Ail(name, func(o vfs.Op, _ string) error {
 		if o != op {
@@ -111,7 +111,7 @@ func diskFull(w *World) string {
 		return ""
 	}
 	n.hurt = true
-	n.Disk().SetSize(total - free + int64(w.Rand.IntN(1<<20)))
+	n.Disk().SetSize(total - free + int64(w.Rand.IntN(1<<w.Rand.IntN(21))))
 	return w.lasts(n, fmt.Sprintf("the disk of node %d is nearly full", n.ID), func() { n.Disk().SetSize(math.MaxInt64) })
 }
 

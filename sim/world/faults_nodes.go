@@ -86,10 +86,11 @@ func restartAll(w *World) string {
 	return fmt.Sprintf("%d nodes, one after the other", done)
 }
 
-// wrongHour sets a machine's wall clock wrong by up to two hours.
+// wrongHour sets a machine's wall clock wrong by less than an hour: of one that is late by more
+// brokers refuse what others say is of now (message.timestamp.after.max.ms).
 func wrongHour(w *World) string {
 	n := w.nodes[w.Rand.IntN(len(w.nodes))]
-	by := time.Duration(w.Rand.Int64N(int64(4*time.Hour))) - 2*time.Hour
+	by := time.Duration(w.Rand.Int64N(int64(110*time.Minute))) - 55*time.Minute
 	n.SetClock(by)
 	return w.lasts(nil, fmt.Sprintf("the clock of node %d is wrong by %v", n.ID, by.Round(time.Second)), func() { n.SetClock(0) })
 }

@@ -3,8 +3,9 @@ package world
 import (
 	"context"
 	"flag"
-	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+var seed = flag.Uint64("seed", 1, "what draws how it happens")
 var only = flag.String("fault", "", "this fault only")
 
 // Everything that may befall a world does happen, is undone by Heal, and takes nothing that
@@ -33,7 +35,7 @@ func TestEveryFault(t *testing.T) {
 }
 
 func befall(t *testing.T, f Fault) {
-	w := New(t, 1, Shape{Brokers: 1, Dirs: 2})
+	w := New(t, *seed, Shape{Brokers: 1, Dirs: 2})
 	w.May = func(do, _ string) bool { return do != MayShrink || f.Name == "delete records" }
 	defer w.Down()
 	w.Up()
@@ -42,17 +44,23 @@ func befall(t *testing.T, f Fault) {
 	if _, err := kadm.NewClient(c).CreateTopic(t.Context(), 2, 3, nil, "orders"); err != nil {
 		t.Fatal(err)
 	}
-	sent := 0
-	put := func(n int) {
-		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		for range n {
-			if err := c.ProduceSync(ctx, kgo.StringRecord(fmt.Sprint(sent))).FirstErr(); err != nil {
-				t.Fatal(err)
+	var sent atomic.Int64
+	ctx, stop := context.WithCancel(t.Context())
+	var writing sync.WaitGroup
+	writing.Go(func() { // one after the other, whatever befalls
+		for ctx.Err() == nil {
+			if err := c.ProduceSync(t.Context(), kgo.StringRecord("v")).FirstErr(); err != nil {
+				t.Error(err)
+				return
 			}
-			sent++
+			sent.Add(1)
+			time.Sleep(15 * time.Millisecond)
 		}
+	})
+	put := func(n int64) {
+		t.Helper()
+		goal := sent.Load() + n
+		w.Eventually("records are acknowledged", time.Minute, func() bool { return sent.Load() >= goal })
 	}
 	put(20)
 	for range 3 {
@@ -73,15 +81,18 @@ func befall(t *testing.T, f Fault) {
 			t.Fatalf("it lasts: %+v", w.lasting)
 		}
 		put(5)
-		if err := w.Settle(time.Minute); err != nil {
-			t.Fatal(err)
-		}
+		w.Eventually("all replicas are in sync", time.Minute, func() bool { return w.Unsettled(false) == "" })
 		if f.Name == "lost disk" {
 			break
 		}
 	}
-	if got := held(w, "orders"); got < sent {
-		t.Errorf("%d records were acknowledged, and there are %d", sent, got)
+	stop()
+	writing.Wait()
+	if err := w.Settle(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if want, got := int(sent.Load()), held(w, "orders"); got != want {
+		t.Errorf("%d records were acknowledged, and there are %d", want, got)
 	}
 }
 
