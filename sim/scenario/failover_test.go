@@ -1,12 +1,14 @@
-package broker
+package scenario
 
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/sim/world"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -18,9 +20,9 @@ func TestClusterFailsOverAtOnce(t *testing.T) {
 	var alone, withController []time.Duration
 	for seed := range uint64(failovers()) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, seed, 3, 1)
-			r.up()
-			c := r.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+			r := newStage(t, seed, world.Shape{Brokers: 1})
+			r.Up()
+			c := r.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 			if _, err := kadm.NewClient(c).CreateTopic(t.Context(), 1, 3, nil, "orders"); err != nil {
 				t.Fatal(err)
 			}
@@ -34,10 +36,10 @@ func TestClusterFailsOverAtOnce(t *testing.T) {
 			}
 			for range 6 {
 				put()
-				time.Sleep(time.Duration(r.rng.IntN(1000)) * time.Millisecond)
-				_, p, _ := r.nodes[0].broker.feed.Image().Partition("orders", 0)
-				m, both := r.nodes[p.Leader-1], r.nodes[p.Leader-1] == r.leading()
-				m.kill()
+				time.Sleep(time.Duration(r.Rand.IntN(1000)) * time.Millisecond)
+				m := r.leaderOf("orders", 0)
+				both := m == r.Leading()
+				m.Kill()
 				began := time.Now()
 				put()
 				took := time.Since(began)
@@ -46,11 +48,11 @@ func TestClusterFailsOverAtOnce(t *testing.T) {
 				} else {
 					alone = append(alone, took)
 				}
-				r.up()
-				r.eventually("all replicas in sync", func() bool { return r.inSync("orders") })
+				r.Up()
+				r.eventually("all replicas in sync", func() bool { return r.InSync("orders") })
 			}
 			c.Close()
-			r.down()
+			r.Down()
 		})
 	}
 	t.Logf("a leader was killed: acknowledged again within %s", spread(alone))
@@ -66,5 +68,15 @@ func failovers() int {
 	if testing.Short() {
 		return 1
 	}
-	return max(3, *clusterSeeds/2)
+	return 3
+}
+
+// spread is a distribution in words.
+func spread(d []time.Duration) string {
+	if len(d) == 0 {
+		return "nothing"
+	}
+	slices.Sort(d)
+	at := func(p int) time.Duration { return d[min(len(d)-1, len(d)*p/100)].Round(time.Millisecond) }
+	return fmt.Sprintf("%v (p50) %v (p99) %v (max) of %d", at(50), at(99), at(100), len(d))
 }

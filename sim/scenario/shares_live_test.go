@@ -1,4 +1,4 @@
-package broker
+package scenario
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/sim/world"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -20,7 +21,7 @@ import (
 // sharers are members of a share group, and what they know of each record by what they
 // were answered.
 type sharers struct {
-	*rig
+	*stage
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
@@ -34,7 +35,7 @@ type sharers struct {
 // ends in 7.
 func (s *sharers) share(ctx context.Context, group, topic string) {
 	var failed error
-	c := s.client(kgo.ShareGroup(group), kgo.ConsumeTopics(topic), kgo.ShareMaxRecords(20), kgo.ShareMaxRecordsStrict(),
+	c := s.Client(kgo.ShareGroup(group), kgo.ConsumeTopics(topic), kgo.ShareMaxRecords(20), kgo.ShareMaxRecordsStrict(),
 		kgo.FetchMaxWait(300*time.Millisecond), kgo.ShareAckCallback(func(_ *kgo.Client, results kgo.ShareAckResults) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -105,7 +106,7 @@ func (s *sharers) known() int {
 // queue die by power cuts: nothing that was answered comes again, nothing is lost or stuck,
 // and what was rejected stands in the queue.
 func TestShareGroupSurvivesLeaders(t *testing.T) {
-	anomaly(t, func(r *rig, adm *kadm.Client) {
+	play(t, func(r *stage, adm *kadm.Client) {
 		const group, queue, n = "sharers", "dlq.sharers", 400
 		on := "true"
 		_, err := adm.CreateTopic(r.t.Context(), 2, 3, map[string]*string{"errors.deadletterqueue.group.enable": &on}, queue)
@@ -115,11 +116,11 @@ func TestShareGroupSurvivesLeaders(t *testing.T) {
 			r.setGroup(group, key, value)
 		}
 		ctx, cancel := context.WithCancel(r.t.Context())
-		s := &sharers{rig: r, cancel: cancel, settled: map[string]string{}, perhaps: map[string]bool{}}
+		s := &sharers{stage: r, cancel: cancel, settled: map[string]string{}, perhaps: map[string]bool{}}
 		for range 3 {
 			s.share(ctx, group, orders)
 		}
-		writer := r.client(kgo.DefaultProduceTopic(orders), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+		writer := r.Client(kgo.DefaultProduceTopic(orders), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
 		defer writer.Close()
 		write := func(from, to int) {
 			for i := from; i < to; i++ {
@@ -128,17 +129,17 @@ func TestShareGroupSurvivesLeaders(t *testing.T) {
 		}
 		write(0, 100)
 		r.eventually("the first are there", func() bool { return s.known() > 20 })
-		for i, victim := range []func() *peer{
-			func() *peer { return r.leaderOf(orders, 0) },
-			func() *peer { return r.leaderOf(model.ShareGroupStateTopic, r.stateOf(group, orders, 1)) },
-			func() *peer { return r.leaderOf(queue, 0) },
+		for i, victim := range []func() *world.Node{
+			func() *world.Node { return r.leaderOf(orders, 0) },
+			func() *world.Node { return r.leaderOf(model.ShareGroupStateTopic, r.stateOf(group, orders, 1)) },
+			func() *world.Node { return r.leaderOf(queue, 0) },
 		} {
 			m := victim()
-			m.kill()
+			m.Kill()
 			write(100*(i+1), 100*(i+2))
 			time.Sleep(2 * time.Second)
-			m.launch()
-			r.eventually("all replicas are back", func() bool { return r.inSync(orders) && r.inSync(queue) })
+			m.Launch()
+			r.eventually("all replicas are back", func() bool { return r.InSync(orders) && r.InSync(queue) })
 		}
 		r.eventually("everything is settled", func() bool { return s.known() == n })
 		time.Sleep(20 * time.Second) // what only seems to be would come again
@@ -149,9 +150,9 @@ func TestShareGroupSurvivesLeaders(t *testing.T) {
 }
 
 // setGroup sets a setting of a group.
-func (r *rig) setGroup(group, key, value string) {
+func (r *stage) setGroup(group, key, value string) {
 	r.t.Helper()
-	c := r.client()
+	c := r.Client()
 	defer c.Close()
 	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	res := kmsg.NewIncrementalAlterConfigsRequestResource()
@@ -166,22 +167,17 @@ func (r *rig) setGroup(group, key, value string) {
 }
 
 // stateOf is the partition of __share_group_state that has a share partition's state.
-func (r *rig) stateOf(group, topic string, partition int32) int32 {
-	for _, m := range r.nodes {
-		if m.broker != nil {
-			image := m.broker.feed.Image()
-			if t, ok := image.Topic(topic); ok {
-				return m.broker.shares.PartitionFor(fmt.Sprintf("%s:%s:%d", group, t.ID, partition))
-			}
-		}
+func (r *stage) stateOf(group, topic string, partition int32) int32 {
+	t, ok := r.Image().Topic(topic)
+	if !ok {
+		r.t.Fatalf("there is no topic %s", topic)
 	}
-	r.t.Fatal("no node runs")
-	return -1
+	return r.anyone().Broker().SharePartition(fmt.Sprintf("%s:%s:%d", group, t.ID, partition))
 }
 
 // readLetters reads which values a dead letter queue tells of.
-func (r *rig) readLetters(queue string) map[string]bool {
-	c := r.client(kgo.ConsumeTopics(queue), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+func (r *stage) readLetters(queue string) map[string]bool {
+	c := r.Client(kgo.ConsumeTopics(queue), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	defer c.Close()
 	told := map[string]bool{}
 	for {

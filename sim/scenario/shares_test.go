@@ -1,4 +1,4 @@
-package broker
+package scenario
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/odradek/odradek/internal/coord/share"
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/sim/world"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -18,16 +19,15 @@ import (
 // part of the log that is not needed goes.
 func TestClusterKeepsShareStates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1, 3, 0)
-		for _, m := range r.nodes {
-			m.static["share.coordinator.state.topic.num.partitions"] = "3"
-			m.static["share.coordinator.snapshot.update.records.per.snapshot"] = "2"
-			m.static["share.coordinator.state.topic.prune.interval.ms"] = "1000"
-		}
-		r.up()
-		defer r.down()
-		client := r.client()
-		r.leaving = append(r.leaving, client.Close)
+		r := newStage(t, 1, world.Shape{Static: map[string]string{
+			"share.coordinator.state.topic.num.partitions":           "3",
+			"share.coordinator.snapshot.update.records.per.snapshot": "2",
+			"share.coordinator.state.topic.prune.interval.ms":        "1000",
+		}})
+		r.Up()
+		defer r.Down()
+		client := r.Client()
+		r.AtDown(client.Close)
 		ctx := context.Background()
 		made, err := kadm.NewClient(client).CreateTopic(ctx, 4, 3, nil, "t")
 		if err != nil {
@@ -38,14 +38,7 @@ func TestClusterKeepsShareStates(t *testing.T) {
 		for p := range int32(4) {
 			keys = append(keys, share.Key{Group: "g", TopicID: id, Partition: p}, share.Key{Group: "h", TopicID: id, Partition: p})
 		}
-		anyone := func() *share.Client {
-			for _, m := range r.nodes {
-				if m.broker != nil {
-					return m.broker.sharing
-				}
-			}
-			panic("bug: no node runs")
-		}
+		anyone := func() *share.Client { return r.anyone().Broker().Sharing() }
 		for _, k := range keys {
 			if err := anyone().InitializeState(ctx, k, 1, share.NoStart); err != nil {
 				t.Fatalf("initialize %v: %v", k, err)
@@ -54,15 +47,15 @@ func TestClusterKeepsShareStates(t *testing.T) {
 		want := map[share.Key]share.PartitionState{}
 		for round := range int64(6) {
 			for i, k := range keys {
-				m := r.nodes[(int(round)+i)%len(r.nodes)]
+				m := r.Nodes()[(int(round)+i)%len(r.Nodes())]
 				batch := share.StateBatch{First: 10*round + 3, Last: 10*round + 4, State: share.Acknowledged, Deliveries: 1}
-				if err := m.broker.sharing.WriteState(ctx, k, 1, int32(round), 10*round, 2, []share.StateBatch{batch}); err != nil {
+				if err := m.Broker().Sharing().WriteState(ctx, k, 1, int32(round), 10*round, 2, []share.StateBatch{batch}); err != nil {
 					t.Fatalf("write %v: %v", k, err)
 				}
 				want[k] = share.PartitionState{StateEpoch: 1, Start: 10 * round, Batches: []share.StateBatch{batch}, DeliveryCompleteCount: 2}
 			}
-			down := r.nodes[int(round)%len(r.nodes)]
-			down.kill()
+			down := r.Nodes()[int(round)%len(r.Nodes())]
+			down.Kill()
 			for _, k := range keys {
 				got, err := anyone().ReadState(ctx, k, int32(round)+1)
 				if err != nil || !reflect.DeepEqual(got, want[k]) {
@@ -72,7 +65,7 @@ func TestClusterKeepsShareStates(t *testing.T) {
 			if err := anyone().WriteState(ctx, keys[0], 1, int32(round), 0, 0, nil); !errors.Is(err, kerr.FencedLeaderEpoch) {
 				t.Fatalf("an earlier leader wrote: %v", err)
 			}
-			r.up()
+			r.Up()
 			time.Sleep(2 * time.Second)
 		}
 		r.eventually("old records are deleted", func() bool {

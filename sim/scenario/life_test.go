@@ -1,4 +1,4 @@
-package broker
+package scenario
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/sim/world"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -16,11 +16,11 @@ import (
 // Three nodes become a cluster; any of them may be killed and come back, and clients go on.
 func TestClusterOutlivesAnyNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1, 3, 0)
+		r := newStage(t, 1, world.Shape{})
 		began := time.Now()
-		r.up()
+		r.Up()
 		t.Logf("up after %v", time.Since(began))
-		c := r.client()
+		c := r.Client()
 		defer c.Close()
 		adm := kadm.NewClient(c)
 		if _, err := adm.CreateTopics(t.Context(), 6, 3, nil, "orders"); err != nil {
@@ -40,14 +40,14 @@ func TestClusterOutlivesAnyNode(t *testing.T) {
 			}
 		}
 		put(50)
-		for _, m := range r.nodes {
-			m.kill()
+		for _, m := range r.Nodes() {
+			m.Kill()
 			began := time.Now()
 			put(50)
-			t.Logf("node %d killed: 50 records took %v", m.id, time.Since(began))
-			r.up()
+			t.Logf("node %d killed: 50 records took %v", m.ID, time.Since(began))
+			r.Up()
 			put(10)
-			r.eventually("all replicas in sync", func() bool { return r.inSync("orders") })
+			r.eventually("all replicas in sync", func() bool { return r.InSync("orders") })
 		}
 		got := r.readAll("orders", sent)
 		if len(got) != sent {
@@ -58,33 +58,14 @@ func TestClusterOutlivesAnyNode(t *testing.T) {
 				t.Errorf("record %s came %d times", v, n)
 			}
 		}
-		r.down()
+		r.Down()
 	})
 }
 
-// inSync reports whether every partition of a topic has all replicas in its ISR.
-func (r *rig) inSync(topic string) bool {
-	for _, m := range r.nodes {
-		if m.broker == nil {
-			continue
-		}
-		tp, ok := m.broker.feed.Image().Topic(topic)
-		if !ok {
-			return false
-		}
-		for _, p := range tp.Partitions {
-			if len(p.ISR) != len(p.Replicas) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // readAll reads a topic from its start until it has seen n records, and counts values.
-func (r *rig) readAll(topic string, n int) map[string]int {
+func (r *stage) readAll(topic string, n int) map[string]int {
 	r.t.Helper()
-	c := r.client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	c := r.Client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	defer c.Close()
 	got := make(map[string]int)
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
@@ -103,20 +84,15 @@ func (r *rig) readAll(topic string, n int) map[string]int {
 // less to run, but does not end for that.
 func TestClusterOfRolesApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1, 3, 3)
-		for _, m := range r.nodes[:3] {
-			m.roles = "controller"
-		}
-		r.up()
+		r := newStage(t, 1, world.Shape{Brokers: 3, Split: true})
+		r.Up()
 		time.Sleep(time.Minute)
-		for _, m := range r.nodes {
-			select {
-			case err := <-m.done:
-				t.Fatalf("node %d, %s, has ended: %v", m.id, m.roles, err)
-			default:
+		for _, m := range r.Nodes() {
+			if !m.Running() {
+				t.Fatalf("node %d has ended", m.ID)
 			}
 		}
-		r.down()
+		r.Down()
 	})
 }
 
@@ -124,18 +100,17 @@ func TestClusterOfRolesApart(t *testing.T) {
 // it may come back.
 func TestVoterWithoutItsDiskIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1, 3, 0)
-		r.up()
-		m := r.nodes[1]
-		m.kill()
-		m.disk = vfs.NewMem()
-		m.launch()
-		err := m.serving()
+		r := newStage(t, 1, world.Shape{})
+		r.Up()
+		m := r.Node(2)
+		m.Kill()
+		m.Wipe()
+		m.Launch()
+		err := m.Serving()
 		if err == nil || !strings.Contains(err.Error(), "odradek cluster voters replace 2") {
 			t.Errorf("the node says %v, and not how it is replaced", err)
 		}
-		r.nodes = append(r.nodes[:1], r.nodes[2])
-		r.down()
+		r.Down()
 	})
 }
 
@@ -143,9 +118,9 @@ func TestVoterWithoutItsDiskIsRefused(t *testing.T) {
 // others, and may lead them: the cluster knows the folder that they are in now.
 func TestBrokerWithoutItsDiskComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1, 1, 2)
-		r.up()
-		c := r.client(kgo.DefaultProduceTopic("orders"))
+		r := newStage(t, 1, world.Shape{Voters: 1, Brokers: 2})
+		r.Up()
+		c := r.Client(kgo.DefaultProduceTopic("orders"))
 		defer c.Close()
 		adm := kadm.NewClient(c)
 		if _, err := adm.CreateTopic(t.Context(), 3, 3, nil, "orders"); err != nil {
@@ -154,14 +129,14 @@ func TestBrokerWithoutItsDiskComesBack(t *testing.T) {
 		if err := c.ProduceSync(t.Context(), kgo.StringRecord("kept")).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
-		m := r.nodes[2]
-		m.kill()
-		m.disk = vfs.NewMem()
-		r.up()
-		r.settle(adm)
+		m := r.Node(3)
+		m.Kill()
+		m.Wipe()
+		r.Up()
+		r.settle()
 		if got := r.readAll("orders", 1); got["kept"] != 1 {
 			t.Errorf("records %v", got)
 		}
-		r.down()
+		r.Down()
 	})
 }

@@ -1,13 +1,13 @@
-package broker
+package scenario
 
 import (
 	"errors"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/sim/world"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -17,76 +17,16 @@ import (
 // What was found wrong in systems of this kind, most of it by Jepsen, is a test here, named
 // after where it was found. docs/ANOMALIES.md has the list with the causes.
 
-const orders = "orders"
-
-// anomaly runs a test on three nodes with a topic of two partitions.
-func anomaly(t *testing.T, test func(r *rig, adm *kadm.Client)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1, 3, 0)
-		defer r.down() // when the test has failed, too
-		r.up()
-		c := r.client()
-		defer c.Close()
-		adm := kadm.NewClient(c)
-		if _, err := adm.CreateTopics(t.Context(), 2, 3, nil, orders); err != nil {
-			t.Fatal(err)
-		}
-		r.eventually("the topic is everywhere", func() bool { return r.inSync(orders) })
-		test(r, adm)
-	})
-}
-
-// must ends the test if something went wrong.
-func (r *rig) must(err error) {
-	r.t.Helper()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-// refused checks that something was refused with one of these errors.
-func (r *rig) refused(err error, want ...error) {
-	r.t.Helper()
-	if !slices.ContainsFunc(want, func(w error) bool { return errors.Is(err, w) }) {
-		r.t.Fatalf("the answer is %v, want one of %v", err, want)
-	}
-}
-
-// leaderOf is the node that leads a partition.
-func (r *rig) leaderOf(topic string, partition int32) *peer {
-	r.t.Helper()
-	var leader int32 = -1
-	r.eventually("a leader of "+topic, func() bool {
-		for _, m := range r.nodes {
-			if m.broker == nil {
-				continue
-			}
-			if _, p, ok := m.broker.feed.Image().Partition(topic, partition); ok {
-				leader = p.Leader
-			}
-		}
-		return leader >= 1 && r.nodes[leader-1].broker != nil
-	})
-	return r.nodes[leader-1]
-}
-
 // coordinatorOf is the node that coordinates a transactional id.
-func (r *rig) coordinatorOf(id string) *peer {
+func (r *stage) coordinatorOf(id string) *world.Node {
 	r.t.Helper()
-	for _, m := range r.nodes {
-		if m.broker != nil {
-			return r.leaderOf(model.TransactionStateTopic, m.broker.txns.PartitionFor(id))
-		}
-	}
-	r.t.Fatal("no node runs")
-	return nil
+	return r.leaderOf(model.TransactionStateTopic, r.anyone().Broker().TxnPartition(id))
 }
 
 // KAFKA-17754: a request of one transaction that comes late, when the next is under way,
 // ended that one or wrote into it.
 func TestKafkaTornTransaction(t *testing.T) {
-	anomaly(t, func(r *rig, adm *kadm.Client) {
+	play(t, func(r *stage, adm *kadm.Client) {
 		s := r.session("torn", orders, true)
 		r.at(s.put(0, "first"))
 		late := s.zombie()
@@ -107,7 +47,7 @@ func TestKafkaTornTransaction(t *testing.T) {
 }
 
 // at fails the test if a batch was not written.
-func (r *rig) at(base int64, err error) int64 {
+func (r *stage) at(base int64, err error) int64 {
 	r.t.Helper()
 	if err != nil {
 		r.t.Fatalf("the batch was not written: %v", err)
@@ -118,7 +58,7 @@ func (r *rig) at(base int64, err error) int64 {
 // KIP-890: a write that comes after the end of its transaction opens one that nobody ends,
 // and readers hang.
 func TestKafkaHangingTransaction(t *testing.T) {
-	anomaly(t, func(r *rig, adm *kadm.Client) {
+	play(t, func(r *stage, adm *kadm.Client) {
 		for _, v2 := range []bool{false, true} {
 			s := r.session(map[bool]string{false: "v1", true: "v2"}[v2], orders, v2)
 			if !v2 {
@@ -139,7 +79,7 @@ func TestKafkaHangingTransaction(t *testing.T) {
 // KIP-890: a producer of version 1 that forgets to add a partition, or whose request to add
 // it was lost, may not write there.
 func TestKafkaUnverifiedWrite(t *testing.T) {
-	anomaly(t, func(r *rig, adm *kadm.Client) {
+	play(t, func(r *stage, adm *kadm.Client) {
 		s := r.session("careless", orders, false)
 		r.must(s.add(0))
 		r.at(s.put(0, "added"))
@@ -154,7 +94,7 @@ func TestKafkaUnverifiedWrite(t *testing.T) {
 
 // A producer that was thought dead goes on when another has taken its id.
 func TestKafkaZombieProducer(t *testing.T) {
-	anomaly(t, func(r *rig, adm *kadm.Client) {
+	play(t, func(r *stage, adm *kadm.Client) {
 		zombie := r.session("twice", orders, true)
 		r.at(zombie.put(0, "of the zombie"))
 		s := r.session("twice", orders, true)
@@ -170,7 +110,7 @@ func TestKafkaZombieProducer(t *testing.T) {
 
 // Redpanda 21.10, aborted read: the last stable offset passed the first undecided record.
 func TestRedpandaAbortedRead(t *testing.T) {
-	anomaly(t, func(r *rig, adm *kadm.Client) {
+	play(t, func(r *stage, adm *kadm.Client) {
 		a, b, c := r.session("a", orders, true), r.session("b", orders, true), r.session("c", orders, true)
 		r.at(a.put(0, "a1"))
 		r.at(b.put(0, "b1"))
@@ -190,20 +130,20 @@ func TestRedpandaAbortedRead(t *testing.T) {
 // Redpanda 21.10: a commit that had been done was answered INVALID_TXN_STATE when it was
 // asked for again after the coordinator's death.
 func TestRedpandaCommitAskedTwice(t *testing.T) {
-	anomaly(t, func(r *rig, adm *kadm.Client) {
+	play(t, func(r *stage, adm *kadm.Client) {
 		s := r.session("again", orders, true)
 		for _, commit := range []bool{true, false} {
 			r.at(s.put(0, map[bool]string{true: "kept", false: "dropped"}[commit]))
 			again, other := s.zombie(), s.zombie()
 			r.must(s.end(commit))
 			r.nothingOpen(adm, orders, 0)
-			r.coordinatorOf("again").kill()
+			r.coordinatorOf("again").Kill()
 			r.must(again.end(commit))
 			if again.pid != s.pid || again.epoch != s.epoch {
 				r.t.Fatalf("asked again the answer is producer %d in epoch %d, before it was %d in %d", again.pid, again.epoch, s.pid, s.epoch)
 			}
 			r.refused(other.end(!commit), kerr.InvalidTxnState, kerr.InvalidProducerEpoch, kerr.ProducerFenced)
-			r.up()
+			r.Up()
 		}
 		r.wantSeen(orders, 0, kgo.ReadCommitted(), "kept")
 	})
@@ -212,16 +152,16 @@ func TestRedpandaCommitAskedTwice(t *testing.T) {
 // Redpanda 21.10: writes of a transaction were lost when a leader or the coordinator
 // changed in the middle.
 func TestRedpandaLeaderChangesInTransaction(t *testing.T) {
-	anomaly(t, func(r *rig, adm *kadm.Client) {
+	play(t, func(r *stage, adm *kadm.Client) {
 		s := r.session("moved", orders, true)
 		r.at(s.put(0, "one"))
-		r.leaderOf(orders, 0).kill()
+		r.leaderOf(orders, 0).Kill()
 		r.at(s.put(0, "two"))
-		r.up()
-		r.coordinatorOf("moved").kill()
+		r.Up()
+		r.coordinatorOf("moved").Kill()
 		r.at(s.put(0, "three"))
 		r.at(s.put(1, "four"))
-		r.up()
+		r.Up()
 		r.must(s.end(true))
 		r.nothingOpen(adm, orders, 0)
 		r.nothingOpen(adm, orders, 1)
@@ -233,16 +173,16 @@ func TestRedpandaLeaderChangesInTransaction(t *testing.T) {
 // The end of a transaction is told when it is prepared: whatever dies then, it is carried
 // out, everywhere.
 func TestPreparedIsCarriedOut(t *testing.T) {
-	anomaly(t, func(r *rig, adm *kadm.Client) {
+	play(t, func(r *stage, adm *kadm.Client) {
 		s := r.session("prepared", orders, true)
 		r.at(s.put(0, "here"))
 		r.at(s.put(1, "there"))
 		r.must(s.commitOffset("g", 0, 7))
 		r.must(s.end(true))
-		for _, m := range r.nodes { // all at once
-			m.kill()
+		for _, m := range r.Nodes() { // all at once
+			m.Kill()
 		}
-		r.up()
+		r.Up()
 		r.nothingOpen(adm, orders, 0)
 		r.nothingOpen(adm, orders, 1)
 		r.wantSeen(orders, 0, kgo.ReadCommitted(), "here")
@@ -256,7 +196,7 @@ func TestPreparedIsCarriedOut(t *testing.T) {
 // Redpanda 23: a commit was under way that the next owner of the partition did not see, and
 // consumed the same again.
 func TestRedpandaStaleOffset(t *testing.T) {
-	anomaly(t, func(r *rig, _ *kadm.Client) {
+	play(t, func(r *stage, _ *kadm.Client) {
 		s := r.session("pipeline", orders, true)
 		r.must(s.commitOffset("g", 0, 5))
 		r.must(s.end(true))
@@ -272,9 +212,9 @@ func TestRedpandaStaleOffset(t *testing.T) {
 			}
 		}
 		check()
-		r.groupCoordinatorOf("g").kill()
+		r.groupCoordinatorOf("g").Kill()
 		check()
-		r.up()
+		r.Up()
 		r.must(s.end(true))
 		r.eventually("the offset is stable", func() bool { got, err := s.offsetOf("g", 0, true); return err == nil && got == 9 })
 		late := s.zombie()
@@ -285,20 +225,14 @@ func TestRedpandaStaleOffset(t *testing.T) {
 	})
 }
 
-func (r *rig) groupCoordinatorOf(group string) *peer {
+func (r *stage) groupCoordinatorOf(group string) *world.Node {
 	r.t.Helper()
-	for _, m := range r.nodes {
-		if m.broker != nil {
-			return r.leaderOf(model.ConsumerOffsetsTopic, m.broker.groups.PartitionFor(group))
-		}
-	}
-	r.t.Fatal("no node runs")
-	return nil
+	return r.leaderOf(model.ConsumerOffsetsTopic, r.anyone().Broker().GroupPartition(group))
 }
 
 // Redpanda (#4900): the deletion of a group was only in memory, and it came back.
 func TestRedpandaDeletedGroupComesBack(t *testing.T) {
-	anomaly(t, func(r *rig, adm *kadm.Client) {
+	play(t, func(r *stage, adm *kadm.Client) {
 		s := r.session("committer", orders, true)
 		r.must(s.commitOffset("gone", 0, 5))
 		r.must(s.end(true))
@@ -306,10 +240,10 @@ func TestRedpandaDeletedGroupComesBack(t *testing.T) {
 		if _, err := adm.DeleteGroup(r.t.Context(), "gone"); err != nil {
 			r.t.Fatal(err)
 		}
-		for _, m := range r.nodes {
-			m.kill()
+		for _, m := range r.Nodes() {
+			m.Kill()
 		}
-		r.up()
+		r.Up()
 		if got, err := s.offsetOf("gone", 0, true); got != -1 || err != nil {
 			r.t.Fatalf("after its deletion the group's offset is %d, %v", got, err)
 		}
@@ -319,17 +253,17 @@ func TestRedpandaDeletedGroupComesBack(t *testing.T) {
 // Redpanda 21.10 (#3039): a batch that was sent again after its leader's death was written
 // twice.
 func TestRedpandaDuplicates(t *testing.T) {
-	anomaly(t, func(r *rig, _ *kadm.Client) {
+	play(t, func(r *stage, _ *kadm.Client) {
 		s := r.session("", orders, true)
 		for n, v := range []string{"one", "two", "three"} {
 			again := s.zombie()
 			base := r.at(s.put(0, v))
-			r.leaderOf(orders, 0).kill()
+			r.leaderOf(orders, 0).Kill()
 			if got := r.at(again.put(0, v)); got != base || base != int64(n) {
 				r.t.Fatalf("%s is at %d, and sent again at %d; want %d", v, base, got, n)
 			}
-			r.up()
-			r.eventually("all replicas in sync", func() bool { return r.inSync(orders) })
+			r.Up()
+			r.eventually("all replicas in sync", func() bool { return r.InSync(orders) })
 		}
 		r.wantSeen(orders, 0, kgo.ReadUncommitted(), "one", "two", "three")
 	})
@@ -338,13 +272,13 @@ func TestRedpandaDuplicates(t *testing.T) {
 // Bufstream 0.1: where something went wrong answers had offset 0, from which consumers went
 // on.
 func TestBufstreamZeroOffsets(t *testing.T) {
-	anomaly(t, func(r *rig, adm *kadm.Client) {
+	play(t, func(r *stage, adm *kadm.Client) {
 		s := r.session("x", orders, true)
 		list := kmsg.NewPtrListOffsetsRequest()
 		list.ReplicaID, list.IsolationLevel = -1, 1
 		list.Topics = []kmsg.ListOffsetsRequestTopic{{Topic: orders, Partitions: []kmsg.ListOffsetsRequestTopicPartition{
 			{Partition: 99, Timestamp: -1, CurrentLeaderEpoch: -1}, {Partition: 0, Timestamp: -1, CurrentLeaderEpoch: 77}}}}
-		b := s.c.Broker(int(r.leaderOf(orders, 0).id))
+		b := s.c.Broker(int(r.leaderOf(orders, 0).ID))
 		resp, err := list.RequestWith(r.t.Context(), b)
 		r.must(err)
 		for _, p := range resp.Topics[0].Partitions {
@@ -366,7 +300,7 @@ func TestBufstreamZeroOffsets(t *testing.T) {
 // A transaction whose producer is gone is aborted when its time is over, and its readers go
 // on.
 func TestAbandonedTransactionEnds(t *testing.T) {
-	anomaly(t, func(r *rig, adm *kadm.Client) {
+	play(t, func(r *stage, adm *kadm.Client) {
 		s := r.session("abandoned", orders, true)
 		r.at(s.put(0, "never decided"))
 		time.Sleep(90 * time.Second)
