@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/conformance/chaos/clock"
-	"github.com/odradek/odradek/sim/check"
 	"github.com/odradek/odradek/sim/history"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -150,18 +149,4 @@ func (l *Load) History() (*history.History, error) {
 		h.Add(op)
 	}
 	return h, nil
-}
-
-// Check judges all that was told, and what drains show that no history tells.
-func (l *Load) Check(o check.Options) (h *history.History, wrong []string, err error) {
-	if h, err = l.History(); err != nil {
-		return nil, nil, err
-	}
-	for _, v := range check.All(h, o) {
-		wrong = append(wrong, v.String())
-	}
-	for _, d := range l.drains {
-		wrong = append(wrong, d.wrong...)
-	}
-	return h, wrong, nil
 }

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/odradek/odradek/conformance/chaos/clock"
 	"github.com/odradek/odradek/sim/history"
-	"golang.org/x/sys/unix"
 )
 
 // log is where a worker tells what it did. Lines of workers that are never killed wait in
@@ -40,7 +40,7 @@ func newLog(j job) (*log, error) {
 	if !j.Mortal {
 		l.lines = bufio.NewWriterSize(f, 1<<18)
 	}
-	l.Recorder = history.NewLines(monotonic, l)
+	l.Recorder = history.NewLines(clock.Now, l)
 	l.who.Store(int32(j.Process) - 1)
 	return l, nil
 }
@@ -63,15 +63,6 @@ func (l *log) close() error {
 		return err
 	}
 	return l.to.Close()
-}
-
-// monotonic is the clock that all processes of the machine share and nobody sets.
-func monotonic() int64 {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
-		panic("bug: there is no monotonic clock: " + err.Error())
-	}
-	return t.Nano()
 }
 
 // op is an operation of a process about a partition.

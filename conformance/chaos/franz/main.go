@@ -108,7 +108,7 @@ func (j job) options(more ...kgo.Opt) []kgo.Opt {
 	return append([]kgo.Opt{
 		kgo.SeedBrokers(j.Seeds...), kgo.ClientID(fmt.Sprintf("chaos-%d", j.Process)),
 		kgo.DialTimeout(2 * time.Second), kgo.RequestTimeoutOverhead(5 * time.Second), kgo.RetryTimeout(20 * time.Second),
-		kgo.MetadataMinAge(250 * time.Millisecond), kgo.MetadataMaxAge(5 * time.Second),
+		kgo.AlwaysRetryEOF(), kgo.MetadataMinAge(250 * time.Millisecond), kgo.MetadataMaxAge(5 * time.Second),
 	}, more...)
 }
 
