@@ -163,5 +163,6 @@ func (r *Reader) History() *History {
 		op.ID = 0
 		r.h.Add(op)
 	}
+	r.h.Sort()
 	return &r.h
 }

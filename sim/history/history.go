@@ -1,5 +1,10 @@
 package history
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Sent is an Op of kind Send, made small: ten million fit into a gigabyte.
 type Sent struct {
 	Invoke, Return int64
@@ -8,7 +13,8 @@ type Sent struct {
 	Txn            int64
 	ProducerID     int64
 	Process        int32
-	// Place is an index into Places, Key into Strings.
+	// Place is an index into Places, Key into Strings; below 0, of a tombstone, it is
+	// -1 - that.
 	Place, Key int32
 	// ProducerEpoch is Unknown, or below 32768.
 	ProducerEpoch int16
@@ -16,7 +22,7 @@ type Sent struct {
 	Acks          int8
 }
 
-// Fetched is an Op of kind Poll, made small.
+// Fetched is an Op of kind Poll that was answered, made small.
 type Fetched struct {
 	Invoke, Return            int64
 	From, High, Stable, Start int64
@@ -24,12 +30,11 @@ type Fetched struct {
 	Place, Group              int32
 	Epoch                     int32
 	Isolation                 Isolation
-	Outcome                   Outcome
-	Records                   []Read
+	Records                   Reads
 }
 
-// History is all operations of a run, in the order in which they ended: sends and polls
-// small and by themselves, the rest in Ops.
+// History is all operations of a run, in the order in which they ended: sends, and polls
+// that were answered, small and by themselves, the rest in Ops.
 type History struct {
 	Sends []Sent
 	Polls []Fetched
@@ -50,9 +55,13 @@ func (h *History) Add(op Op) {
 	case Send:
 		h.Sends = append(h.Sends, h.sent(op))
 	case Poll:
+		if op.Outcome != OK {
+			h.Ops = append(h.Ops, op)
+			return
+		}
 		h.Polls = append(h.Polls, Fetched{
 			op.Invoke, op.Return, op.From, op.High, op.Stable, op.Start, op.Process,
-			h.PlaceID(op.Topic, op.Partition), h.stringID(op.Group), op.Epoch, op.Isolation, op.Outcome, op.Records,
+			h.PlaceID(op.Topic, op.Partition), h.stringID(op.Group), op.Epoch, op.Isolation, op.Records,
 		})
 	default:
 		h.Ops = append(h.Ops, op)
@@ -61,10 +70,22 @@ func (h *History) Add(op Op) {
 
 // sent makes an Op of kind Send small, with what h has for its names.
 func (h *History) sent(op Op) Sent {
+	key := h.stringID(op.Key)
+	if op.Absent {
+		key = -1 - key
+	}
 	return Sent{
 		op.Invoke, op.Return, op.Offset, op.Value, op.Txn, op.ProducerID, op.Process,
-		h.PlaceID(op.Topic, op.Partition), h.stringID(op.Key), int16(op.ProducerEpoch), op.Outcome, op.Acks,
+		h.PlaceID(op.Topic, op.Partition), key, int16(op.ProducerEpoch), op.Outcome, op.Acks,
 	}
+}
+
+// KeyID is the index of its key in Strings, and whether it deletes it.
+func (s *Sent) KeyID() (key int32, tombstone bool) {
+	if s.Key < 0 {
+		return -1 - s.Key, true
+	}
+	return s.Key, false
 }
 
 // Op makes the send whole again. Err is lost.
@@ -72,7 +93,8 @@ func (s *Sent) Op(h *History) Op {
 	op := Blank()
 	op.Kind, op.Process, op.Outcome, op.Invoke, op.Return = Send, s.Process, s.Outcome, s.Invoke, s.Return
 	op.Topic, op.Partition, op.Offset = h.Places[s.Place].Topic, h.Places[s.Place].Partition, s.Offset
-	op.Value, op.Key, op.Acks, op.Txn = s.Value, h.Strings[s.Key], s.Acks, s.Txn
+	key, tombstone := s.KeyID()
+	op.Value, op.Key, op.Absent, op.Acks, op.Txn = s.Value, h.Strings[key], tombstone, s.Acks, s.Txn
 	op.ProducerID, op.ProducerEpoch = s.ProducerID, int32(s.ProducerEpoch)
 	return op
 }
@@ -80,7 +102,7 @@ func (s *Sent) Op(h *History) Op {
 // Op makes the poll whole again. Err is lost.
 func (f *Fetched) Op(h *History) Op {
 	op := Blank()
-	op.Kind, op.Process, op.Outcome, op.Invoke, op.Return = Poll, f.Process, f.Outcome, f.Invoke, f.Return
+	op.Kind, op.Process, op.Outcome, op.Invoke, op.Return = Poll, f.Process, OK, f.Invoke, f.Return
 	op.Topic, op.Partition = h.Places[f.Place].Topic, h.Places[f.Place].Partition
 	op.From, op.High, op.Stable, op.Start, op.Epoch = f.From, f.High, f.Stable, f.Start, f.Epoch
 	op.Isolation, op.Group, op.Records = f.Isolation, h.Strings[f.Group], f.Records
@@ -104,6 +126,23 @@ func (h *History) All(visit func(Op) bool) {
 			return
 		}
 	}
+}
+
+// Sort puts all into the order in which it ended, which is that of a Recorder already.
+func (h *History) Sort() {
+	order(h.Sends, func(a, b Sent) int { return inTime(a.Invoke, a.Return, b.Invoke, b.Return) })
+	order(h.Polls, func(a, b Fetched) int { return inTime(a.Invoke, a.Return, b.Invoke, b.Return) })
+	order(h.Ops, func(a, b Op) int { return inTime(a.Invoke, a.Return, b.Invoke, b.Return) })
+}
+
+func order[T any](all []T, by func(a, b T) int) {
+	if !slices.IsSortedFunc(all, by) {
+		slices.SortStableFunc(all, by)
+	}
+}
+
+func inTime(invoke, ret, invoke2, ret2 int64) int {
+	return cmp.Or(cmp.Compare(ret, ret2), cmp.Compare(invoke, invoke2))
 }
 
 // Count is how many operations there are, where a polled record is one: sends, records

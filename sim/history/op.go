@@ -32,8 +32,9 @@ type Kind uint8
 const (
 	_ Kind = iota
 
-	// Send: Topic, Partition, Value, Key, Acks, Txn, ProducerID and ProducerEpoch if known
-	// [Offset, or Unknown with acks=0]. Records that fail together are sends of their own.
+	// Send: Topic, Partition, Value, Key, Absent if it is a tombstone, Acks, Txn, ProducerID
+	// and ProducerEpoch if known [Offset, or Unknown with acks=0]. Records that fail
+	// together are sends of their own.
 	Send
 	// Poll: Topic, Partition, Isolation, Group if subscribed, From if known [Records in
 	// the order in which they came, Epoch of their leader, High, Stable, Start as the
@@ -89,7 +90,7 @@ const (
 	ShareAck
 
 	// Put, Create, Remove: Key, Text (the value that the key has afterwards; none after
-	// Remove). Create fails if there is one, Remove if there is none; Err "exists" and
+	// Remove). At first a key has none. Create fails if there is one, Remove if there is none; Err "exists" and
 	// "absent" then prove what was there. Keys are of the history's own making, such as
 	// "topic/orders" (value: its id), "config/topic/orders/retention.ms", "acl/...".
 	Put
@@ -102,8 +103,10 @@ const (
 	// MetadataOffset: Broker [Offset: how far its copy of the cluster's log is].
 	MetadataOffset
 
-	// Allow, Forbid: Key names the rule: see package check. Access: Principal, Host,
-	// Operation, Resource. OK: it was done. Fail: it was refused for want of rights.
+	// Allow, Forbid: a rule, named Key, until it is Removed: Principal ("User:alice",
+	// "User:*"), Host (or "*"), Operation (or "ALL"), Resource ("topic:literal:orders",
+	// "topic:prefixed:or", "topic:literal:*"). Access: Principal, Host, Operation, Resource
+	// ("topic:orders"). OK: it was done. Fail: it was refused for want of rights.
 	Allow
 	Forbid
 	Access
@@ -234,7 +237,7 @@ type Op struct {
 	Broker int32   `json:"broker"`
 	Nodes  []int32 `json:"nodes"`
 	Text   string  `json:"text"`
-	// Absent: there is none.
+	// Absent: there is none; a tombstone.
 	Absent bool `json:"absent"`
 
 	Principal string `json:"principal"`
