@@ -11,6 +11,7 @@ const (
 	Tracer   Need = "tracer"   // strace, which makes calls fail or last
 	Memory   Need = "memory"   // a control group for each node
 	Metadata Need = "metadata" // Config.MetadataApart
+	Clock    Need = "clock"    // Config.Skewed
 )
 
 // Fault is one way to hurt nodes. Those that only make sense for a minority say so.
@@ -97,4 +98,5 @@ var all = []Fault{
 	syncFails, syncFailsOnce, slowSync, writeFails, readFails,
 	flips, torn, scratched,
 	memory,
+	wrongHour,
 }

@@ -5,24 +5,29 @@ import "context"
 // The faults of single system calls are strace's. A node that is started while they last
 // is not traced: it is a machine whose disk was replaced.
 
-// syncFails lets every sync fail: no node may acknowledge what it could not sync, and none
-// may try again as if nothing had been.
-var syncFails = calls("sync fails", "fsync,fdatasync:error=EIO")
+const (
+	syncEIO     = "fsync,fdatasync:error=EIO"
+	syncEIOOnce = "fsync,fdatasync:error=EIO:when=1"
+	syncSlow    = "fsync,fdatasync:delay_enter=2000000"
+	writeEIO    = "pwrite64,pwritev:error=EIO:when=1"
+	readEIO     = "pread64:error=EIO:when=1"
+)
 
-// syncFailsOnce lets one sync fail and all after it succeed, as Linux does: the pages that
-// were not written are gone, and the next sync says that all is well.
-var syncFailsOnce = calls("sync fails once", "fsync,fdatasync:error=EIO:when=1")
+var (
+	// Every sync fails: no node may acknowledge what it could not sync, and none may try
+	// again as if nothing had been.
+	syncFails = calls("sync fails", syncEIO)
+	// One sync fails and those after it succeed, as Linux does: the pages that were not
+	// written are gone, and the next sync says that all is well. Each thread has its one.
+	syncFailsOnce = calls("sync fails once", syncEIOOnce)
+	// Each sync lasts two seconds.
+	slowSync = calls("slow sync", syncSlow)
+	// One write to a file fails, or one read. Sockets are used by other calls.
+	writeFails = calls("write fails", writeEIO)
+	readFails  = calls("read fails", readEIO)
+)
 
-// slowSync makes each sync last two seconds.
-var slowSync = calls("slow sync", "fsync,fdatasync:delay_enter=2000000")
-
-// writeFails lets writes to files fail: strace cannot tell sockets from files there, but
-// those are written with another call.
-var writeFails = calls("write fails", "pwrite64,pwritev:error=EIO:when=1")
-
-// readFails lets one read of a file fail.
-var readFails = calls("read fails", "pread64:error=EIO:when=1")
-
+// calls is a fault of the calls that an injection of strace's names.
 func calls(name, injection string) Fault {
 	return Fault{Name: name, Needs: []Need{Tracer}, Fatal: true, do: func(_ context.Context, _ *Rig, h *Harm) error {
 		return h.each(func(n *Node) error {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 // flips changes single bits in the segments of nodes that are away for the while. They
@@ -26,14 +25,13 @@ var scratched = damaging("bit flips beside segments", beside, flip)
 // damaging is a fault that damages some of the files of a minority while it is down.
 func damaging(name string, wanted func(path string) bool, damage func(path string, rng *rand.Rand) (string, error)) Fault {
 	return Fault{Name: name, Minority: true, Alone: true, do: func(_ context.Context, r *Rig, h *Harm) error {
-		rng := r.Rand(uint64(time.Now().UnixNano()))
 		return h.each(func(n *Node) error {
 			n.End()
 			h.later(func(context.Context) error { return n.begin() })
 			files := n.files(wanted)
-			rng.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
+			r.rng.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
 			for _, path := range files[:min(3, len(files))] {
-				what, err := damage(path, rng)
+				what, err := damage(path, r.rng)
 				if err != nil {
 					return err
 				}
@@ -70,18 +68,22 @@ func beside(path string) bool  { return ofPartition(path) && filepath.Ext(path) 
 
 // flip changes a bit.
 func flip(path string, rng *rand.Rand) (string, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	at, bit := rng.IntN(len(text)), rng.IntN(8)
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	_, err = f.WriteAt([]byte{text[at] ^ 1<<bit}, int64(at))
-	return fmt.Sprintf("bit %d of byte %d of %d in %s", bit, at, len(text), short(path)), err
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	at, bit, b := rng.Int64N(info.Size()), rng.IntN(8), make([]byte, 1)
+	if _, err := f.ReadAt(b, at); err != nil {
+		return "", err
+	}
+	b[0] ^= 1 << bit
+	_, err = f.WriteAt(b, at)
+	return fmt.Sprintf("bit %d of byte %d of %d in %s", bit, at, info.Size(), short(path)), err
 }
 
 // tear cuts a part of the end off.

@@ -80,16 +80,15 @@ var voters = Fault{Name: "voters cut", Needs: []Need{Network}, do: func(_ contex
 
 // slow: what the node says and hears is late, and out of order.
 var slow = badly("slow network", func(r *Rig, h *Harm) lan.Link {
-	rng := r.Rand(uint64(time.Now().UnixNano()))
-	l := lan.Link{Delay: time.Duration(5+rng.IntN(200)) * time.Millisecond}
-	l.Jitter = time.Duration(rng.Int64N(int64(l.Delay)))
+	l := lan.Link{Delay: time.Duration(5+r.rng.IntN(200)) * time.Millisecond}
+	l.Jitter = time.Duration(r.rng.Int64N(int64(l.Delay)))
 	h.Detail = fmt.Sprintf("%v + up to %v", l.Delay, l.Jitter)
 	return l
 })
 
 // lossy: packets are lost on the way to and from the node.
 var lossy = badly("lossy network", func(r *Rig, h *Harm) lan.Link {
-	l := lan.Link{Loss: 0.02 + 0.2*r.Rand(uint64(time.Now().UnixNano())).Float64()}
+	l := lan.Link{Loss: 0.02 + 0.2*r.rng.Float64()}
 	h.Detail = fmt.Sprintf("%.0f%% lost", 100*l.Loss)
 	return l
 })

@@ -32,6 +32,17 @@ func (n *Node) data() string {
 	return filepath.Join(n.dir, "data")
 }
 
+// skew is the file that says how wrong the node's hour is, as a duration.
+func (n *Node) skew() string { return filepath.Join(n.rig.Dir, filepath.Base(n.dir)+".skew") }
+
+// skewing is what the command begins with of a node whose hour can be wrong.
+func (n *Node) skewing() []string {
+	if !n.rig.Skewed {
+		return nil
+	}
+	return []string{"env", "ODRADEK_SKEW=" + n.skew()}
+}
+
 // Restart ends the node in good order and starts it again.
 func (n *Node) Restart(ctx context.Context) error {
 	if err := n.Stop(ctx); err != nil {

@@ -25,6 +25,7 @@ type Config struct {
 	Settings      []string // lines of server.properties; they win over the rig's
 	DiskBytes     int64    // of each node's disk; default 1 GiB, of files with holes
 	MetadataApart bool     // so that a node may lose its partitions and keep its vote
+	Skewed        bool     // the program was built with the tag skewed: its hour can be wrong
 	Without       []Need   // what not to have: the network through the switch costs time
 	Log           *slog.Logger
 }
@@ -38,6 +39,7 @@ type Rig struct {
 	LAN     *lan.LAN         // nil where there is none: then all listen on the loopback
 	Nodes   []*Node
 
+	rng     *rand.Rand // of what faults draw
 	lacks   map[Need]string
 	harms   []*Harm // not undone yet
 	temp    bool    // Dir is the rig's own
@@ -58,6 +60,7 @@ func New(cfg Config) (r *Rig, err error) {
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
 	}
+	r.rng = r.Rand(1)
 	r.unhook = cluster.OnInterrupt(r.Close)
 	if err := r.build(); err != nil {
 		r.Close()
@@ -81,6 +84,9 @@ func (r *Rig) build() (err error) {
 			r.lacks[need] = err.Error()
 		}
 	}
+	if !r.Skewed {
+		r.lacks[Clock] = "the program was built without the tag skewed"
+	}
 	if !r.MetadataApart {
 		r.lacks[Metadata] = "the rig was built with the metadata among the partitions"
 	}
@@ -90,7 +96,7 @@ func (r *Rig) build() (err error) {
 	}
 	for i, n := range r.Nodes {
 		cfg.Data = append(cfg.Data, n.data())
-		cfg.Exec = append(cfg.Exec, slices.Concat(n.group.exec(), r.exec(i)))
+		cfg.Exec = append(cfg.Exec, slices.Concat(n.group.exec(), r.exec(i), n.skewing()))
 		if r.LAN != nil {
 			cfg.Hosts = append(cfg.Hosts, r.LAN.Hosts[i].String())
 		}
@@ -196,9 +202,7 @@ func (r *Rig) Heal(ctx context.Context) error {
 	if err := r.Start(ctx); err != nil {
 		return err
 	}
-	return r.Cluster.Until(ctx, "in sync", func(v cluster.View) bool {
-		return cluster.WholeISR(v)
-	})
+	return r.Cluster.Until(ctx, "in sync", cluster.WholeISR)
 }
 
 func (r *Rig) undo(ctx context.Context) error {

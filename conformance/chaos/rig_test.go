@@ -28,13 +28,20 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	built = dir
-	return cluster.Build(dir)
+	if err := os.WriteFile(filepath.Join(dir, pidFile), fmt.Append(nil, os.Getpid()), 0o644); err != nil {
+		return "", err
+	}
+	return cluster.Build(dir, "skewed")
 })
 
 var built string // the folder of binary
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if os.Getenv(victimOf) != "" {
+		beVictim()
+		return
+	}
 	code := m.Run()
 	if built != "" {
 		_ = os.RemoveAll(built)
@@ -58,7 +65,7 @@ func odradek(t *testing.T) cluster.Program {
 // startRig starts a rig that goes with the test.
 func startRig(t *testing.T, cfg Config) *Rig {
 	t.Helper()
-	cfg.Program = odradek(t)
+	cfg.Program, cfg.Skewed = odradek(t), true
 	if cfg.Seed = *rigSeed; cfg.Seed == 0 {
 		cfg.Seed = rand.Uint64()
 	}

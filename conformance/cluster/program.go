@@ -31,9 +31,10 @@ func Odradek(binary string) Program {
 	}
 }
 
-// Build makes the binary that people run, in a folder, unless $ODRADEK_BINARY names one.
+// Build makes the binary that people run, in a folder, unless $ODRADEK_BINARY names one: it
+// must have been built with the tags.
 func Build(dir string, tags ...string) (binary string, err error) {
-	if binary := os.Getenv("ODRADEK_BINARY"); binary != "" && len(tags) == 0 {
+	if binary := os.Getenv("ODRADEK_BINARY"); binary != "" {
 		return binary, nil
 	}
 	binary = filepath.Join(dir, "odradek")
