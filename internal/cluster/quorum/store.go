@@ -58,14 +58,18 @@ func openStore(c Config, voters []uint64) (*store, []byte, error) {
 	if err := s.wal.open(s.replay); err != nil {
 		return nil, nil, errors.Join(err, s.wal.close())
 	}
-	if err := s.settle(snap.GetMetadata()); err != nil {
+	outrun, err := s.settle(snap.GetMetadata())
+	if err == nil && outrun {
+		err = s.wal.append(&frame{hard: s.hard, reset: true, index: s.base.index, term: s.base.term})
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, s.wal.close())
 	}
 	if s.blank() && len(voters) > 0 && s.hard.GetTerm() == 0 {
 		// It waited to be added, but was never heard of. Now it is told otherwise.
 		snap = firstSnapshot(voters)
 		if _, err = writeSnapshot(s.fs, s.dir, snap); err == nil {
-			err = s.settle(snap.GetMetadata())
+			_, err = s.settle(snap.GetMetadata())
 		}
 		if err != nil {
 			return nil, nil, errors.Join(err, s.wal.close())
@@ -142,17 +146,22 @@ func (s *store) put(e *raftpb.Entry) {
 }
 
 // settle fits the log that was read to the snapshot that was read. A crash may have
-// come between a snapshot from the leader and the frame that says so.
-func (s *store) settle(meta *raftpb.SnapshotMetadata) error {
+// come between a snapshot from the leader and the frame that says so. Then the log was
+// outrun, and the frame must be written now: entries behind the snapshot would follow those
+// of the old log at the next start, as if nothing were between them.
+func (s *store) settle(meta *raftpb.SnapshotMetadata) (outrun bool, err error) {
 	snap := position{meta.GetIndex(), meta.GetTerm()}
 	s.conf, s.snapshot, s.base = meta.GetConfState(), snap.index, snap
+	if n := len(s.entries); n > 0 && s.entries[n-1].GetIndex() < snap.index {
+		outrun = true
+	}
 	for i, e := range s.entries {
 		if i == 0 && e.GetIndex() > snap.index+1 {
-			return fmt.Errorf("%w: %s: the log begins at %d but the snapshot ends at %d: put the files back from a copy",
+			return false, fmt.Errorf("%w: %s: the log begins at %d but the snapshot ends at %d: put the files back from a copy",
 				ErrCorrupt, s.dir, e.GetIndex(), snap.index)
 		}
 		if e.GetIndex() == snap.index && e.GetTerm() != snap.term {
-			s.entries = nil // the leader's snapshot overruled this log
+			s.entries, outrun = nil, true // the leader's snapshot overruled this log
 			break
 		}
 	}
@@ -164,11 +173,11 @@ func (s *store) settle(meta *raftpb.SnapshotMetadata) error {
 	}
 	commit := max(s.hard.GetCommit(), snap.index)
 	if commit > s.last() {
-		return fmt.Errorf("%w: %s: entry %d is committed but the log ends at %d: put the files back from a copy",
+		return false, fmt.Errorf("%w: %s: entry %d is committed but the log ends at %d: put the files back from a copy",
 			ErrCorrupt, s.dir, commit, s.last())
 	}
 	s.hard = &raftpb.HardState{Term: new(s.hard.GetTerm()), Vote: new(s.hard.GetVote()), Commit: &commit}
-	return nil
+	return outrun, nil
 }
 
 func (s *store) last() uint64 {
