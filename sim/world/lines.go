@@ -105,6 +105,8 @@ func (w *World) Dial(ctx context.Context, network, address string) (net.Conn, er
 // DialFrom is the way of a client on a host of its own.
 func (w *World) DialFrom(host string) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		// So does a refusal: franz-go tries some requests again at once.
+		time.Sleep(500 * time.Microsecond)
 		c, err := w.net.Host(host).Dial(ctx, network, address)
 		if err != nil {
 			return nil, err
