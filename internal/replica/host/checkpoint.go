@@ -80,6 +80,9 @@ func parseCheckpointLine(line string) (model.TopicPartition, int64, error) {
 	if err != nil {
 		return model.TopicPartition{}, 0, fmt.Errorf("line %q: %w", line, err)
 	}
+	if partition < 0 || offset < 0 {
+		return model.TopicPartition{}, 0, fmt.Errorf("line %q has a negative number", line)
+	}
 	return model.TopicPartition{Topic: f[0], Partition: int32(partition)}, offset, nil
 }
 
