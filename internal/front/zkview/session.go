@@ -1,6 +1,7 @@
 package zkview
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -116,11 +117,12 @@ func (s *session) body(head [4]byte) ([]byte, error) {
 	if n > maxFrame {
 		return nil, fmt.Errorf("a frame of %d bytes is over the limit of %d", n, maxFrame)
 	}
-	b := make([]byte, n)
-	if _, err := io.ReadFull(s.conn, b); err != nil {
+	// There is room for what has come, not for what is claimed: nobody has said who they are.
+	var b bytes.Buffer
+	if _, err := io.CopyN(&b, s.conn, int64(n)); err != nil {
 		return nil, err
 	}
-	return b, nil
+	return b.Bytes(), nil
 }
 
 // request answers one request. end says that the session is over.
