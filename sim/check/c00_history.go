@@ -16,7 +16,8 @@ func checkHistory(f *facts, r *report) {
 		}
 		checkTimes(f, r, s.Invoke, s.Return, s.Outcome, sendRef(i))
 	}
-	if _, twice := newIndex(f.h.Sends); twice >= 0 {
+	var twice int
+	if f.index, twice = newIndex(f.h.Sends); twice >= 0 {
 		r.add(f.ops(0, sendRef(twice)), "the value %v was sent twice", f.h.Sends[twice].Value)
 	}
 	for i := range f.h.Polls {

@@ -12,28 +12,26 @@ import (
 // does not come with an offset that looks like an answer.
 
 func checkMarks(f *facts, r *report) {
-	highs, starts := make([]stairs, len(f.places)), make([]stairs, len(f.places))
+	starts := make([]stairs, len(f.places))
 	f.inTime(func(ref opRef, ret int64) {
 		m := f.told(ref)
-		if m.place >= 0 {
-			pl := f.places[m.place].Place
-			invoke, _ := f.times(ref)
-			if k := highs[m.place].before(invoke); m.high >= 0 && m.high < k.to {
-				r.add(f.ops(k.to-1, k.by, ref), "%v was known to go to %d, and then to %d", pl, k.to, m.high)
-			}
-			if k := starts[m.place].before(invoke); m.start >= 0 && m.start < k.to {
-				r.add(f.ops(k.to, k.by, ref), "%v was known to start at %d, and then at %d", pl, k.to, m.start)
-			}
-			if m.start >= 0 && m.high >= 0 && m.start > m.high {
-				r.add(f.ops(m.high, ref), "%v starts at %d and ends at %d", pl, m.start, m.high)
-			}
-			starts[m.place].raise(ret, m.start, ref)
+		if m.place < 0 {
+			return
 		}
-		if place, high := f.knownHigh(ref); place >= 0 && ret != history.Never {
-			highs[place].raise(ret, high, ref)
+		pl := f.places[m.place]
+		invoke, _ := f.times(ref)
+		if k := pl.known.before(invoke); m.high >= 0 && m.high < k.to {
+			r.add(f.ops(k.to-1, k.by, ref), "%v was known to go to %d, and then to %d", pl.Place, k.to, m.high)
 		}
+		if k := starts[m.place].before(invoke); m.start >= 0 && m.start < k.to {
+			r.add(f.ops(k.to, k.by, ref), "%v was known to start at %d, and then at %d", pl.Place, k.to, m.start)
+		}
+		if m.start >= 0 && m.high >= 0 && m.start > m.high {
+			r.add(f.ops(m.high, ref), "%v starts at %d and ends at %d", pl.Place, m.start, m.high)
+		}
+		starts[m.place].raise(ret, m.start, ref)
 	})
-	f.checkOutOfRange(r, highs)
+	f.checkOutOfRange(r)
 	f.checkErrors(r)
 }
 
@@ -75,7 +73,7 @@ func (f *facts) told(ref opRef) (m marks) {
 }
 
 // checkOutOfRange looks at polls that were told that their position is out of range.
-func (f *facts) checkOutOfRange(r *report, highs []stairs) {
+func (f *facts) checkOutOfRange(r *report) {
 	starts := f.highestStarts()
 	for i := range f.h.Ops {
 		op := &f.h.Ops[i]
@@ -86,7 +84,7 @@ func (f *facts) checkOutOfRange(r *report, highs []stairs) {
 		if pl := f.places[place]; pl.Foreign || op.Invoke <= pl.since {
 			continue
 		}
-		k := highs[place].before(op.Invoke)
+		k := f.places[place].known.before(op.Invoke)
 		if op.From >= starts[place] && op.From <= k.to {
 			r.add(f.ops(op.From, k.by, otherRef(i)), "%d of %v was out of range, when it was known to go to %d", op.From, f.places[place].Place, k.to)
 		}

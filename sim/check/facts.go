@@ -31,6 +31,8 @@ type place struct {
 	history.Place
 	Topic
 	spots pages
+	// known is how far its log was known to go.
+	known stairs
 	// since is when what is there now was made, in a fleeting topic; gone is when what
 	// was there before was deleted, at the latest.
 	since, gone int64
@@ -84,6 +86,7 @@ func (f *facts) gather() {
 		}
 	}
 	f.decideTxns()
+	f.gatherKnown()
 }
 
 func (f *facts) gatherPlaces() {
@@ -148,7 +151,6 @@ func (f *facts) drainOf(p *history.Fetched) uint8 {
 
 // gatherSends notes at which offsets clients were told that their records are.
 func (f *facts) gatherSends() {
-	f.index, _ = newIndex(f.h.Sends)
 	f.seen, f.flags = make([]int64, len(f.h.Sends)), make([]uint8, len(f.h.Sends))
 	for i := range f.h.Sends {
 		f.seen[i] = history.Unknown
@@ -218,11 +220,13 @@ func (f *facts) gatherReads(all []history.Read, placeID int32, invoke, ret int64
 
 func (f *facts) stranger(pl *place, placeID int32, r history.Read, by opRef) {
 	at := pl.spots.spot(r.Offset)
-	switch {
-	case at.what == 0:
-		f.strangers = append(f.strangers, stranger{r.Value, placeID, r.Offset, by})
+	if at.what < 0 && f.strangers[-at.what-1].value == r.Value {
+		return
+	}
+	f.strangers = append(f.strangers, stranger{r.Value, placeID, r.Offset, by})
+	if at.what == 0 {
 		at.what = -int32(len(f.strangers))
-	case at.what > 0 || f.strangers[-at.what-1].value != r.Value:
+	} else {
 		f.conflicts = append(f.conflicts, conflict{-1, at.what - 1, placeID, r.Offset, by})
 	}
 }
