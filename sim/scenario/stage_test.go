@@ -178,6 +178,7 @@ func (r *stage) tells(want map[string]float64) {
 		}
 		for name, v := range want {
 			if got[name] != v {
+				time.Sleep(100 * time.Millisecond) // scrapes cost more than what they wait for
 				return false
 			}
 		}

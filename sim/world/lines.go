@@ -49,13 +49,16 @@ func (w *World) Cut(from, to *Node, on bool) {
 }
 
 // Delay has what one node sends to another, or clients if it is nil, come later by least and
-// up to jitter more; with zeros it comes at once.
+// up to jitter more; with zeros it is as it was.
 func (w *World) Delay(from, to *Node, least, jitter time.Duration) {
-	rng := w.draw()
-	if least == 0 && jitter == 0 {
-		rng = nil
+	switch {
+	case least == 0 && jitter == 0 && from == nil:
+		w.afar(ClientHost, to.Host())
+	case least == 0 && jitter == 0:
+		w.net.Delay(from.Host(), hostName(to), 0, 0, nil)
+	default:
+		w.net.Delay(hostName(from), hostName(to), least, jitter, w.draw())
 	}
-	w.net.Delay(hostName(from), hostName(to), least, jitter, rng)
 }
 
 func hostName(n *Node) string {
@@ -96,28 +99,26 @@ func (w *World) Client(opts ...kgo.Opt) *kgo.Client {
 	return c
 }
 
-// Dial is a client's way to the cluster. It takes time, so that one who tries again without a
-// pause does not stop it. Any goroutine may call it.
+// Dial is a client's way to the cluster. Any goroutine may call it.
 func (w *World) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	return w.DialFrom(ClientHost)(ctx, network, address)
+	return w.net.Host(ClientHost).Dial(ctx, network, address)
 }
 
-// DialFrom is the way of a client on a host of its own.
+// DialFrom is the way of clients on a host of their own, which no fault knows.
 func (w *World) DialFrom(host string) func(ctx context.Context, network, address string) (net.Conn, error) {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		// So does a refusal: franz-go tries some requests again at once.
-		time.Sleep(500 * time.Microsecond)
-		c, err := w.net.Host(host).Dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return far{c}, nil
+	for _, n := range w.Nodes() {
+		w.afar(host, n.Host())
 	}
+	return w.net.Host(host).Dial
 }
 
-type far struct{ net.Conn }
+// What a client sends takes so long to arrive, and up to so much more, so that one who tries
+// again without a pause does not stop the time.
+const (
+	clientLag    = 200 * time.Microsecond
+	clientJitter = 100 * time.Microsecond
+)
 
-func (c far) Write(b []byte) (int, error) {
-	time.Sleep(200 * time.Microsecond)
-	return c.Conn.Write(b)
+func (w *World) afar(host, node string) {
+	w.net.Delay(host, node, clientLag, clientJitter, w.draw())
 }

@@ -54,6 +54,7 @@ func (l *life) wait() error {
 }
 
 func newNode(w *World, id int32, voters map[int32]string) *Node {
+	w.afar(ClientHost, hostOf(id))
 	return &Node{ID: id, w: w, voters: voters, static: maps.Clone(w.shape.Static), disk: vfs.NewMem(), ills: make(map[string]vfs.Rule)}
 }
 
