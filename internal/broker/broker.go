@@ -135,6 +135,9 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 		if err != nil && stands.Err() != nil && ctx.Err() == nil {
 			return nil // the floor that has failed says why
 		}
+		if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+			return nil // it was told to stop before it served
+		}
 		if err != nil {
 			return err
 		}
