@@ -18,7 +18,6 @@ var _ = failpoint.Register(
 	"journal.file.before_rename",
 	"journal.file.before_syncdir",
 	"journal.file.after_syncdir",
-	"journal.file.before_close",
 	"journal.file.before_reuse",
 )
 
@@ -167,7 +166,6 @@ func (j *Journal) close(f *file) error {
 	clear(b)
 	h := j.assign(g, f)
 	sum := h.seal(b)
-	failpoint.Hit("journal.file.before_close", j.cfg.FS)
 	if err := j.write(f, b); err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ type Config struct {
 
 	FileBytes   int64 // size of one file; default 16 MiB, at least 16 KiB
 	SmallBytes  int   // what a partition may have copied in one group; default 64 KiB
-	LiveBytes   int64 // from here on segments are synced to free files; default 64 MiB
+	LiveBytes   int64 // from here on segments are synced to free files; default four files
 	SyncWorkers int   // segments that are synced at the same time; default 4
 
 	// Random marks the files as this journal's, so that no bytes that a client sent
@@ -59,7 +59,7 @@ type Config struct {
 func (c *Config) setDefaults() {
 	c.FileBytes = orDefault(c.FileBytes, 16<<20) / blockBytes * blockBytes
 	c.SmallBytes = orDefault(c.SmallBytes, 64<<10)
-	c.LiveBytes = orDefault(c.LiveBytes, 64<<20)
+	c.LiveBytes = orDefault(c.LiveBytes, 4*c.FileBytes)
 	c.SyncWorkers = orDefault(c.SyncWorkers, 4)
 	if c.Random == nil {
 		c.Random = func() uint64 { return 0 }
