@@ -1,0 +1,91 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/odradek/odradek/sim/history"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// flicker makes a topic, writes to it, reads it and deletes it, over and over. Each of its
+// lives is a topic of its own in the history, so that a record that comes back is one that
+// nobody wrote there.
+func (a *actor) flicker() {
+	c := a.client()
+	defer c.Close()
+	adm := kadm.NewClient(c)
+	for life := 1; !a.over(); life++ {
+		if !a.insist(kerr.TopicAlreadyExists, func(ctx context.Context) error {
+			_, err := adm.CreateTopic(ctx, 1, 3, nil, Fleeting)
+			return err
+		}) {
+			return
+		}
+		a.flit(fmt.Sprint(Fleeting, "/", life))
+		a.pause(500 * time.Millisecond)
+		if !a.insist(kerr.UnknownTopicOrPartition, func(ctx context.Context) error {
+			_, err := adm.DeleteTopic(ctx, Fleeting)
+			return err
+		}) {
+			return
+		}
+	}
+}
+
+// insist does something until it is done, or done answers that it was.
+func (a *actor) insist(done error, do func(context.Context) error) bool {
+	for !a.over() {
+		short, cancel := context.WithTimeout(a.ctx, 3*time.Second)
+		err := do(short)
+		cancel()
+		if err == nil || errors.Is(err, done) {
+			return true
+		}
+		a.wait(50 * time.Millisecond)
+	}
+	return false
+}
+
+// flit writes a few records to the present topic, and reads what is there.
+func (a *actor) flit(name string) {
+	p := a.producer(history.AcksAll)
+	acked := 0
+	for range 1 + a.rng.IntN(5) {
+		op := a.blank(history.Send, where{name, 0})
+		op.Value = p.value()
+		began := a.rec.Begin(op)
+		short, cancel := context.WithTimeout(a.ctx, 3*time.Second)
+		rec := &kgo.Record{Topic: Fleeting, Value: op.Value.Bytes(0)}
+		err := p.c.ProduceSync(short, rec).FirstErr()
+		cancel()
+		if err == nil {
+			began.Offset = rec.Offset
+			acked++
+		} else {
+			err = unsure{err}
+		}
+		a.end(began, err)
+	}
+	p.close(true)
+	a.reborn()
+	c := a.client(kgo.FetchMaxWait(100*time.Millisecond), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{Fleeting: {0: kgo.NewOffset().AtStart()}}))
+	defer c.Close()
+	short, cancel := context.WithTimeout(a.ctx, 2*time.Second)
+	defer cancel()
+	since := a.rec.Now()
+	for seen := 0; seen < acked && short.Err() == nil; {
+		fetches := c.PollFetches(short)
+		for i := range fetches {
+			for j := range fetches[i].Topics {
+				fetches[i].Topics[j].Topic = name
+			}
+		}
+		a.polled(fetches, since, history.Uncommitted, "", func(op history.Op) { seen += len(op.Records) })
+		since = a.rec.Now()
+	}
+}

@@ -1,0 +1,63 @@
+package load
+
+import (
+	"fmt"
+
+	"github.com/odradek/odradek/sim/history"
+)
+
+// registers are few groups whose offsets many commit, fetch and delete: each offset is a
+// register. Some commit in transactions.
+func (a *actor) registers() {
+	const groups = 2
+	for !a.over() {
+		s, err := a.session(a.ctx, fmt.Sprintf("registrar-%d", a.process), !a.chance(3))
+		if err != nil {
+			a.pause(2 * a.Mix.Pace)
+			continue
+		}
+		for range 30 + a.rng.IntN(100) {
+			if a.over() || !a.register(s, fmt.Sprint("register-", a.rng.IntN(groups))) {
+				break
+			}
+			a.pause(4 * a.Mix.Pace)
+		}
+		s.Close()
+	}
+}
+
+// register does one thing to a group's offset, and is false if its session is of no more use.
+func (a *actor) register(s *rawTxn, group string) bool {
+	at := where{Orders, 0}
+	switch a.rng.IntN(8) {
+	case 0, 1, 2:
+		_, _ = s.committed(a.ctx, group, at, a.chance(2))
+	case 3:
+		s.forget(group, at)
+	case 4, 5:
+		op := s.blank(history.CommitOffset, at)
+		op.Group, op.Offset = group, a.rng.Int64N(1<<40)
+		began := s.rec.Begin(op)
+		s.end(began, s.Commit(a.ctx, group, at, op.Offset))
+	default:
+		s.txn = a.begin(s.id)
+		if s.enlist(a.ctx, group, at, a.rng.Int64N(1<<40)) != nil {
+			return false
+		}
+		a.pause(a.Mix.Pace)
+		if s.finish(a.ctx, !a.chance(3)) != nil {
+			return false
+		}
+		_, err := s.committed(a.ctx, group, at, true)
+		return err == nil
+	}
+	return true
+}
+
+// forget deletes a group.
+func (s *rawTxn) forget(group string, at where) {
+	op := s.blank(history.DeleteOffset, at)
+	op.Group = group
+	began := s.rec.Begin(op)
+	s.end(began, s.Forget(s.ctx, group))
+}

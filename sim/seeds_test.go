@@ -1,0 +1,211 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/odradek/odradek/sim/check"
+	"github.com/odradek/odradek/sim/history"
+	"github.com/odradek/odradek/sim/load"
+	"github.com/odradek/odradek/sim/world"
+)
+
+var (
+	seeds    = flag.Int("seeds", 5, "how many clusters to live through")
+	first    = flag.Uint64("first", 1, "the first seed")
+	oneSeed  = flag.Uint64("seed", 0, "this seed only, if it is not 0")
+	stride   = flag.Uint64("stride", 1, "from one seed to the next")
+	keep     = flag.String("history", "", "a file for the history of a seed that fails")
+	progress = flag.String("totals", "", "a file to which one line of JSON is appended after each seed")
+)
+
+// Whatever befalls a cluster, as long as disks keep what was synced: what clients saw can be
+// told as the story of one that nothing befell, and when all is well again it lives.
+func TestSeeds(t *testing.T) {
+	n := *seeds
+	if testing.Short() {
+		n = min(n, 2)
+	}
+	from := *first
+	if *oneSeed != 0 {
+		n, from = 1, *oneSeed
+	}
+	sum := totals{Faults: map[string]int{}}
+	for i := range uint64(n) {
+		seed := from + i**stride
+		began := time.Now()
+		ok := t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { live(t, seed, &sum) })
+		})
+		sum.Seeds++
+		if !ok {
+			sum.Failed = append(sum.Failed, seed)
+			t.Logf("to repeat: go test -tags synctests,failpoint,planted ./sim -run TestSeeds -seed %d", seed)
+		}
+		sum.tell(seed, time.Since(began))
+	}
+	line, _ := json.Marshal(sum)
+	t.Logf("%s", line)
+	fmt.Printf("%s\n", line)
+}
+
+// totals are what many seeds lived through.
+type totals struct {
+	Seeds    int            `json:"seeds"`
+	Failed   []uint64       `json:"failed"`
+	Virtual  float64        `json:"virtual_hours"`
+	Sends    int            `json:"sends"`
+	Polled   int            `json:"polled"`
+	Others   int            `json:"other_operations"`
+	Faults   map[string]int `json:"faults"`
+	Healing  []int64        `json:"-"`
+	HealP50  int64          `json:"healing_p50_ms"`
+	HealP99  int64          `json:"healing_p99_ms"`
+	HealMost int64          `json:"healing_max_ms"`
+}
+
+func (s *totals) healed(d time.Duration) {
+	s.Healing = append(s.Healing, d.Milliseconds())
+	slices.Sort(s.Healing)
+	at := func(p int) int64 { return s.Healing[min(len(s.Healing)-1, len(s.Healing)*p/100)] }
+	s.HealP50, s.HealP99, s.HealMost = at(50), at(99), at(100)
+}
+
+// tell appends what there is so far, for one who starts again after a panic.
+func (s *totals) tell(seed uint64, took time.Duration) {
+	if *progress == "" {
+		return
+	}
+	f, err := os.OpenFile(*progress, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	line, _ := json.Marshal(struct {
+		Seed uint64  `json:"seed"`
+		Took float64 `json:"seconds"`
+		totals
+	}{seed, took.Seconds(), *s})
+	_, _ = f.Write(append(line, '\n'))
+}
+
+// live is the life of one cluster: faults, healing, the proof that it lives, and the check of
+// all that its clients saw.
+func live(t *testing.T, seed uint64, sum *totals) {
+	began := time.Now()
+	rng := rand.New(rand.NewPCG(seed, 1))
+	shape := world.Draw(rng)
+	w := world.New(t, seed, shape)
+	w.Up()
+	rec := history.NewRecorder(nil)
+	l := load.New(w, rec, seed, load.Draw(rng, 3))
+	t.Logf("%+v; %v", shape, l.Mix)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := l.Prepare(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.Start()
+	suffer(t, w, rec, rng)
+	healed := time.Now()
+	note(rec, history.Heal, func() string { w.Heal(); return "heal" })
+	bad := func(what string, err error) {
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	bad("it does not live", l.ProveLife(15*time.Second))
+	sum.healed(time.Since(healed))
+	l.StopWriting()
+	bad("it does not live", l.NothingOpen(15*time.Second))
+	bad("it does not settle", w.Settle(30*time.Second))
+	bad("it cannot be read", l.Drain(t.Context()))
+	bad("it does not live", l.Caught(20*time.Second))
+	l.StopReading()
+	l.CheckCopies()
+	h := rec.History()
+	w.Down()
+	for _, c := range l.Complaints() {
+		t.Error(c)
+	}
+	verify(t, l, h)
+	sends, polled, others := h.Count()
+	sum.Sends, sum.Polled, sum.Others = sum.Sends+sends, sum.Polled+polled, sum.Others+others
+	sum.Virtual += time.Since(began).Hours()
+	for name, n := range w.Tally() {
+		sum.Faults[name] += n
+	}
+	if t.Failed() {
+		t.Logf("faults: %v", tallied(w.Tally()))
+		save(t, h)
+	}
+}
+
+// suffer is the phase of faults.
+func suffer(t *testing.T, w *world.World, rec *history.Recorder, rng *rand.Rand) {
+	nemesis := w.Nemesis()
+	for range 8 + rng.IntN(8) {
+		note(rec, history.Fault, func() string {
+			what := nemesis.Strike()
+			t.Log(what)
+			return what
+		})
+		time.Sleep(time.Duration(rng.IntN(2500)) * time.Millisecond)
+	}
+}
+
+// note records something that happened to the cluster.
+func note(rec *history.Recorder, kind history.Kind, do func() string) {
+	op := history.Blank()
+	op.Kind = kind
+	began := rec.Begin(op)
+	began.Text = do()
+	rec.End(began, history.OK)
+}
+
+func tallied(m map[string]int) (s string) {
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		s += fmt.Sprintf("%s %d, ", k, m[k])
+	}
+	return s
+}
+
+// verify holds the history against what is promised.
+func verify(t *testing.T, l *load.Load, h *history.History) {
+	o := check.Options{Topics: map[string]check.Topic{}}
+	for _, topic := range l.Mix.Topics {
+		o.Topics[topic.Name] = check.Topic{Loose: topic.Loose, Compacted: topic.Compact, Foreign: topic.Unsafe,
+			DeleteRetention: load.DeleteRetention}
+	}
+	for _, v := range check.All(h, o) {
+		t.Errorf("%v", v)
+	}
+}
+
+func save(t *testing.T, h *history.History) {
+	if *keep == "" {
+		return
+	}
+	f, err := os.Create(*keep)
+	if err != nil {
+		t.Log(err)
+		return
+	}
+	defer f.Close()
+	out := history.NewWriter(f)
+	for op := range h.All {
+		if err := out.Write(&op); err != nil {
+			t.Log(err)
+			return
+		}
+	}
+}
