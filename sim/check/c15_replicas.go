@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -251,8 +252,8 @@ func sameRecords(r *report, a, b *replicaLog) {
 		r.add(nil, "%v: %v", a.place, err)
 		return
 	}
-	for offset, rec := range x {
-		if other, both := y[offset]; both && rec != other {
+	for _, offset := range slices.Sorted(maps.Keys(x)) {
+		if other, both := y[offset]; both && x[offset] != other {
 			r.add(nil, "%v: nodes %d and %d differ in the record at %d", a.place, a.Node, b.Node, offset)
 			return
 		}
