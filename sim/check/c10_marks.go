@@ -8,7 +8,9 @@ import (
 
 // C10: what a partition's log was known to reach, by its high watermark, an acknowledgement
 // or a record that was read, it reaches for all who ask later; its start never goes back
-// either. Who asks for what is in between is not told that it is out of range. An error
+// behind what a DeleteRecords that was acknowledged has deleted. (What is deleted and not
+// acknowledged, or by the age of a leader's segments, may be there again on the next leader.)
+// Who asks for what is in between is not told that it is out of range. An error
 // does not come with an offset that looks like an answer.
 
 func checkMarks(f *facts, r *report) {
@@ -29,7 +31,9 @@ func checkMarks(f *facts, r *report) {
 		if m.start >= 0 && m.high >= 0 && m.start > m.high {
 			r.add(f.ops(m.high, ref), "%v starts at %d and ends at %d", pl.Place, m.start, m.high)
 		}
-		starts[m.place].raise(ret, m.start, ref)
+		if m.lasts {
+			starts[m.place].raise(ret, m.start, ref)
+		}
 	})
 	f.checkOutOfRange(r)
 	f.checkErrors(r)
@@ -39,15 +43,16 @@ func checkMarks(f *facts, r *report) {
 type marks struct {
 	place       int32
 	high, start int64
+	lasts       bool // the start is every replica's
 }
 
 func (f *facts) told(ref opRef) (m marks) {
-	m = marks{-1, history.Unknown, history.Unknown}
+	m = marks{-1, history.Unknown, history.Unknown, false}
 	var invoke int64
 	switch i := int(ref >> 2); ref & 3 {
 	case inPolls:
 		p := &f.h.Polls[i]
-		m, invoke = marks{p.Place, p.High, p.Start}, p.Invoke
+		m, invoke = marks{p.Place, p.High, p.Start, false}, p.Invoke
 	case inOps:
 		op := &f.h.Ops[i]
 		if op.Outcome != history.OK || op.Topic == "" {
@@ -57,13 +62,13 @@ func (f *facts) told(ref opRef) (m marks) {
 		place := f.h.PlaceID(op.Topic, op.Partition)
 		switch {
 		case op.Kind == history.ListOffset && op.Spec == history.Latest && op.Isolation == history.Uncommitted:
-			m = marks{place, op.Offset, history.Unknown}
+			m = marks{place, op.Offset, history.Unknown, false}
 		case op.Kind == history.ListOffset && op.Spec == history.Earliest:
-			m = marks{place, history.Unknown, op.Offset}
+			m = marks{place, history.Unknown, op.Offset, false}
 		case op.Kind == history.DeleteRecords:
-			m = marks{place, history.Unknown, op.Start}
+			m = marks{place, history.Unknown, op.Start, true}
 		case op.Kind == history.Drain && op.Isolation == history.Uncommitted:
-			m = marks{place, op.High, op.Start}
+			m = marks{place, op.High, op.Start, false}
 		}
 	}
 	if m.place >= 0 && (f.places[m.place].Foreign || invoke <= f.places[m.place].since) {

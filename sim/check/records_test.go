@@ -173,6 +173,9 @@ func TestRecordsByHand(t *testing.T) {
 			1 listOffset a/0 offset=7 @10-30
 			2 listOffset a/0 offset=6 @20-40`},
 		{"the start goes back", bad("C10"), Options{}, `
+			1 deleteRecords a/0 offset=7 start=7
+			9 poll a/0 start=6`},
+		{"the start goes back that one leader told", nil, Options{}, `
 			1 listOffset a/0 earliest offset=7
 			9 poll a/0 start=6`},
 		{"a start above the end", bad("C10"), Options{}, `9 poll a/0 start=8 high=7`},
