@@ -30,6 +30,7 @@ public final class Chaos {
     private final BufferedWriter out;
     private final boolean mortal;
     private int process;
+    private volatile int status;
 
     private Chaos(String[] args) throws IOException {
         for (String arg : args) {
@@ -55,6 +56,7 @@ public final class Chaos {
             try {
                 c.done.await();
                 c.close();
+                Runtime.getRuntime().halt(c.status); // SIGTERM is how it is meant to end
             } catch (InterruptedException | IOException e) {
                 System.err.println(e);
             }
@@ -81,6 +83,7 @@ public final class Chaos {
 
     /** Ends the process once all lines are written. */
     void exit(int status) {
+        this.status = status;
         done.countDown();
         System.exit(status);
     }

@@ -95,14 +95,7 @@ final class ChaosPipe {
         Properties p = job.properties("transactional.id", id, "transaction.timeout.ms", "10000", "linger.ms", "2");
         try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(p, new ByteArraySerializer(), new ByteArraySerializer());
              KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(c, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            Open init = new Open("initProducer", l -> l.put("transactionalId", id));
-            try {
-                producer.initTransactions();
-                init.end(null);
-            } catch (KafkaException e) {
-                init.end(e);
-                throw e;
-            }
+            producer.initTransactions(); // it tells neither id nor epoch, so there is nothing to say of it
             consumer.subscribe(List.of(in));
             while (!job.stopping.get()) {
                 ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ofMillis(200));

@@ -107,7 +107,7 @@ func main() {
 func (j job) options(more ...kgo.Opt) []kgo.Opt {
 	return append([]kgo.Opt{
 		kgo.SeedBrokers(j.Seeds...), kgo.ClientID(fmt.Sprintf("chaos-%d", j.Process)),
-		kgo.DialTimeout(2 * time.Second), kgo.RequestTimeoutOverhead(5 * time.Second), kgo.RetryTimeout(20 * time.Second),
+		kgo.DialTimeout(2 * time.Second), kgo.RequestTimeoutOverhead(3 * time.Second), kgo.RetryTimeout(20 * time.Second),
 		kgo.AlwaysRetryEOF(), kgo.MetadataMinAge(250 * time.Millisecond), kgo.MetadataMaxAge(5 * time.Second),
 	}, more...)
 }

@@ -27,7 +27,7 @@ type sender struct {
 func send(ctx context.Context, j job, out *log) error {
 	opts := j.options(
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(2*time.Millisecond),
-		kgo.ProduceRequestTimeout(5*time.Second), kgo.ProducerBatchCompression(j.codec()))
+		kgo.ProduceRequestTimeout(2*time.Second), kgo.ProducerBatchCompression(j.codec()))
 	if !j.Patient {
 		opts = append(opts, kgo.RecordDeliveryTimeout(8*time.Second))
 	}

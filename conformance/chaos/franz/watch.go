@@ -40,6 +40,9 @@ func watch(ctx context.Context, j job, out *log) error {
 				out.complain("list offsets: " + err.Error())
 			}
 			listed.Each(func(l kadm.ListedOffset) {
+				if l.Partition < 0 {
+					return // of the whole topic, and of the client's own making
+				}
 				o := op(history.ListOffset, process, l.Topic, l.Partition)
 				o.Invoke, o.Return, o.Spec, o.Isolation = began, now, q.spec, q.level
 				outcome(&o, l.Err)
