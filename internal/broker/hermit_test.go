@@ -27,8 +27,9 @@ type hermit struct {
 	broker *broker.Broker
 	stop   context.CancelFunc
 	done   chan error
-	logged complaints
-	topic  [16]byte // of the topic a
+	logged complaints // what it says that it never must
+	topic  [16]byte   // of the topic a
+	lives  byte
 }
 
 // Where a hermit is reached: by clients and brokers, and as a node of the quorum.
@@ -62,7 +63,8 @@ func (h *hermit) launch() {
 func (h *hermit) try() error {
 	h.t.Helper()
 	var mu sync.Mutex
-	bytes := rand.NewChaCha8([32]byte{7})
+	h.lives++ // no id is drawn twice
+	bytes := rand.NewChaCha8([32]byte{7, h.lives})
 	b, err := broker.New(broker.Config{
 		NodeID: 1, LogDirs: []string{"/data"}, FS: h.disk,
 		Listeners:   []broker.Listener{{Name: "PLAINTEXT", Bind: clientsDoor}},
