@@ -16,7 +16,7 @@ func (r *Rig) disks() error {
 		if err != nil {
 			for _, n := range r.Nodes {
 				if n.Disk != nil {
-					_ = n.Disk.Remove()
+					_ = n.Disk.Close()
 					n.Disk = nil
 				}
 			}

@@ -6,23 +6,34 @@ import (
 	"os"
 )
 
-// power takes the power from all that are hurt, at one instant as nearly as can be: the
-// disks stop first, so that what dies with them can sync nothing more.
+// power takes the power from all that are hurt, at one instant as nearly as can be.
 var power = Fault{Name: "power cut", Needs: []Need{Disks}, do: func(_ context.Context, _ *Rig, h *Harm) error {
-	var errs []error
+	var on []*Node
 	for _, n := range h.On {
-		if n.off {
-			continue // it has none
+		if !n.off {
+			on = append(on, n)
+			h.later(func(context.Context) error { return n.begin() })
 		}
-		h.later(func(context.Context) error { return n.begin() })
+	}
+	return cutPower(on...)
+}}
+
+// cutPower ends the nodes, and before they are gone, the disks: what was told was told by
+// then, what was not synced is lost, and a sync that was under way is torn.
+func cutPower(nodes ...*Node) error {
+	var errs []error
+	for _, n := range nodes {
 		n.off = true
+		n.Doom()
+	}
+	for _, n := range nodes {
 		errs = append(errs, n.Disk.Cut())
 	}
-	for _, n := range h.On {
+	for _, n := range nodes {
 		n.End()
 	}
 	return errors.Join(errs...)
-}}
+}
 
 // full takes all room on the disks but a little, until it is given back.
 var full = Fault{Name: "full disk", Needs: []Need{Disks}, Fatal: true, do: func(_ context.Context, _ *Rig, h *Harm) error {

@@ -24,13 +24,15 @@ type Node struct {
 	excused bool   // a harm gives it a reason to end itself
 }
 
-// data is the folder for what the node keeps.
-func (n *Node) data() string {
+// home is the folder of all that the node keeps: its disk, if it has one.
+func (n *Node) home() string {
 	if n.Disk != nil {
-		return filepath.Join(n.Disk.Mount, "data")
+		return n.Disk.Mount
 	}
-	return filepath.Join(n.dir, "data")
+	return n.dir
 }
+
+func (n *Node) data() string { return filepath.Join(n.home(), "data") }
 
 // skew is the file that says how wrong the node's hour is, as a duration.
 func (n *Node) skew() string { return filepath.Join(n.rig.Dir, filepath.Base(n.dir)+".skew") }
@@ -51,13 +53,8 @@ func (n *Node) Restart(ctx context.Context) error {
 	return n.Start(ctx)
 }
 
-// CutPower stops the node's disk where it stands and kills the node. It needs Disks.
-func (n *Node) CutPower() error {
-	n.off = true
-	err := n.Disk.Cut()
-	n.End()
-	return err
-}
+// CutPower takes the power from the node and its disk. It needs Disks.
+func (n *Node) CutPower() error { return cutPower(n) }
 
 // PowerOn mounts the disk again after CutPower, and starts nothing.
 func (n *Node) PowerOn() error {
@@ -103,7 +100,7 @@ func (n *Node) panicked() string {
 // remove takes the node's disk and group away.
 func (n *Node) remove() {
 	if n.Disk != nil {
-		_ = n.Disk.Remove()
+		_ = n.Disk.Close()
 	}
 	n.group.remove()
 }

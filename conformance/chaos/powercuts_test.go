@@ -32,7 +32,7 @@ func TestPowerCuts(t *testing.T) {
 	if *powerCuts == 0 {
 		t.Skip("asked for with -power-cuts=10; needs root, mkfs.ext4 and loop devices")
 	}
-	r := startRig(t, Config{Without: []Need{Memory, Tracer}})
+	r := startRig(t, Config{Dir: *keep, Without: []Need{Memory, Tracer}})
 	if why := r.lacks[Disks]; why != "" {
 		t.Skipf("SKIPPED: %s", why)
 	}

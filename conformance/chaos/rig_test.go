@@ -18,6 +18,9 @@ import (
 
 var rigSeed = flag.Uint64("rig-seed", 0, "of the rig's and the nemesis's luck; 0 takes one of its own and prints it")
 
+// A test that fails may be looked at: its disks are left in their images.
+var keep = flag.String("rig-keep", "", "folder for the disks and logs of TestPowerCuts; default: one that is removed")
+
 // patience keeps a cluster that hangs from hanging the test; nothing is measured by it.
 const patience = 4 * time.Minute
 

@@ -127,6 +127,15 @@ func (n *Node) Kill() error {
 	return nil
 }
 
+// Doom is kill -9 that does not wait. From when it returns, the process says no more to
+// anybody: Linux stops all of its threads at once, but for what they have asked of the
+// system. End waits until it is gone.
+func (n *Node) Doom() {
+	if n.Running() {
+		_ = n.cmd.Process.Kill() // it may have ended just now
+	}
+}
+
 // End is kill -9 of a process that may have ended already.
 func (n *Node) End() {
 	if n.Running() {

@@ -110,6 +110,10 @@ func (n *Node) Kill() error {
 	return n.End()
 }
 
+// Doom is kill -9 that does not wait. From when it returns, the process says no more to
+// anybody.
+func (n *Node) Doom() { _ = n.cmd.Process.Kill() }
+
 // End is kill -9 of a process that may have ended already, its disk being gone.
 func (n *Node) End() error {
 	if err := n.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -9,8 +9,8 @@ import (
 
 var cuts = flag.Int("cuts", 0, "how often the power is cut in TestPowerCut, which needs root and a loop device")
 
-// The same with the power cut instead: the file system stops, what was not synced is
-// gone, the node is killed, the file system is mounted anew. What acks=1 promised and
+// The same with the power cut instead: the node is killed, and at that instant the
+// file system stops and what was not synced is gone; it is mounted anew. What acks=1 promised and
 // nobody has read may be lost; all else may not.
 func TestPowerCut(t *testing.T) {
 	if *cuts == 0 {
@@ -20,11 +20,12 @@ func TestPowerCut(t *testing.T) {
 	if err != nil {
 		t.Skipf("SKIPPED: %v", err)
 	}
-	t.Cleanup(func() { _ = disk.Remove() })
+	t.Cleanup(func() { _ = disk.Close() })
 	r := newRig(t, disk.Mount)
 	r.populate()
 	for range *cuts {
 		r.runUntil(r.rng.IntN(1500)+1, func() error {
+			r.node.Doom() // see disk.Disk.Cut
 			if err := disk.Cut(); err != nil {
 				return err
 			}

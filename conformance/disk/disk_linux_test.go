@@ -16,7 +16,7 @@ func newDisk(t *testing.T) *Disk {
 	if err != nil {
 		t.Skipf("SKIPPED: %v", err)
 	}
-	t.Cleanup(func() { _ = d.Remove() })
+	t.Cleanup(func() { _ = d.Close() })
 	return d
 }
 

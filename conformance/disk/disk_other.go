@@ -24,8 +24,8 @@ func (d *Disk) Fill(int64) error { return errNone }
 // Free cannot be.
 func (d *Disk) Free() error { return errNone }
 
-// Remove has nothing to take away.
-func (d *Disk) Remove() error { return nil }
+// Close has nothing to unmount.
+func (d *Disk) Close() error { return nil }
 
 // Sweep has nothing to take away.
 func Sweep(func(dir string) bool) {}

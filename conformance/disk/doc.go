@@ -2,5 +2,5 @@
 // a loop device. The power can be cut, by an ioctl that stops the file system where it
 // stands: what was not synced is gone, as with the plug pulled, and what was is there when
 // it is mounted again. It can be full. Only Linux has them, and only for root; the error
-// of New says what is lacking. A Disk has no goroutine; it is taken away by Remove.
+// of New says what is lacking. A Disk has no goroutine; Close unmounts it.
 package disk
