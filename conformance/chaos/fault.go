@@ -96,7 +96,7 @@ var all = []Fault{
 	unplug, isolate, mute, deaf, rift, halfRift, clients, unheard, ring, voters, slow, lossy,
 	power, full, wipe,
 	syncFails, syncFailsOnce, slowSync, writeFails, readFails,
-	flips, torn, scratched,
+	flips, torn, scratched, flipsJournal, flipsMetadata,
 	memory,
 	wrongHour,
 }

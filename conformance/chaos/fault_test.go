@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"math/bits"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -262,29 +263,34 @@ func TestMemoryIsLittle(t *testing.T) {
 	try(t, hold())
 }
 
-// Damage changes one bit, or cuts an end off.
+// Damage changes one bit of what is not 0, and can change it back; or cuts an end off.
 func TestDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
-	was := bytes.Repeat([]byte("word"), 1000)
+	was := append(bytes.Repeat([]byte("word\x00"), 1000), make([]byte, 5000)...)
 	rng := (&Rig{}).Rand(1)
 	for range 100 {
 		try(t, os.WriteFile(path, was, 0o600))
-		_, err := flip(path, rng)
+		_, mend, err := flip(path, rng)
 		try(t, err)
 		got, err := os.ReadFile(path)
 		try(t, err)
-		bits := 0
+		changed := 0
 		for i := range got {
-			for x := got[i] ^ was[i]; x != 0; x &= x - 1 {
-				bits++
+			changed += bits.OnesCount8(got[i] ^ was[i])
+			if got[i] != was[i] && was[i] == 0 {
+				t.Fatalf("byte %d was 0", i)
 			}
 		}
-		if bits != 1 || len(got) != len(was) {
-			t.Fatalf("%d bits of %d bytes are others", bits, len(got))
+		if changed != 1 || len(got) != len(was) {
+			t.Fatalf("%d bits of %d bytes are others", changed, len(got))
 		}
-		_, err = tear(path, rng)
+		try(t, mend())
+		if got, err = os.ReadFile(path); err != nil || !bytes.Equal(got, was) {
+			t.Fatalf("it is not mended (%v)", err)
+		}
+		_, _, err = tear(path, rng)
 		try(t, err)
-		if got, err = os.ReadFile(path); err != nil || len(got) >= len(was) {
+		if got, err = os.ReadFile(path); err != nil || len(got) >= 5000 {
 			t.Fatalf("%d bytes are left (%v)", len(got), err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/odradek/odradek/conformance/cluster"
 	"github.com/odradek/odradek/conformance/lan"
@@ -202,7 +203,22 @@ func (r *Rig) Heal(ctx context.Context) error {
 	if err := r.Start(ctx); err != nil {
 		return err
 	}
-	return r.Cluster.Until(ctx, "in sync", cluster.WholeISR)
+	return r.whole(ctx)
+}
+
+// whole waits until all replicas are in sync. Nobody waits for a node that is gone.
+func (r *Rig) whole(ctx context.Context) error {
+	for {
+		short, cancel := context.WithTimeout(ctx, 3*time.Second)
+		err := r.Cluster.Until(short, "in sync", cluster.WholeISR)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if err := r.Unasked(); err != nil {
+			return err
+		}
+	}
 }
 
 func (r *Rig) undo(ctx context.Context) error {

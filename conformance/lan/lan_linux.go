@@ -140,14 +140,15 @@ func host(subnet string, last int) netip.Addr {
 	return netip.MustParseAddr(subnet + "." + strconv.Itoa(last))
 }
 
-// freeSubnet is one of the benchmark networks of RFC 2544 that nobody here uses.
+// freeSubnet is one of the benchmark networks of RFC 2544 that nobody here uses. Processes
+// that look at one time begin at different ones.
 func freeSubnet() (string, error) {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
 		return "", err
 	}
-	for third := range 256 {
-		subnet, taken := fmt.Sprintf("198.18.%d", third), false
+	for i := range 256 {
+		subnet, taken := fmt.Sprintf("198.18.%d", (os.Getpid()+i)%256), false
 		for _, a := range addrs {
 			taken = taken || strings.HasPrefix(a.String(), subnet+".")
 		}
