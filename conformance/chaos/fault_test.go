@@ -296,6 +296,40 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// A node whose hour is wrong stamps records with it, and with the right one when it is undone.
+func TestHourIsWrong(t *testing.T) {
+	r := startRig(t, Config{Nodes: 1, Without: []Need{Network, Disks, Memory, Tracer}})
+	c, stamped := client(t, r, kgo.ConsumeTopics("t")), "LogAppendTime"
+	_, err := kadm.NewClient(c).CreateTopic(within(t), 1, 1, map[string]*string{"message.timestamp.type": &stamped}, "t")
+	try(t, err)
+	stamp := func() time.Duration { // of a record, as somebody reads it
+		write(t, c, "t", "word")
+		for {
+			fs := c.PollFetches(within(t))
+			try(t, fs.Err0())
+			for _, rec := range fs.Records() {
+				return time.Until(rec.Timestamp).Abs()
+			}
+		}
+	}
+	if off := stamp(); off > time.Minute {
+		t.Fatalf("the hour is wrong by %v, and nobody asked for that", off)
+	}
+	h, err := r.Do(within(t), Named("wrong hour"), r.Nodes...)
+	try(t, err)
+	asked, err := time.ParseDuration(h.Detail)
+	try(t, err)
+	for off := stamp(); (off - asked.Abs()).Abs() > 30*time.Second; off = stamp() { // it looks ten times a second
+		if within(t).Err() != nil {
+			t.Fatalf("the hour should be wrong by %v, and is by %v", asked, off)
+		}
+	}
+	try(t, h.Undo(within(t)))
+	for stamp() > 30*time.Second {
+		try(t, t.Context().Err())
+	}
+}
+
 // Each fault is done for a moment to a node of a cluster that works, and undone: in the end
 // all replicas are in sync, and every record that was acknowledged meanwhile is there once.
 func TestEachFault(t *testing.T) {

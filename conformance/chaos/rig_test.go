@@ -41,8 +41,12 @@ var built string // the folder of binary
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if os.Getenv(victimOf) != "" {
+	switch {
+	case os.Getenv(victimOf) != "":
 		beVictim()
+		return
+	case os.Getenv(ownerOf) != "":
+		beOwner()
 		return
 	}
 	code := m.Run()
