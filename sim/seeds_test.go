@@ -8,11 +8,13 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/sim/check"
 	"github.com/odradek/odradek/sim/history"
 	"github.com/odradek/odradek/sim/load"
@@ -104,6 +106,7 @@ func live(t *testing.T, seed uint64, sum *totals) {
 	began := time.Now()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	shape := world.Draw(rng)
+	maps.Copy(shape.Static, load.Static())
 	w := world.New(t, seed, shape)
 	w.Up()
 	rec := history.NewRecorder(nil)
@@ -129,11 +132,16 @@ func live(t *testing.T, seed uint64, sum *totals) {
 	bad("it does not live", l.NothingOpen(15*time.Second))
 	bad("it does not settle", w.Settle(30*time.Second))
 	bad("it cannot be read", l.Drain(t.Context()))
-	bad("it does not live", l.Caught(20*time.Second))
+	bad("it does not live", l.Caught(45*time.Second))
 	l.StopReading()
 	l.CheckCopies()
-	h := rec.History()
+	h, replicas := rec.History(), foldersOf(w, l)
 	w.Down()
+	for _, r := range replicas {
+		for _, v := range check.Replicas(r.place, r.all, r.compact) {
+			t.Errorf("%v", v)
+		}
+	}
 	for _, c := range l.Complaints() {
 		t.Error(c)
 	}
@@ -189,6 +197,52 @@ func verify(t *testing.T, l *load.Load, h *history.History) {
 	for _, v := range check.All(h, o) {
 		t.Errorf("%v", v)
 	}
+}
+
+// folders are those of a partition, on all nodes.
+type folders struct {
+	place   history.Place
+	compact bool
+	all     []check.Replica
+}
+
+// foldersOf are those of every partition that the load has used.
+func foldersOf(w *world.World, l *load.Load) (all []folders) {
+	image := w.Image()
+	for _, t := range l.Mix.Topics {
+		for i := range t.Partitions {
+			_, p, ok := image.Partition(t.Name, i)
+			if !ok {
+				continue
+			}
+			f := folders{place: history.Place{Topic: t.Name, Partition: i}, compact: t.Compact}
+			for _, id := range p.Replicas {
+				n := w.Node(id)
+				replica, err := n.Broker().Replica(model.TopicPartition{Topic: t.Name, Partition: i})
+				if err != nil {
+					continue
+				}
+				log, err := replica.Log()
+				if err != nil {
+					continue
+				}
+				f.all = append(f.all, check.Replica{Node: id, FS: n.Disk(), Dir: folderOf(n, f.place), Start: log.Start(), High: replica.HighWatermark()})
+			}
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// folderOf is where a node has a partition.
+func folderOf(n *world.Node, p history.Place) string {
+	name := fmt.Sprintf("%s-%d", p.Topic, p.Partition)
+	for _, dir := range n.Dirs() {
+		if _, err := n.Disk().ReadDir(filepath.Join(dir, name)); err == nil {
+			return filepath.Join(dir, name)
+		}
+	}
+	return name // there is none, which is to be told
 }
 
 func save(t *testing.T, h *history.History) {

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Topic is one topic that clients use, and how.
@@ -73,12 +76,12 @@ func Draw(rng *rand.Rand, brokers int) Mix {
 	in := func(of int) bool { return rng.IntN(of) == 0 }
 	if in(2) {
 		add(Topic{Name: Copies, Partitions: m.Topics[0].Partitions})
-		m.Txns, m.Zombies, m.Aged = rng.IntN(3), rng.IntN(3), in(3)
+		m.Zombies, m.Aged = rng.IntN(3), in(3)
 		if in(2) {
 			m.Pipelines = 1 + rng.IntN(2)
 		}
-		if Grouping && in(3) {
-			m.Exactly = 2
+		if Grouping {
+			m.Txns = rng.IntN(3)
 		}
 	}
 	if in(4) {
@@ -128,7 +131,7 @@ func (m Mix) String() string {
 		n    int
 		what string
 	}{{m.Txns, "txns"}, {m.Pipelines, "pipelines"}, {m.Zombies, "zombies"}, {m.Registers, "registers"}, {m.Keys, "keys"},
-		{m.Eager, "eager"}, {m.Cooperative, "cooperative"}, {m.Consumers, "consumers"}, {m.Sharers, "sharers"}, {m.Exactly, "exactly"}} {
+		{m.Eager, "eager"}, {m.Cooperative, "cooperative"}, {m.Consumers, "consumers"}, {m.Sharers, "sharers"}} {
 		if c.n > 0 {
 			s += fmt.Sprintf(", %d %s", c.n, c.what)
 		}
@@ -177,7 +180,42 @@ func (l *Load) Prepare(ctx context.Context) error {
 			return fmt.Errorf("make topic %s: %w", t.Name, err)
 		}
 	}
+	if l.Mix.Sharers > 0 {
+		return l.setSharing(ctx, c)
+	}
 	return nil
+}
+
+// sharing is the share group.
+const sharing = "sharers"
+
+// setSharing has the share group begin at the beginning.
+func (l *Load) setSharing(ctx context.Context, c *kgo.Client) error {
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	r := kmsg.NewIncrementalAlterConfigsRequestResource()
+	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeGroupConfig, sharing
+	for _, kv := range [][2]string{{"share.auto.offset.reset", "earliest"}, {"share.record.lock.duration.ms", "15000"}} {
+		v := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+		v.Name, v.Value = kv[0], &kv[1]
+		r.Configs = append(r.Configs, v)
+	}
+	req.Resources = append(req.Resources, r)
+	resp, err := req.RequestWith(ctx, c)
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(resp.Resources[0].ErrorCode)
+}
+
+// Static are settings of the brokers that clients count on: members that die are not waited
+// for long.
+func Static() map[string]string {
+	return map[string]string{
+		"group.consumer.min.session.timeout.ms": "6000", "group.consumer.session.timeout.ms": "6000",
+		"group.consumer.min.heartbeat.interval.ms": "700", "group.consumer.heartbeat.interval.ms": "700",
+		"group.share.min.session.timeout.ms": "6000", "group.share.session.timeout.ms": "6000",
+		"group.share.min.heartbeat.interval.ms": "700", "group.share.heartbeat.interval.ms": "700",
+	}
 }
 
 // Start starts all clients.
