@@ -292,9 +292,17 @@ func FuzzDecompress(f *testing.F) {
 		f.Add(int8(codec), packed)
 	}
 	f.Add(int8(Snappy), binary.AppendUvarint(nil, 1<<32-1))
+	f.Add(int8(Snappy), append(append([]byte{}, xerialHeader...), 0, 0, 0, 3, 2, 4, 'a', 0xff, 0xff, 0xff, 0xff))
+	f.Add(int8(Zstd), []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58, 0x03, 0x00, 0x10, 0})
 	f.Fuzz(func(t *testing.T, codec int8, src []byte) {
 		limits := Limits{MaxBytes: 1 << 20}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		out, err := Decompress(nil, Codec(codec), src, limits)
+		runtime.ReadMemStats(&after)
+		if spent := after.TotalAlloc - before.TotalAlloc; spent > uint64(8<<20+8*len(src)) {
+			t.Fatalf("%d bytes took %d", len(src), spent)
+		}
 		if err == nil && len(out) > limits.MaxBytes {
 			t.Fatalf("%d bytes came out", len(out))
 		}
