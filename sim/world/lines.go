@@ -101,7 +101,7 @@ func (w *World) Client(opts ...kgo.Opt) *kgo.Client {
 
 // Dial is a client's way to the cluster. Any goroutine may call it.
 func (w *World) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	return w.net.Host(ClientHost).Dial(ctx, network, address)
+	return w.dialFrom(ctx, ClientHost, network, address)
 }
 
 // DialFrom is the way of clients on a host of their own, which no fault knows.
@@ -109,11 +109,22 @@ func (w *World) DialFrom(host string) func(ctx context.Context, network, address
 	for _, n := range w.Nodes() {
 		w.afar(host, n.Host())
 	}
-	return w.net.Host(host).Dial
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		return w.dialFrom(ctx, host, network, address)
+	}
 }
 
-// What a client sends takes so long to arrive, and up to so much more, so that one who tries
-// again without a pause does not stop the time.
+func (w *World) dialFrom(ctx context.Context, host, network, address string) (net.Conn, error) {
+	select {
+	case <-time.After(clientLag):
+		return w.net.Host(host).Dial(ctx, network, address)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// A client's way takes so long, and what it sends up to so much more: one who tries again
+// without a pause, on a line or on the next, does not stop the time.
 const (
 	clientLag    = 200 * time.Microsecond
 	clientJitter = 100 * time.Microsecond
