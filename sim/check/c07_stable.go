@@ -31,7 +31,8 @@ func checkStable(f *facts, r *report) {
 			return
 		}
 		invoke, _ := f.times(ref)
-		if k := known[place].before(invoke); stable >= 0 && stable < k.to {
+		late := f.o.LateFetches && ref&3 == inPolls
+		if k := known[place].before(invoke); stable >= 0 && stable < k.to && !late {
 			r.add(f.ops(k.to, k.by, ref), "%v was stable up to %d, and then up to %d", f.places[place].Place, k.to, stable)
 		}
 		known[place].raise(ret, max(stable, least), ref)

@@ -53,6 +53,9 @@ func (f *facts) told(ref opRef) (m marks) {
 	case inPolls:
 		p := &f.h.Polls[i]
 		m, invoke = marks{p.Place, p.High, p.Start, false}, p.Invoke
+		if f.o.LateFetches {
+			m.high = history.Unknown
+		}
 	case inOps:
 		op := &f.h.Ops[i]
 		if op.Outcome != history.OK || op.Topic == "" {

@@ -25,6 +25,10 @@ type Options struct {
 	Life Life
 	// Rights of C18.
 	Rights Rights
+	// LateFetches: a Fetch may tell a high watermark, and a last stable offset, that is
+	// behind what was told before: a leader that is new learns its predecessor's when its
+	// followers have asked it once, as Kafka's do. (ListOffsets waits for that, by KIP-207.)
+	LateFetches bool
 	// Limit is how many violations of one check are listed; 0 is 10.
 	Limit int
 }

@@ -52,6 +52,16 @@ func TestRecordsByHand(t *testing.T) {
 			2 send a/0 2#0 offset=0 @20-80
 			9 poll a/0 0:2#0 1:1#0`},
 
+		{"a new leader's marks are behind", bad("C7", "C10"), Options{}, `
+			1 send a/0 1#0 offset=0
+			1 send a/0 1#1 offset=1
+			9 poll a/0 0:1#0 1:1#1 high=2 stable=2 isolation=committed
+			8 poll a/0 0:1#0 high=1 stable=1 isolation=committed`},
+		{"which is allowed to fetches", nil, Options{LateFetches: true}, `
+			1 send a/0 1#0 offset=0
+			1 send a/0 1#1 offset=1
+			9 poll a/0 0:1#0 1:1#1 high=2 stable=2 isolation=committed
+			8 poll a/0 0:1#0 high=1 stable=1 isolation=committed`},
 		{"lost at the end", bad("C1", "C10"), Options{}, `
 			1 send a/0 1#0 offset=0
 			1 send a/0 1#1 offset=1
