@@ -24,9 +24,9 @@ import (
 )
 
 var (
-	results = flag.String("results", "", "file to which figures are appended, a line of JSON each; TestPage makes the page of them")
-	keep    = flag.String("keep", "", "folder for histories and what workers say; default: one that is removed")
-	verbose = flag.Bool("chatty", false, "log what the nemesis does")
+	results   = flag.String("results", "", "file to which figures are appended, a line of JSON each; TestPage makes the page of them")
+	keepLines = flag.String("keep", "", "folder for histories and what workers say; default: one that is removed")
+	verbose   = flag.Bool("chatty", false, "log what the nemesis does")
 )
 
 // settings are those of the rig's nodes beside what package cluster sets: sessions and
@@ -74,15 +74,15 @@ func newStory(t *testing.T, name string, cfg Config, mix Mix) *story {
 	for client, why := range kit.Lack {
 		t.Logf("SKIPPED: workers of %s: %s", client, why)
 	}
-	if *keep != "" {
-		dir = *keep
+	if *keepLines != "" {
+		dir = *keepLines
 	}
 	var err error
 	s.load, err = NewLoad(within(t), s.rig, kit, filepath.Join(dir, fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano())), s.rig.Seed, mix.Topics...)
 	try(t, err)
 	t.Cleanup(func() {
 		_ = s.load.End(0)
-		if !t.Failed() && *keep == "" {
+		if !t.Failed() && *keepLines == "" {
 			_ = os.RemoveAll(s.load.dir)
 		} else {
 			t.Logf("histories are kept in %s", s.load.dir)
@@ -224,7 +224,7 @@ func (s *story) hurtWorkers(every time.Duration, stop <-chan struct{}) {
 }
 
 // verdict ends the load, reads everything and holds it against what was told.
-func (s *story) verdict(o check.Options) {
+func (s *story) verdict() {
 	s.t.Helper()
 	s.heal()
 	lasted := time.Since(s.began)
@@ -249,7 +249,7 @@ func (s *story) verdict(o check.Options) {
 	try(s.t, s.rig.Cluster.Until(ctx, "in sync", cluster.WholeISR))
 	try(s.t, errors.Join(s.rig.Unasked(), s.rig.Cluster.Stop(ctx)))
 	began := time.Now()
-	h, wrong, err := s.load.Check(o)
+	h, wrong, err := s.load.Check(check.Options{LateFetches: true})
 	try(s.t, err)
 	s.wrong(wrong)
 	sends, polled, rest := h.Count()

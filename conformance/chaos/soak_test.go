@@ -4,10 +4,9 @@ import (
 	"context"
 	"flag"
 	"maps"
+	"slices"
 	"testing"
 	"time"
-
-	"github.com/odradek/odradek/sim/check"
 )
 
 var (
@@ -43,6 +42,10 @@ func soakPiece(t *testing.T, long time.Duration) {
 				t.Logf("%6.1fs %s %s %s %v %s", time.Since(s.began).Seconds(), e.Kind, e.Fault, e.Target, e.Nodes, e.Detail)
 			}
 		}}
+	m.Faults = slices.DeleteFunc(Faults(), func(f Fault) bool {
+		// After a hole under its journal a node does not start: scenario 7 has that.
+		return f.Name == "torn segments" || f.Lacks(s.rig) != ""
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
 	stop := make(chan struct{})
@@ -52,5 +55,5 @@ func soakPiece(t *testing.T, long time.Duration) {
 	s.hurting.Wait()
 	try(t, err)
 	maps.Copy(s.faults, m.Tally())
-	s.verdict(check.Options{})
+	s.verdict()
 }
