@@ -189,7 +189,7 @@ func tallied(m map[string]int) (s string) {
 
 // verify holds the history against what is promised.
 func verify(t *testing.T, l *load.Load, h *history.History) {
-	o := check.Options{Topics: map[string]check.Topic{}}
+	o := check.Options{Topics: map[string]check.Topic{}, LateFetches: true}
 	for _, topic := range l.Mix.Topics {
 		o.Topics[topic.Name] = check.Topic{Loose: topic.Loose, Compacted: topic.Compact, Foreign: topic.Unsafe,
 			DeleteRetention: load.DeleteRetention}

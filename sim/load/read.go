@@ -41,7 +41,8 @@ func (a *actor) polled(fetches kgo.Fetches, since int64, isolation history.Isola
 			op := a.blank(history.Poll, where{p.Topic, p.Partition})
 			op.Invoke, op.Return, op.Outcome = since, a.rec.Now(), history.OK
 			op.Isolation, op.Group, op.Epoch = isolation, group, rest[0].LeaderEpoch
-			op.High, op.Stable, op.Start = p.HighWatermark, p.LastStableOffset, p.LogStartOffset
+			// Not the high watermark: a leader that others have replaced, and that has not heard
+			// of it, goes on to tell its own, and a library does not say whom it asked.
 			for _, r := range rest[:n] {
 				v := identify(r)
 				if v == 0 {

@@ -85,6 +85,15 @@ func (w *watcher) leader(ctx context.Context, n int32) int32 {
 	return id
 }
 
+// leads reports whether a broker leads a partition as far as any node knows. One that does
+// not, and has not heard of it, may answer readers as if it did: what it tells was so once,
+// but may go back behind what others were told. That is the protocol's, which has epochs for
+// those who mind.
+func (w *watcher) leads(n, id int32) bool {
+	_, p, ok := w.w.Image().Partition(w.t.Name, n)
+	return ok && p.Leader == id
+}
+
 // lost has the watcher ask again who leads a partition.
 func (w *watcher) lost(n int32) {
 	delete(w.leaders, n)
@@ -142,7 +151,11 @@ func (w *watcher) fetch(n int32) {
 		delete(w.at, n)
 		return
 	}
-	began.High, began.Stable, began.Start = p.HighWatermark, p.LastStableOffset, p.LogStartOffset
+	if w.leads(n, leader) {
+		began.High, began.Stable, began.Start = p.HighWatermark, p.LastStableOffset, p.LogStartOffset
+	} else {
+		w.lost(n)
+	}
 	next := w.records(n, p, began)
 	w.rec.End(began, history.OK)
 	w.at[n] = next
@@ -244,6 +257,11 @@ func (w *watcher) list(ctx context.Context, n, leader int32, spec history.Spec, 
 	if p.ErrorCode != 0 {
 		w.judge("ListOffsets", p.ErrorCode, n, p.Offset, p.Timestamp)
 		began.Err = fmt.Sprint(kerr.ErrorForCode(p.ErrorCode))
+		w.rec.End(began, history.Info)
+		w.lost(n)
+		return -1
+	}
+	if !w.leads(n, leader) {
 		w.rec.End(began, history.Info)
 		w.lost(n)
 		return -1
