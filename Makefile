@@ -2,7 +2,7 @@
 export CGO_ENABLED := 0
 GO ?= go
 
-.PHONY: help build test race check lint vuln cross generate conformance zookeeper kafka-diff crash cluster cluster-figures eos rebalance fuzz bench
+.PHONY: help build test race check lint vuln cross generate conformance zookeeper kafka-diff crash cluster cluster-figures eos chaos chaos-soak rebalance fuzz bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -57,6 +57,15 @@ cluster-figures: ## what docs/benchmarks/cluster.md is made of: failover beside 
 
 eos: ## exactly-once pipelines in four clients while brokers and pipelines are killed (EOS=10m for longer)
 	$(GO) test -count=1 -v -timeout 60m -run TestExactlyOnce ./conformance/eos -eos=$(or $(EOS),1m) $(EOSFLAGS)
+
+CHAOS = $(GO) test -count=1 -v -timeout 4h ./conformance/chaos
+
+chaos: ## real processes hurt in every way under clients of four libraries: four scenarios and half a minute of soak (as root; says what it lacks)
+	$(CHAOS) -run 'TestScenario|TestSoak|TestPage' -scenarios=$(or $(SCENARIOS),1,5,6,11) -soak=$(or $(SOAK),30s) $(CHAOSFLAGS)
+
+chaos-soak: ## the long way: all fifteen scenarios and a soak (SOAK=1h), which add up in conformance/chaos/RESULTS.md
+	$(CHAOS) -run 'TestScenario|TestSoak' -scenarios=$(or $(SCENARIOS),all) -soak=$(or $(SOAK),1h) $(FIGURES)
+	$(GO) test -run TestPage ./conformance/chaos -write
 
 rebalance: ## groups of 500 members and 5,000 partitions, beside Apache Kafka (needs its jars); docs/benchmarks/rebalance.md is made of it
 	$(GO) test -count=1 -v -timeout 60m -run TestRebalance ./conformance/rebalance -members=500 -partitions=5000 -programs=kafka,odradek -results=figures.jsonl

@@ -14,8 +14,9 @@ import (
 )
 
 // drained is what the reader of everything saw that no history has: which inputs the
-// records of pipes were made of.
+// records of pipes were made of; and how far it has read.
 type drained struct {
+	bounds map[history.Place]history.Op
 	wrong []string
 	// inputs are, by output topic and partition, the offsets of its inputs.
 	inputs map[history.Place][]int64
@@ -99,8 +100,11 @@ func (l *Load) drain(ctx context.Context, level history.Isolation) error {
 		return err
 	}
 	c.AddConsumePartitions(at)
-	d := &drained{inputs: make(map[history.Place][]int64)}
+	d := &drained{bounds: make(map[history.Place]history.Op), inputs: make(map[history.Place][]int64)}
 	l.drains[level] = d
+	for p, o := range open {
+		d.bounds[p] = *o
+	}
 	for p, o := range open {
 		if o.High == o.Start {
 			l.own.End(o, history.OK)

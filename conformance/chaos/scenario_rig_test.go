@@ -252,6 +252,7 @@ func (s *story) verdict() {
 	h, wrong, err := s.load.Check(check.Options{LateFetches: true})
 	try(s.t, err)
 	s.wrong(wrong)
+	s.wrong(s.load.Replicas())
 	sends, polled, rest := h.Count()
 	f.Seconds, f.Sends, f.Polled, f.Rest, f.Checking = lasted.Seconds(), int64(sends), int64(polled), int64(rest), time.Since(began).Seconds()
 	f.Faults, f.Nodes, f.Workers, f.Killed, f.Zombies = s.faults, len(s.rig.Nodes), len(s.load.places), s.killed, s.zombies
