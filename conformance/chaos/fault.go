@@ -36,9 +36,10 @@ func (f Fault) Lacks(r *Rig) string {
 
 // Harm is a fault that was done to some nodes.
 type Harm struct {
-	Fault  string
-	On     []*Node
-	Detail string // what chance added: which file, which direction
+	Fault   string
+	On      []*Node
+	Detail  string  // what chance added: which file, which direction
+	Refused []int32 // those that, until they were mended, would not start
 
 	alone bool
 	undo  []func(ctx context.Context) error

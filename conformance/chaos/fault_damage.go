@@ -3,6 +3,7 @@ package chaos
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -10,10 +11,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Damage is done to files of a minority while it is down. What is found to be damaged must
-// be served to nobody, and fetched from others or made again.
+// be served to nobody, and fetched from others or made again; or the node refuses to start,
+// as halt is better than a guess. Then, in the end, what was there is put back, and Refused
+// says so.
 var (
 	// Single bits of segments.
 	flips = damaging("bit flips in segments", segment, flip)
@@ -22,10 +26,9 @@ var (
 	// Single bits of what is made of segments and can be made again: indexes, snapshots of
 	// producers, checkpoints.
 	scratched = damaging("bit flips beside segments", beside, flip)
-	// Single bits of the journal, which holds what segments have not synced. The node may
-	// refuse to start: halt is better than a guess. The bits are turned back in the end.
+	// Single bits of the journal, which holds what segments have not synced.
 	flipsJournal = damaging("bit flips in the journal", journal, flip)
-	// Single bits of what a voter knows of the cluster. As with the journal.
+	// Single bits of what a voter knows of the cluster.
 	flipsMetadata = damaging("bit flips in metadata", metadata, flip)
 )
 
@@ -37,19 +40,64 @@ func damaging(name string, wanted func(path string) bool, damage func(path strin
 			h.later(func(context.Context) error { return n.begin() })
 			files := n.files(wanted)
 			r.rng.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
+			mends := n.copies(files[:min(3, len(files))])
 			for _, path := range files[:min(3, len(files))] {
-				what, mend, err := damage(path, r.rng)
+				what, turn, err := damage(path, r.rng)
 				if err != nil {
 					return err
 				}
 				h.Detail += what + "; "
-				if metadata(n.within(path)) || journal(n.within(path)) {
-					h.later(func(context.Context) error { n.End(); return mend() })
+				if !ofPartition(n.within(path)) {
+					mends = append(mends, turn)
 				}
 			}
+			h.later(func(ctx context.Context) error { return n.mend(ctx, h, mends) })
 			return n.begin()
 		})
 	}}
+}
+
+// copies are taken of the folders of partitions of which files will be damaged, and of the
+// journal, as they belong together. Each func puts one back.
+func (n *Node) copies(files []string) (mends []func() error) {
+	dirs := make(map[string]bool)
+	for _, path := range files {
+		if ofPartition(n.within(path)) {
+			dirs[filepath.Dir(path)] = true
+			dirs[filepath.Join(n.Data, "journal")] = true
+		}
+	}
+	for dir := range dirs {
+		kept := filepath.Join(n.rig.Dir, unique("copy"))
+		err := os.CopyFS(kept, os.DirFS(dir))
+		mends = append(mends, func() error {
+			if err != nil {
+				return err
+			}
+			return errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(kept)))
+		})
+	}
+	return mends
+}
+
+// mend puts back what was there, of a node that refuses to start.
+func (n *Node) mend(ctx context.Context, h *Harm, mends []func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if err := n.begin(); err != nil {
+		return err
+	}
+	_ = n.Await(ctx)
+	if n.Running() {
+		return nil
+	}
+	h.Refused = append(h.Refused, n.ID)
+	for _, mend := range mends {
+		if err := mend(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // files are those in the node's folders that are not empty, in order.
@@ -81,7 +129,7 @@ func journal(path string) bool { return strings.Contains(path, "/journal/") && !
 
 // ofPartition tells whether a file is in the folder of a partition.
 func ofPartition(path string) bool {
-	return strings.Count(path, "/") == 2 && !metadata(path) && !journal(path)
+	return strings.Count(path, "/") == 2 && !metadata(path) && !journal(path) && !strings.Contains(path, "-stray/")
 }
 
 func segment(path string) bool { return ofPartition(path) && filepath.Ext(path) == ".log" }
@@ -137,7 +185,7 @@ func writeByte(path string, at int, b byte) error {
 	return err
 }
 
-// tear cuts a part of the end off, of what is not 0. It cannot be mended.
+// tear cuts a part of the end off, of what is not 0.
 func tear(path string, rng *rand.Rand) (string, func() error, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

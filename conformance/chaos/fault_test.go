@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,6 +100,25 @@ func TestLinks(t *testing.T) {
 		if left := links(r); len(left) > 0 {
 			t.Errorf("%s undone leaves %v", name, left)
 		}
+	}
+}
+
+// The page names every fault, and no other.
+func TestFaultsPage(t *testing.T) {
+	text, err := os.ReadFile("FAULTS.md")
+	try(t, err)
+	var page, code []string
+	for line := range strings.Lines(string(text)) {
+		if name, is := strings.CutPrefix(line, "| "); is {
+			page = append(page, strings.TrimSpace(strings.Split(name, "|")[0]))
+		}
+	}
+	for _, f := range Faults() {
+		code = append(code, f.Name)
+	}
+	slices.Sort(code)
+	if page = page[2:]; !slices.Equal(slices.Sorted(slices.Values(page)), code) { // after the head of the table
+		t.Errorf("FAULTS.md has %q, the rig %q", page, code)
 	}
 }
 
