@@ -237,6 +237,10 @@ func (w *walker) tags(s *structure, version int16) {
 			w.known(f, size)
 			continue
 		}
+		if f := s.foreign(tag); f != nil {
+			w.known(f, size)
+			continue
+		}
 		if w.charge(64+size, "tagged fields") {
 			w.rest = w.rest[size:]
 		}
@@ -262,6 +266,20 @@ func (s *structure) tagged(tag int, version int16) *field {
 	}
 	for i := range s.fields {
 		if f := &s.fields[i]; f.tag == tag && f.tagged.has(version) {
+			return f
+		}
+	}
+	return nil
+}
+
+// foreign finds a plain value whose tag belongs to another version: kmsg decodes it in any,
+// so it must be what it would be there.
+func (s *structure) foreign(tag int) *field {
+	if s == nil {
+		return nil
+	}
+	for i := range s.fields {
+		if f := &s.fields[i]; f.tag == tag && f.tagged.from <= f.tagged.to && fixedSize(f.kind) > 0 {
 			return f
 		}
 	}
