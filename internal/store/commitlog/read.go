@@ -156,6 +156,9 @@ func (l *Log) locate(p place, h *handle, from int64) (int64, error) {
 			return p.size, nil
 		case err != nil:
 			return 0, l.readError(p.seg, err)
+		case b.BaseOffset() < p.seg.base:
+			// No checksum covers an offset: taken for old, it would have its reader wait for ever.
+			return 0, l.corrupt(p.seg, fmt.Errorf("batch [%d, %d) at byte %d", b.BaseOffset(), b.NextOffset(), sc.pos))
 		case b.LastOffset() >= from:
 			return sc.pos, nil
 		}
