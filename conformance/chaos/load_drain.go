@@ -17,7 +17,7 @@ import (
 // records of pipes were made of; and how far it has read.
 type drained struct {
 	bounds map[history.Place]history.Op
-	wrong []string
+	wrong  []string
 	// inputs are, by output topic and partition, the offsets of its inputs.
 	inputs map[history.Place][]int64
 }
