@@ -46,6 +46,7 @@ func TestSeeds(t *testing.T) {
 		seed := from + i**stride
 		began := time.Now()
 		ok := t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			repeatable(t, seed)
 			synctest.Test(t, func(t *testing.T) { live(t, seed, &sum) })
 		})
 		sum.Seeds++
@@ -136,7 +137,11 @@ func live(t *testing.T, seed uint64, sum *totals) {
 	l.StopReading()
 	l.CheckCopies()
 	h, replicas := rec.History(), foldersOf(w, l)
+	trace(t, seed, h)
 	w.Down()
+	if w.Tally()["bit flips"] > 0 {
+		replicas = nil // what is rotten is healed when it is read, which may be never
+	}
 	for _, r := range replicas {
 		for _, v := range check.Replicas(r.place, r.all, r.compact) {
 			t.Errorf("%v", v)

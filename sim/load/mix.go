@@ -60,7 +60,7 @@ type Mix struct {
 
 // Draw draws a mix. Brokers is how many there are.
 func Draw(rng *rand.Rand, brokers int) Mix {
-	m := Mix{Pace: time.Duration(5+rng.IntN(60)) * time.Millisecond, Large: 2000 << rng.IntN(7)}
+	m := Mix{Pace: time.Duration(15<<rng.IntN(4)) * time.Millisecond, Large: 2000 << rng.IntN(7)}
 	add := func(t Topic) {
 		if t.Config == nil {
 			t.Config = map[string]string{}

@@ -46,7 +46,7 @@ func (a *actor) watch(t Topic) {
 			default:
 				w.fetch(n)
 			}
-			a.pause(a.Mix.Pace)
+			a.pause(3 * a.Mix.Pace)
 		}
 		w.c.Close()
 	}
@@ -85,13 +85,12 @@ func (w *watcher) leader(ctx context.Context, n int32) int32 {
 	return id
 }
 
-// leads reports whether a broker leads a partition as far as any node knows. One that does
+// leads reports whether a broker leads a partition as far as any node has known. One that does
 // not, and has not heard of it, may answer readers as if it did: what it tells was so once,
 // but may go back behind what others were told. That is the protocol's, which has epochs for
 // those who mind.
 func (w *watcher) leads(n, id int32) bool {
-	_, p, ok := w.w.Image().Partition(w.t.Name, n)
-	return ok && p.Leader == id
+	return w.w.Leads(id, w.t.Name, n)
 }
 
 // lost has the watcher ask again who leads a partition.

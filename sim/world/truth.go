@@ -16,6 +16,7 @@ type truth struct {
 	mu      *sync.Mutex // guards all below
 	word    map[point]*metadata.Partition
 	leaders map[point]int32
+	newest  map[point]int32 // the newest epoch of a leader, at epoch 0
 	errs    []error
 }
 
@@ -27,7 +28,7 @@ type point struct {
 }
 
 func newTruth() truth {
-	return truth{mu: new(sync.Mutex), word: make(map[point]*metadata.Partition), leaders: make(map[point]int32)}
+	return truth{mu: new(sync.Mutex), word: make(map[point]*metadata.Partition), leaders: make(map[point]int32), newest: make(map[point]int32)}
 }
 
 // listen checks every image of a node until ctx ends.
@@ -63,6 +64,18 @@ func (h *truth) listen(ctx context.Context, node int32, feed *metadata.Feed) {
 	}
 }
 
+// Leads reports whether a node leads a partition and nobody was told of a later leader, even
+// if all who were are gone. Any goroutine may call it.
+func (w *World) Leads(node int32, topic string, n int32) bool {
+	t, p, ok := w.Image().Partition(topic, n)
+	if !ok || p.Leader != node {
+		return false
+	}
+	w.truth.mu.Lock()
+	defer w.truth.mu.Unlock()
+	return w.truth.newest[point{topic: t.ID, n: n}] <= p.LeaderEpoch
+}
+
 // hear takes in that a partition is so, on one node, where it was otherwise before or, if
 // was is nil, was not. mu is held.
 func (h *truth) hear(what string, at point, was, is *metadata.Partition) {
@@ -74,6 +87,8 @@ func (h *truth) hear(what string, at point, was, is *metadata.Partition) {
 		blame("epoch %d is %+v here and %+v elsewhere", at.epoch, *is, *other)
 	}
 	h.word[at] = is
+	at.epoch = 0
+	h.newest[at] = max(h.newest[at], is.LeaderEpoch)
 	if is.Leader != model.NoLeader {
 		at.epoch = is.LeaderEpoch
 		if other, ok := h.leaders[at]; ok && other != is.Leader {
