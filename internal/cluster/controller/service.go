@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/odradek/odradek/internal/base/invariant"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 )
 
@@ -153,15 +154,34 @@ func decideLocked[T any](s *Service, decision func(State) (T, []metadata.Record)
 		return answer, nil, kerr.NotController
 	}
 	answer, recs := decision(s.state())
+	for _, rec := range recs {
+		if err := sound(s.image, rec); err != nil {
+			invariant.Break("a decision: %v", err)
+		}
+	}
 	for _, entry := range entries(recs) {
 		next, err := s.image.Apply(entry, s.image.Offset+1)
 		if err != nil {
-			panic(fmt.Sprintf("bug: a decision does not apply: %v", err))
+			invariant.Break("a decision does not apply: %v", err)
 		}
 		s.image = next
 		s.last = s.o.Begin(s.term, metadata.Encode(nil, entry))
 	}
 	return answer, s.last, nil
+}
+
+// sound tells why nobody may hear of a decision, whatever led to it.
+func sound(image *metadata.Image, rec metadata.Record) error {
+	switch r := rec.(type) {
+	case metadata.AddPartition:
+		return r.Partition.Check(nil)
+	case metadata.ChangePartition:
+		if t, ok := image.TopicByID(r.Topic); ok && r.Number >= 0 && int(r.Number) < len(t.Partitions) {
+			return r.Partition.Check(t.Partitions[r.Number])
+		}
+		return r.Partition.Check(nil)
+	}
+	return nil
 }
 
 // state is what a decision is made on now. The lock is held.

@@ -155,6 +155,26 @@ func (a *applier) changePartition(r ChangePartition) error {
 	return nil
 }
 
+// Check tells why no controller may decide so of a partition that was was before, nil if
+// there was none: an epoch has one leader, who leads must be in sync, and who is in sync,
+// or may be elected, must have a replica.
+func (p *Partition) Check(was *Partition) error {
+	if was != nil && p.LeaderEpoch == was.LeaderEpoch && p.Leader != was.Leader {
+		return fmt.Errorf("%d and %d lead in epoch %d", was.Leader, p.Leader, p.LeaderEpoch)
+	}
+	if p.Leader != model.NoLeader && !slices.Contains(p.ISR, p.Leader) {
+		return fmt.Errorf("the leader %d is not in sync: %v", p.Leader, p.ISR)
+	}
+	for _, some := range [][]int32{p.ISR, p.ELR} {
+		for _, id := range some {
+			if !slices.Contains(p.Replicas, id) {
+				return fmt.Errorf("%d is in sync and has no replica: %v", id, p.Replicas)
+			}
+		}
+	}
+	return nil
+}
+
 func (a *applier) setConfig(r SetConfig) {
 	was, _ := a.configs.get(r.Resource)
 	now := maps.Clone(was)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
+	"github.com/odradek/odradek/internal/base/invariant"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -137,7 +138,7 @@ func (q *Quorum) match(entries []*raftpb.Entry) {
 func (q *Quorum) apply(entries []*raftpb.Entry) error {
 	for _, e := range entries {
 		if e.GetIndex() != q.applied+1 {
-			panic(fmt.Sprintf("bug: entry %d is committed after entry %d", e.GetIndex(), q.applied))
+			invariant.Break("entry %d is committed after entry %d", e.GetIndex(), q.applied)
 		}
 		if err := q.applyOne(e); err != nil {
 			return fmt.Errorf("apply entry %d: %w", e.GetIndex(), err)

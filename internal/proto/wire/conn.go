@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/odradek/odradek/internal/base/invariant"
 )
 
 // Conn is a client's connection. Its methods are safe for concurrent use.
@@ -128,7 +130,7 @@ func (c *Conn) run() {
 	c.out.drop()
 }
 
-// guarded runs f and turns its panic into an error.
+// guarded runs f and turns its panic into an error, unless an invariant is broken.
 func (c *Conn) guarded(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -139,6 +141,7 @@ func (c *Conn) guarded(f func() error) (err error) {
 }
 
 func (c *Conn) panicked(v any) error {
+	invariant.Survive(v)
 	c.srv.panics.Add(1)
 	if c.srv.Observer != nil {
 		c.srv.Observer.Panicked(c)

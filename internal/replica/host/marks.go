@@ -134,6 +134,9 @@ func (h *Host) checkpoint(context.Context) {
 		if f.err() != nil {
 			continue
 		}
+		for _, p := range sorted(f.opened()) {
+			p.Audit()
+		}
 		if err := f.writeCheckpoints(); err != nil {
 			h.failedTo("write checkpoints", f, err)
 		}

@@ -66,6 +66,31 @@ func (p *Partition) committed() int64 {
 	return p.tracker.committed(p.durable, time.Now())
 }
 
+// Audit stops the node if the marks contradict each other, whatever moved them: it is
+// cheap, and done from time to time. The marks of a replica that is rotten are in dispute.
+func (p *Partition) Audit() {
+	if err := p.contradiction(); err != nil {
+		p.Failed(err)
+	}
+}
+
+func (p *Partition) contradiction() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	log, hw := p.log.Load(), p.hw.Load()
+	switch {
+	case log == nil || p.failed != nil || p.isRotten():
+		return nil
+	case hw > p.durable:
+		return fmt.Errorf("%w: the high watermark of %s is %d and only %d is durable", commitlog.ErrInvariant, p.tp, hw, p.durable)
+	case !p.leads():
+		return nil // it may be about to be cut, which takes a while
+	case log.Start() > hw || p.durable > log.End():
+		return fmt.Errorf("%w: %s is led from %d to %d, committed to %d and durable to %d", commitlog.ErrInvariant, p.tp, log.Start(), log.End(), hw, p.durable)
+	}
+	return nil
+}
+
 // Lag is how far a replica is behind what it knows of its leader: its high watermark, or
 // its own if it leads.
 func (p *Partition) Lag() int64 {

@@ -420,6 +420,19 @@ func TestInvariants(t *testing.T) {
 	for name, do := range map[string]func(p *Partition){
 		"durable beyond the end": func(p *Partition) { p.Durable(100) },
 		"an epoch that falls":    func(p *Partition) { r := leader; r.Epoch = 4; p.Assign(r) },
+		"two leaders of an epoch": func(p *Partition) {
+			r := leader
+			r.Leading, r.Leader, r.PartitionEpoch = false, 2, r.PartitionEpoch+1
+			p.Assign(r)
+		},
+		"a high watermark beyond what is durable": func(p *Partition) { p.hw.Store(2); p.Audit() },
+		"a high watermark below the start": func(p *Partition) {
+			if log, err := p.Log(); err != nil || log.AdvanceStart(1) != nil {
+				panic("no log to advance")
+			}
+			p.hw.Store(0)
+			p.Audit()
+		},
 	} {
 		p, h := newPartition(t)
 		produce(t, p, 1)

@@ -72,6 +72,9 @@ func (p *Partition) take(r Role) error {
 		return fmt.Errorf("%w: leader epoch of %s falls from %d to %d", commitlog.ErrInvariant, p.tp, p.role.Epoch, r.Epoch)
 	}
 	changed := r.Epoch != p.role.Epoch
+	if !changed && r.Leader != p.role.Leader && r.PartitionEpoch >= p.role.PartitionEpoch {
+		return fmt.Errorf("%w: %d and %d lead %s in epoch %d", commitlog.ErrInvariant, p.role.Leader, r.Leader, p.tp, r.Epoch)
+	}
 	if !changed && r.PartitionEpoch < p.role.PartitionEpoch {
 		return nil
 	}

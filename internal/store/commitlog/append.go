@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
+	"github.com/odradek/odradek/internal/base/invariant"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -210,7 +211,7 @@ func (l *Log) write(s *segment, b []byte) error {
 // publish lets readers see what was written. mu is held.
 func (l *Log) publish(s *segment, b []byte, sp span) {
 	if sp.first < l.end || sp.next <= l.end {
-		panic(fmt.Sprintf("bug: append of [%d, %d) to %s, which ends at %d", sp.first, sp.next, l.name, l.end))
+		invariant.Break("append of [%d, %d) to %s, which ends at %d", sp.first, sp.next, l.name, l.end)
 	}
 	l.addHint(s, sp.first, s.size)
 	interval := l.config().IndexIntervalBytes

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
+	"github.com/odradek/odradek/internal/base/invariant"
 	"github.com/odradek/odradek/internal/base/vfs"
 )
 
@@ -77,7 +78,9 @@ func (l *Log) sync(kept error) (int64, error) {
 	if l.cutting != nil {
 		reached = min(reached, *l.cutting)
 	}
-	l.recovery = max(l.recovery, reached)
+	if l.recovery = max(l.recovery, reached); l.recovery > l.end || l.start > l.end {
+		invariant.Break("%s starts at %d, is durable to %d and ends at %d", l.name, l.start, l.recovery, l.end)
+	}
 	l.epochsSaved.keep(work.epochsSaved)
 	return work.end, nil
 }

@@ -1,10 +1,10 @@
 package commitlog
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
+	"github.com/odradek/odradek/internal/base/invariant"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -148,7 +148,7 @@ func (l *Log) cutSegment(s *segment, offset int64) error {
 		return err
 	}
 	if s.next < next {
-		panic(fmt.Sprintf("bug: %s ends at %d after a cut at %d", h.Name(), s.next, next))
+		invariant.Break("%s ends at %d after a cut at %d", h.Name(), s.next, next)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
+	"github.com/odradek/odradek/internal/base/invariant"
 	"github.com/odradek/odradek/internal/store/compaction"
 	"github.com/odradek/odradek/internal/store/producers"
 )
@@ -69,7 +70,7 @@ func appendAborted(b []byte, t AbortedTxn) []byte {
 // aborted notes a transaction whose marker was appended to a segment. mu is held.
 func (s *segment) aborted(a producers.Applied) {
 	if a.Marker <= s.txn.lastKey {
-		panic(fmt.Sprintf("bug: a marker at %d after one at %d", a.Marker, s.txn.lastKey))
+		invariant.Break("a marker at %d after one at %d", a.Marker, s.txn.lastKey)
 	}
 	s.txn.lastKey = a.Marker
 	s.txn.tail = appendAborted(s.txn.tail, AbortedTxn{ProducerID: a.ProducerID, First: a.First, Last: a.Marker, LastStable: a.LastStable})
