@@ -95,7 +95,7 @@ func (r *run) produce() {
 	defer c.Close()
 	for i := int32(0); r.writing.Err() == nil; i++ {
 		tp := model.TopicPartition{Topic: orders, Partition: i % 2}
-		if r.put(r.writing, c, who, &seq, tp, 1+int(i%2), large, nil) != nil {
+		if r.put(r.writing, c, who, &seq, tp, 2, 3000, nil) != nil {
 			return // it waits for ever, but for the end
 		}
 		time.Sleep(41 * time.Millisecond)

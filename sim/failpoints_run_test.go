@@ -38,7 +38,7 @@ type outcome struct {
 
 // through lives through chapters, crashes a node, proves that nothing
 // is lost.
-func through(t *testing.T, seed uint64, what chapters, want crash) *outcome {
+func through(t *testing.T, seed uint64, what chapters, want crash, came *outcome) {
 	shape := world.Shape{Voters: 3, Dirs: 2, Static: map[string]string{
 		"log.index.interval.bytes":                        "1000",
 		"metadata.log.max.record.bytes.between.snapshots": "3000",
@@ -48,13 +48,14 @@ func through(t *testing.T, seed uint64, what chapters, want crash) *outcome {
 		"share.coordinator.state.topic.num.partitions":           "2",
 		"share.coordinator.snapshot.update.records.per.snapshot": "3", "share.coordinator.state.topic.prune.interval.ms": "1000",
 	}}
-	came := &outcome{hits: map[string]int{}}
 	w := world.New(t, seed, shape)
 	defer w.Down()
 	r := &run{t: t, w: w, rng: w.Rand, note: newNotes(), dark: make(chan *world.Node, 16)}
+	disarm := func() {}
 	if want.point != "" {
-		defer r.arm(want, &came.crashed)()
+		disarm = r.arm(want, &came.crashed)
 	}
+	defer disarm()
 	r.begin()
 	client := w.Client()
 	defer client.Close()
@@ -72,9 +73,8 @@ func through(t *testing.T, seed uint64, what chapters, want crash) *outcome {
 	r.t.Logf("%v the end", time.Since(start2000))
 	r.do(func() { stop(); r.writers.Wait() })
 	came.hits = hits()
-	r.heal()
+	r.heal(disarm)
 	r.prove()
-	return came
 }
 
 // start2000 is when bubbles begin.
@@ -218,11 +218,16 @@ func (r *run) halt(n *world.Node) {
 // rest lets time pass.
 func (r *run) rest(d time.Duration) { r.do(func() { time.Sleep(d) }) }
 
-// heal lets nothing happen any more and waits until all is as it should be.
-func (r *run) heal() {
+// heal brings every node back and, when no point is armed any more, waits until all is as
+// it should be.
+func (r *run) heal(disarm func()) {
 	r.revive()
-	r.w.Heal()
-	r.revive()
+	for _, n := range r.w.Nodes() {
+		r.start(n)
+	}
+	r.until("all nodes serve", r.serve)
+	disarm()
+	r.until("all nodes serve", r.serve) // one may have crashed at the last moment
 	var err error
 	r.do(func() { err = r.w.Settle(30 * time.Second) })
 	if err != nil {

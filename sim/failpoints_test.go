@@ -13,7 +13,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
 )
@@ -22,67 +21,80 @@ var (
 	somePoints = flag.String("points", "", "only failpoints whose names contain this")
 	pointSeeds = flag.Int("point-seeds", 1, "how many clusters are crashed at each failpoint")
 	pointFirst = flag.Uint64("point-first", 1, "the seed of the first of them")
-	pointLines = flag.String("point-totals", "", "a file to which one line of JSON is appended after each failpoint")
+	pointLines = flag.String("point-totals", "", "a file to which one line of JSON is appended whenever all failpoints were crashed once more")
 )
 
 // Wherever a node loses its power while something becomes durable, what was acknowledged
 // is there afterwards, all replicas agree and the cluster lives. A point that is not
 // reached is an error: nothing is known of it.
 func TestFailpoints(t *testing.T) {
-	sum := sweep{Unhit: []string{}, Failures: []string{}}
+	sum := sweep{Crashes: map[string]int{}, Unhit: []string{}, Failures: []string{}}
 	expected := map[string]map[string]int{}
-	for _, point := range failpoint.Names() {
-		if !strings.Contains(point, *somePoints) {
-			continue
-		}
-		sum.Points++
-		began, crashed := time.Now(), 0
-		for i := range uint64(*pointSeeds) {
-			seed := *pointFirst + i
-			what := choose(point)
+	for i := range uint64(*pointSeeds) { // all points once, then all again: who stops early has seen each
+		for _, point := range failpoint.Names() {
+			if !strings.Contains(point, *somePoints) {
+				continue
+			}
+			seed, what := *pointFirst+i, choose(point)
 			if expected[what.String()] == nil {
 				expected[what.String()] = measure(t, what)
 			}
-			rng := rand.New(rand.NewPCG(seed, 41))
-			want := crash{point: point, at: hitFor(rng, expected[what.String()][point])}
-			if lead := leads[point]; lead != "" {
-				want.lead, want.leadAt, want.at = lead, hitFor(rng, expected[what.String()][lead]), 1
-			}
-			hit := false
+			var came outcome
 			ok := t.Run(fmt.Sprintf("%s/seed=%d", point, seed), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { hit = through(t, seed, what, want).crashed })
+				want := draw(seed, point, expected[what.String()])
+				synctest.Test(t, func(t *testing.T) { through(t, seed, what, want, &came) })
 			})
-			sum.Runs++
-			if hit {
-				crashed++
-			}
+			sum.add(point, came.crashed)
 			if !ok {
 				sum.Failures = append(sum.Failures, fmt.Sprintf("%s seed %d", point, seed))
 				t.Logf("to repeat: go test -tags synctests,failpoint,planted ./sim -run TestFailpoints -points %s -point-first %d", point, seed)
 			}
 		}
-		sum.Crashes += crashed
-		if crashed == 0 {
-			sum.Unhit = append(sum.Unhit, point)
+		sum.tell(t)
+	}
+	for point, n := range sum.Crashes {
+		if n == 0 {
 			t.Errorf("%s was never reached", point)
 		}
-		tellPoint(t, point, crashed, time.Since(began), len(sum.Failures))
 	}
-	line, _ := json.Marshal(sum)
-	fmt.Printf("%s\n", line)
+	fmt.Printf("%s\n", sum.line())
 }
 
 // sweep is what came of it.
 type sweep struct {
-	Points   int      `json:"points"`
-	Runs     int      `json:"runs"`
-	Crashes  int      `json:"crashes"`
-	Unhit    []string `json:"unhit"`
-	Failures []string `json:"failures"`
+	Points   int            `json:"points"`
+	Runs     int            `json:"runs"`
+	Crashed  int            `json:"crashed"`
+	Fewest   int            `json:"fewest"` // crashes at any one point
+	Unhit    []string       `json:"unhit"`
+	Failures []string       `json:"failures"`
+	Crashes  map[string]int `json:"-"` // by point
 }
 
-// tellPoint lets somebody follow a long sweep.
-func tellPoint(t *testing.T, point string, crashed int, took time.Duration, failures int) {
+func (s *sweep) add(point string, crashed bool) {
+	s.Runs++
+	n := s.Crashes[point]
+	if crashed {
+		n++
+		s.Crashed++
+	}
+	s.Crashes[point] = n
+}
+
+func (s *sweep) line() []byte {
+	s.Points, s.Fewest, s.Unhit = len(s.Crashes), s.Runs, []string{}
+	for _, point := range slices.Sorted(maps.Keys(s.Crashes)) {
+		n := s.Crashes[point]
+		if s.Fewest = min(s.Fewest, n); n == 0 {
+			s.Unhit = append(s.Unhit, point)
+		}
+	}
+	line, _ := json.Marshal(s)
+	return line
+}
+
+// tell lets somebody follow a long sweep.
+func (s *sweep) tell(t *testing.T) {
 	if *pointLines == "" {
 		return
 	}
@@ -91,19 +103,19 @@ func tellPoint(t *testing.T, point string, crashed int, took time.Duration, fail
 		t.Fatal(err)
 	}
 	defer f.Close()
-	fmt.Fprintf(f, `{"point":%q,"runs":%d,"crashes":%d,"seconds":%.2f,"failuresSoFar":%d}`+"\n", point, *pointSeeds, crashed, took.Seconds(), failures)
+	fmt.Fprintf(f, "%s\n", s.line())
 }
 
 // measure lives through chapters without a crash, and tells how often each point was hit.
 func measure(t *testing.T, what chapters) map[string]int {
-	before, after := hits(), map[string]int{}
+	before, came := hits(), outcome{}
 	t.Run("measure "+what.String(), func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { after = through(t, 1, what, crash{}).hits })
+		synctest.Test(t, func(t *testing.T) { through(t, 1, what, crash{}, &came) })
 	})
-	for name, n := range before {
-		after[name] -= n
+	for name := range came.hits {
+		came.hits[name] -= before[name]
 	}
-	return after
+	return came.hits
 }
 
 func hits() map[string]int {
@@ -121,6 +133,16 @@ type crash struct {
 	at     int
 	lead   string
 	leadAt int
+}
+
+// draw draws where to crash, by how often points are hit.
+func draw(seed uint64, point string, expected map[string]int) crash {
+	rng := rand.New(rand.NewPCG(seed, 41))
+	want := crash{point: point, at: hitFor(rng, expected[point])}
+	if lead := leads[point]; lead != "" {
+		want.lead, want.leadAt, want.at = lead, hitFor(rng, expected[lead]), 1
+	}
+	return want
 }
 
 // hitFor draws at which hit to crash: the first ones are often the special ones.
