@@ -82,10 +82,15 @@ func newStory(t *testing.T, name string, cfg Config, mix Mix) *story {
 	try(t, err)
 	t.Cleanup(func() {
 		_ = s.load.End(0)
-		if !t.Failed() && *keepLines == "" {
-			_ = os.RemoveAll(s.load.dir)
-		} else {
+		switch {
+		case *keepLines != "":
 			t.Logf("histories are kept in %s", s.load.dir)
+		case t.Failed():
+			to := filepath.Join("..", ".work", "failed", t.Name(), "lines")
+			err := errors.Join(os.RemoveAll(to), os.MkdirAll(filepath.Dir(to), 0o755), os.Rename(s.load.dir, to))
+			t.Logf("histories are kept in conformance/.work/failed/%s/lines (%v)", t.Name(), err)
+		default:
+			_ = os.RemoveAll(s.load.dir)
 		}
 	})
 	for _, g := range mix.Share {

@@ -88,6 +88,17 @@ func (j job) config() *sarama.Config {
 	return c
 }
 
+// again calls f until it succeeds or ctx ends: nodes may be away when a worker begins.
+func again[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	for {
+		made, err := f()
+		if err == nil || !wait(ctx, 200*time.Millisecond) {
+			return made, err
+		}
+		fmt.Fprintln(os.Stderr, err)
+	}
+}
+
 // pause is half to one and a half of the pace.
 func (j job) pause(rng *rand.Rand) time.Duration {
 	return j.pace/2 + time.Duration(rng.Int64N(int64(j.pace)))

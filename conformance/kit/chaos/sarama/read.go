@@ -20,7 +20,7 @@ func read(ctx context.Context, j job, out *lines) error {
 	if j.level == "read_committed" {
 		c.Consumer.IsolationLevel, level = sarama.ReadCommitted, "committed"
 	}
-	consumer, err := sarama.NewConsumer(j.seeds, c)
+	consumer, err := again(ctx, func() (sarama.Consumer, error) { return sarama.NewConsumer(j.seeds, c) })
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,9 @@ func read(ctx context.Context, j job, out *lines) error {
 	process := j.process
 	for topic, n := range j.topics {
 		for partition := range n {
-			p, err := consumer.ConsumePartition(topic, partition, sarama.OffsetOldest)
+			p, err := again(ctx, func() (sarama.PartitionConsumer, error) {
+				return consumer.ConsumePartition(topic, partition, sarama.OffsetOldest)
+			})
 			if err != nil {
 				return err
 			}

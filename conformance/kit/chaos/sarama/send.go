@@ -38,7 +38,7 @@ func send(ctx context.Context, j job, out *lines) error {
 	c.Producer.Flush.Frequency = 2 * time.Millisecond
 	c.Producer.Compression = map[string]sarama.CompressionCodec{"gzip": sarama.CompressionGZIP, "snappy": sarama.CompressionSnappy,
 		"lz4": sarama.CompressionLZ4, "zstd": sarama.CompressionZSTD}[j.codec] // the zero value is none
-	p, err := sarama.NewAsyncProducer(j.seeds, c)
+	p, err := again(ctx, func() (sarama.AsyncProducer, error) { return sarama.NewAsyncProducer(j.seeds, c) })
 	if err != nil {
 		return err
 	}
