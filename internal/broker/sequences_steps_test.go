@@ -105,6 +105,9 @@ func (w *walk) put(p *writer, part string, batch []byte) (code int16, base int64
 		w.trace = append(w.trace, fmt.Sprintf("%q epoch %d to %s:", p.name, p.epoch, part))
 	}
 	got := w.says(version, req).(*kmsg.ProduceResponse).Topics[0].Partitions[0]
+	if got.ErrorCode != 0 && got.BaseOffset != -1 {
+		w.t.Errorf("error %d bears the offset %d", got.ErrorCode, got.BaseOffset)
+	}
 	return got.ErrorCode, got.BaseOffset
 }
 
@@ -190,6 +193,7 @@ func (w *walk) finish(p *writer, commit bool) {
 	}
 	if w.draw(8) == 7 {
 		w.cut()
+		time.Sleep(20 * time.Second) // until the coordinators have loaded, and tried again
 	}
 	time.Sleep(2 * time.Second) // the markers
 }
