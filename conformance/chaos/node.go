@@ -42,7 +42,7 @@ func (n *Node) skewing() []string {
 	if !n.rig.Skewed {
 		return nil
 	}
-	return []string{"env", "ODRADEK_SKEW=" + n.skew()}
+	return []string{"env", "SKEW_FILE=" + n.skew()}
 }
 
 // Restart ends the node in good order and starts it again.
