@@ -130,6 +130,11 @@ func pageOf(t *testing.T, data []byte) string {
 		fmt.Fprintf(&b, "| %s | %d | %.1f min | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %.1f s | %.1f s | %d |\n", r.Name, r.runs, r.Seconds/60, r.faulty,
 			r.Killed, r.Zombies, r.Sends, r.Acked, r.Polled, r.Rest, r.Txns, r.Aborts, r.Inputs, r.Stall, r.Healing, r.Wrong)
 	}
+	var all row
+	for _, r := range rows {
+		all.Seconds, all.Sends, all.Polled, all.faulty, all.Wrong = all.Seconds+r.Seconds, all.Sends+r.Sends, all.Polled+r.Polled, all.faulty+r.faulty, all.Wrong+r.Wrong
+	}
+	fmt.Fprintf(&b, "\nIn all: %.2f hours, %d faults, %d operations checked, %d violations.\n", all.Seconds/3600, all.faulty, all.ops(), all.Wrong)
 	if len(faults) > 0 {
 		b.WriteString("\n## Faults of the soak\n\n| fault | times |\n| --- | --- |\n")
 		for _, name := range slices.Sorted(maps.Keys(faults)) {

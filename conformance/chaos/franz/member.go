@@ -57,7 +57,7 @@ func (m *member) live(ctx context.Context) error {
 	}
 	opts := m.options(
 		kgo.ConsumerGroup(m.Group), kgo.ConsumeTopics(names...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), m.isolation(),
-		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.RequireStableFetchOffsets(), kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.SessionTimeout(6*time.Second), kgo.HeartbeatInterval(500*time.Millisecond), kgo.RebalanceTimeout(10*time.Second),
 		kgo.OnPartitionsAssigned(func(_ context.Context, c *kgo.Client, ps map[string][]int32) { m.moved(history.Assign, c, ps) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, c *kgo.Client, ps map[string][]int32) { m.moved(history.Revoke, c, ps) }),

@@ -51,7 +51,7 @@ func session(ctx context.Context, j job, out *log) error {
 		kgo.TransactionalID(j.ID), kgo.TransactionTimeout(10*time.Second),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(j.codec()),
 		kgo.ConsumerGroup(j.Group), kgo.ConsumeTopics(j.In), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.SessionTimeout(6*time.Second), kgo.HeartbeatInterval(500*time.Millisecond), kgo.FetchMaxWait(500*time.Millisecond))
 	opts = append(opts, j.protocol()...)
 	s, err := kgo.NewGroupTransactSession(opts...)
