@@ -34,7 +34,7 @@ func checkRights(f *facts, r *report) {
 		case op.Outcome == history.Fail:
 		case op.Kind == history.Allow || op.Kind == history.Forbid:
 			byKey[op.Key] = len(rules)
-			rules = append(rules, newRule(op, otherRef(i), f.o.Rights.Lag))
+			rules = append(rules, newRule(op, f.o.Rights.Lag))
 		case op.Kind == history.Remove:
 			if n, ok := byKey[op.Key]; ok {
 				rules[n].end(op, f.o.Rights.Lag)
@@ -62,7 +62,7 @@ type rule struct {
 	may, sure, unsure, over int64
 }
 
-func newRule(op *history.Op, _ opRef, lag time.Duration) rule {
+func newRule(op *history.Op, lag time.Duration) rule {
 	r := rule{*op, op.Invoke, history.Never, history.Never, history.Never}
 	if op.Outcome == history.OK {
 		r.sure = op.Return + int64(lag)

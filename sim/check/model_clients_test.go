@@ -7,7 +7,7 @@ import (
 )
 
 // read polls, from where the process is.
-func (m *model) read(process int32, committed bool, next map[history.Place]int64, _ *bool) {
+func (m *model) read(process int32, committed bool, next map[history.Place]int64) {
 	p := m.place()
 	op := m.blank(history.Poll, process, p)
 	op.From = next[p]

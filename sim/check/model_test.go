@@ -156,8 +156,8 @@ func (m *model) clients() (all []*modelClient) {
 	for p := range int32(4) {
 		seq := int64(0)
 		add(plainProducers+p, 3, func() { m.send(plainProducers+p, p+1, &seq, 0) })
-		next, began := make(map[history.Place]int64), false
-		add(readers+p, 1, func() { m.read(readers+p, p >= 2, next, &began) })
+		next := make(map[history.Place]int64)
+		add(readers+p, 1, func() { m.read(readers+p, p >= 2, next) })
 	}
 	for p := range int32(3) {
 		all = append(all, m.transactional(txnProducers+p))

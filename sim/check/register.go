@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -93,14 +94,7 @@ func judge(acts []act) porcupine.CheckResult {
 // and what led to it: a few that came before.
 func (g *register) firstWrong() []opRef {
 	acts := slices.Clone(g.acts)
-	slices.SortStableFunc(acts, func(a, b act) int {
-		if a.ret < b.ret {
-			return -1
-		} else if a.ret > b.ret {
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(acts, func(a, b act) int { return cmp.Compare(a.ret, b.ret) })
 	low, high := 0, len(acts)-1 // acts[:high+1] are wrong
 	for low < high {
 		if mid := (low + high) / 2; judge(upTo(acts, mid)) == porcupine.Illegal {
