@@ -2,7 +2,7 @@
 export CGO_ENABLED := 0
 GO ?= go
 
-.PHONY: help build test race check lint vuln cross generate conformance zookeeper kafka-diff sim-replay crash cluster cluster-figures eos chaos chaos-soak rebalance fuzz bench
+.PHONY: help build test race check lint vuln cross generate conformance zookeeper kafka-diff sim-replay crash cluster cluster-figures eos chaos chaos-soak rebalance sim fuzz bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ chaos-soak: ## the long way: all fifteen scenarios and a soak (SOAK=1h), which a
 rebalance: ## groups of 500 members and 5,000 partitions, beside Apache Kafka (needs its jars); docs/benchmarks/rebalance.md is made of it
 	$(GO) test -count=1 -v -timeout 60m -run TestRebalance ./conformance/rebalance -members=500 -partitions=5000 -programs=kafka,odradek -results=figures.jsonl
 	$(GO) test -run TestPage ./conformance/rebalance -write
+
+sim: ## whole clusters in faked time, each by a seed: faults, healing, and checks of all that clients saw (SEEDS=300, FIRST=1)
+	./scripts/sim
 
 fuzz: ## every fuzz target for a few seconds (FUZZTIME=10s each, or FUZZTOTAL=600 seconds for all)
 	./scripts/fuzz
