@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/odradek/odradek/internal/base/planted"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
@@ -50,7 +49,7 @@ func (h *Host) apply(is *metadata.Image, c metadata.Changes) {
 	}
 	h.reconfigure(is, c.Configs)
 	h.greet(c.Brokers)
-	if b, ok := is.Broker(h.cfg.NodeID); !h.swept && (ok && b.Epoch == h.cfg.BrokerEpoch() || planted.Is(planted.DeleteAbsentFromMetadata)) {
+	if b, ok := is.Broker(h.cfg.NodeID); ok && !h.swept && b.Epoch == h.cfg.BrokerEpoch() {
 		h.swept = true
 		h.sweep()
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/odradek/odradek/internal/base/clock"
 	"github.com/odradek/odradek/internal/base/gate"
+	"github.com/odradek/odradek/internal/base/planted"
 	"github.com/odradek/odradek/internal/base/run"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/metadata"
@@ -173,6 +174,9 @@ func Open(cfg Config) (*Host, error) {
 		h.dirs = append(h.dirs, f)
 	}
 	h.resume()
+	if planted.Is(planted.DeleteAbsentFromMetadata) {
+		h.sweep() // what the metadata does not have, of which nothing was read yet
+	}
 	if err := h.unusable(); err != nil {
 		for _, f := range h.dirs {
 			f.release()

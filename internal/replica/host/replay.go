@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
+	"github.com/odradek/odradek/internal/base/planted"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/store/commitlog"
@@ -43,6 +44,9 @@ func (f *folder) replay(entries []journal.Entry, image *metadata.Image) error {
 // placed finds the topic of a partition that the cluster keeps on this node.
 func (f *folder) placed(image *metadata.Image, id model.IDPartition) (*metadata.Topic, bool) {
 	t, ok := image.TopicByID(id.Topic)
+	if planted.Is(planted.DeleteAbsentFromMetadata) {
+		ok = false // nothing of the metadata was read yet
+	}
 	if !ok || id.Partition < 0 || int(id.Partition) >= len(t.Partitions) {
 		return nil, false
 	}
