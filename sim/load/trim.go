@@ -49,7 +49,7 @@ func (a *actor) deleteRecords(ctx context.Context, w *watcher, at where, leader 
 		p := resp.Topics[0].Partitions[0]
 		if err = kerr.ErrorForCode(p.ErrorCode); err == nil {
 			began.Start = p.LowWatermark
-		} else if p.LowWatermark >= 0 {
+		} else if p.LowWatermark >= 0 && p.ErrorCode != kerr.RequestTimedOut.Code { // that tells how far it has come, as Kafka's
 			a.blame("a DeleteRecords of %v is refused with %v and bears the low watermark %d", at, err, p.LowWatermark)
 		}
 	}
