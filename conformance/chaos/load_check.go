@@ -10,6 +10,7 @@ func (l *Load) Check(o check.Options) (h *history.History, wrong []string, err e
 	if h, err = l.History(); err != nil {
 		return nil, nil, err
 	}
+	doubt(h)
 	for _, v := range check.All(h, o) {
 		wrong = append(wrong, v.String())
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/odradek/odradek/conformance/chaos/clock"
 	"github.com/odradek/odradek/sim/check"
@@ -72,5 +73,27 @@ func TestPythonic(t *testing.T) {
 	got := strings.Join(pythonic([]string{"python", "chaos.py", "-do=send", "-pace=5"}), " ")
 	if want := "python chaos.py --do=send --pace=5"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// What a leader told that was replaced is not held against what others were told, and what
+// one told that was not, is.
+func TestDoubt(t *testing.T) {
+	second := int64(time.Second)
+	h := new(history.History)
+	for _, o := range []struct {
+		partition, epoch int32
+		at, offset       int64
+	}{{0, 1, second, 10}, {0, 2, 2 * second, 20}, {0, 1, 3 * second, 10}, {0, 2, 90 * second, 30}, {1, 1, second, 10}, {1, 2, 60 * second, 5}} {
+		op := history.Blank()
+		op.Kind, op.Outcome, op.Topic, op.Partition, op.Epoch, op.Offset = history.ListOffset, history.OK, "a", o.partition, o.epoch, o.offset
+		op.Invoke, op.Return = o.at, o.at+1
+		h.Add(op)
+	}
+	if taken := doubt(h); taken != 2 {
+		t.Errorf("%d answers were taken back, want 2: those of epoch 1 beside epoch 2", taken)
+	}
+	if wrong := check.All(h, check.Options{LateFetches: true}); len(wrong) != 1 || wrong[0].Check != "C10" {
+		t.Errorf("found %v, want that partition 1 went back", wrong)
 	}
 }

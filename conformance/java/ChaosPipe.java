@@ -61,6 +61,7 @@ final class ChaosPipe {
         private final long invoke;
         private final long number = ++lines;
         private Chaos.Line last;
+        private boolean ended;
 
         Open(String kind, java.util.function.UnaryOperator<Chaos.Line> fields) {
             this.kind = kind;
@@ -77,8 +78,12 @@ final class ChaosPipe {
             return last;
         }
 
-        void end(Throwable wrong) {
-            job.tell(last.end(wrong));
+        /** The client may say that something failed and throw it, too: the first word counts. */
+        synchronized void end(Throwable wrong) {
+            if (!ended) {
+                ended = true;
+                job.tell(last.end(wrong));
+            }
         }
     }
 

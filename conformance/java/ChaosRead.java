@@ -98,7 +98,9 @@ final class ChaosRead {
                     }
                     job.breathe(job.random);
                 }
-            } catch (KafkaException e) {
+            } catch (KafkaException | IllegalStateException e) {
+                // The client loses a partition while it collects what it fetched of it, and says
+                // IllegalStateException: No current assignment. It joins again, as another one.
                 Chaos.complain(e);
                 Thread.sleep(200);
             }

@@ -3,6 +3,8 @@ import java.util.List;
 import java.util.Properties;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -54,17 +56,23 @@ final class ChaosSend {
             for (int i = 0; i < n; i++) {
                 String name = process + "#" + seq++;
                 Chaos.Line line = new Chaos.Line("send", process, System.nanoTime()).at(tp).put("value", name);
+                // The client may say that something failed and throw it, too: the first word counts.
+                AtomicBoolean first = new AtomicBoolean(true);
+                Consumer<Throwable> told = wrong -> {
+                    if (first.getAndSet(false)) {
+                        job.tell(line.end(wrong));
+                        known.countDown();
+                    }
+                };
                 try {
                     producer.send(new ProducerRecord<>(tp.topic(), tp.partition(), null, Chaos.value(name, Chaos.size(random))), (at, wrong) -> {
                         if (wrong == null) {
                             line.put("offset", at.offset());
                         }
-                        job.tell(line.end(wrong));
-                        known.countDown();
+                        told.accept(wrong);
                     });
                 } catch (RuntimeException wrong) {
-                    job.tell(line.end(wrong));
-                    known.countDown();
+                    told.accept(wrong);
                     Chaos.complain(wrong);
                 }
             }
