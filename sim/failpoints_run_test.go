@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,7 +51,7 @@ func through(t *testing.T, seed uint64, what chapters, want crash, came *outcome
 	}}
 	w := world.New(t, seed, shape)
 	defer w.Down()
-	r := &run{t: t, w: w, rng: w.Rand, note: newNotes(), dark: make(chan *world.Node, 16)}
+	r := &run{t: t, w: w, rng: w.Rand, note: newNotes(), dark: make(chan *world.Node, 64)}
 	disarm := func() {}
 	if want.point != "" {
 		disarm = r.arm(want, &came.crashed)
@@ -87,18 +88,44 @@ func (r *run) arm(want crash, hit *bool) (disarm func()) {
 		if node == nil {
 			panic("bug: nobody knows who hit " + point)
 		}
-		node.CutPower()
-		r.t.Logf("%v node %d loses its power at %s", time.Since(start2000), node.ID, point)
-		r.dark <- node
-	}
-	ends := []func(){failpoint.Arm(want.point, want.at, func(on any) { *hit = true; cut(want.point, on) })}
-	if want.lead != "" {
-		ends = append(ends, failpoint.Arm(want.lead, want.leadAt, func(on any) { cut(want.lead, on) }))
-	}
-	return func() {
-		for _, end := range ends {
-			end()
+		who := []*world.Node{node}
+		if want.all {
+			who = r.w.Nodes()
 		}
+		for _, n := range who {
+			n.CutPower()
+		}
+		r.t.Logf("%v node %d, all of them: %v, loses its power at %s", time.Since(start2000), node.ID, want.all, point)
+		for _, n := range who {
+			r.dark <- n
+		}
+	}
+	var over atomic.Bool
+	end := failpoint.Arm(want.point, want.at, func(on any) {
+		*hit = true
+		over.Store(true)
+		cut(want.point, on)
+	})
+	if want.lead == "" {
+		return end
+	}
+	// What a crash leaves is a matter of luck: so there are a few.
+	tries := 0
+	var lead func(on any)
+	lead = func(on any) {
+		if over.Load() {
+			return
+		}
+		cut(want.lead, on)
+		if tries++; tries < 6 {
+			failpoint.Arm(want.lead, want.leadAt, lead)
+		}
+	}
+	off := failpoint.Arm(want.lead, want.leadAt, lead)
+	return func() {
+		over.Store(true)
+		off()
+		end()
 	}
 }
 

@@ -133,12 +133,13 @@ type crash struct {
 	at     int
 	lead   string
 	leadAt int
+	all    bool // every other node loses its power, too
 }
 
 // draw draws where to crash, by how often points are hit.
 func draw(seed uint64, point string, expected map[string]int) crash {
 	rng := rand.New(rand.NewPCG(seed, 41))
-	want := crash{point: point, at: hitFor(rng, expected[point])}
+	want := crash{point: point, at: hitFor(rng, expected[point]), all: rng.IntN(3) == 0}
 	if lead := leads[point]; lead != "" {
 		want.lead, want.leadAt, want.at = lead, hitFor(rng, expected[lead]), 1
 	}
