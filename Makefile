@@ -2,7 +2,7 @@
 export CGO_ENABLED := 0
 GO ?= go
 
-.PHONY: help build test race check lint vuln cross generate conformance zookeeper kafka-diff sim-replay crash cluster cluster-figures eos chaos chaos-soak rebalance sim fuzz bench
+.PHONY: planted help build test race check lint vuln cross generate conformance zookeeper kafka-diff sim-replay crash cluster cluster-figures eos chaos chaos-soak rebalance sim fuzz bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ kafka-diff: ## the same scenarios against Apache Kafka, and how the answers diff
 
 sim-replay: ## live through a seed of the simulator again and again in exactly the same way (SEED=3 TIMES=2; minutes)
 	./scripts/sim-replay $(or $(SEED),3) $(or $(TIMES),2)
+
+planted: ## make the mistakes that others have made, one at a time, and have the simulator find each (PLANTED=sample, or names); docs/PLANTED.md
+	$(GO) test -count=1 -v -timeout 3h -tags synctests,failpoint,planted -run 'TestPlanted$$' ./sim -mistakes=$(or $(PLANTED),all) $(PLANTEDFLAGS)
 
 crash: ## kill -9 under load, 100 times, and 10 power cuts (as root), with a fresh client's check each
 	$(GO) test -count=1 -run 'TestKillNine|TestPowerCut' ./conformance/crash -kills=100 -cuts=10 -timeout 30m -v
