@@ -80,6 +80,10 @@ rebalance: ## groups of 500 members and 5,000 partitions, beside Apache Kafka (n
 sim: ## whole clusters in faked time, each by a seed: faults, healing, and checks of all that clients saw (SEEDS=300, FIRST=1)
 	./scripts/sim
 
+.PHONY: failpoints
+failpoints: ## take nodes' power at every step at which something becomes durable (SEEDS=1: each once; 20 take a quarter of an hour of CPU)
+	GOMAXPROCS=1 GOGC=400 $(GO) test -count=1 -timeout 3h -tags synctests,failpoint,planted -run 'TestFailpoints$$' ./sim -point-seeds=$(or $(SEEDS),1)
+
 fuzz: ## every fuzz target for a few seconds (FUZZTIME=10s each, or FUZZTOTAL=600 seconds for all)
 	./scripts/fuzz
 
