@@ -117,8 +117,8 @@ func (r *run) arm(want crash, hit *bool) (disarm func()) {
 			return
 		}
 		cut(want.lead, on)
-		if tries++; tries < 6 {
-			failpoint.Arm(want.lead, want.leadAt, lead)
+		if tries++; tries < 20 {
+			failpoint.Arm(want.lead, min(want.leadAt, 2+3*tries), lead)
 		}
 	}
 	off := failpoint.Arm(want.lead, want.leadAt, lead)
