@@ -152,7 +152,7 @@ func (p *Partition) lower(log *commitlog.Log, to, next int64) {
 	defer p.mu.Unlock()
 	hw := p.hw.Load()
 	attrs := []any{"partition", p.tp, "epoch", p.role.Epoch, "leader", p.role.Leader, "end", log.End(), "hw", hw, "to", to, "next", next}
-	if next < hw {
+	if next < hw && log.Start() < log.End() { // an empty log that begins within a batch gives up nothing
 		p.logger.Error("log is truncated below its high watermark: records that were committed are given up here", attrs...)
 	} else {
 		p.logger.Info("log is truncated", attrs...)
