@@ -16,7 +16,7 @@ var _ = lay(map[planted.Bug]trap{
 	planted.OffsetZeroOnError:      {apart, inTransactions(), calm},
 	planted.GroupDeletionNotLogged: {apart, onRegisters(), coordinatorsMove},
 	planted.PendingOffsetsTold:     {apart, onRegisters(), markersAreLate},
-	planted.TwoOwners:              {apart, inGroup(), membersAreSlow},
+	planted.TwoOwners:              {apart, inGroup(), calm},
 })
 
 // inTransactions are those of a library, and of sessions whose dead go on.
@@ -64,20 +64,16 @@ func coordinatorsMove(p *play) {
 // markersAreLate has what brokers tell each other take its time: a transaction is decided
 // well before it ends where it wrote.
 func markersAreLate(p *play) {
-	for _, a := range p.brokers() {
-		for _, b := range p.brokers() {
-			if a != b {
-				p.Delay(a, b, 50*time.Millisecond, 50*time.Millisecond)
+	between := func(least time.Duration) {
+		for _, a := range p.brokers() {
+			for _, b := range p.brokers() {
+				if a != b {
+					p.Delay(a, b, least, least)
+				}
 			}
 		}
 	}
+	between(50 * time.Millisecond)
 	p.pass(5 * time.Second)
-}
-
-// membersAreSlow has members hear late of what they are to give up.
-func membersAreSlow(p *play) {
-	for _, n := range p.brokers() {
-		p.Delay(n, nil, 100*time.Millisecond, 200*time.Millisecond)
-	}
-	p.pass(10 * time.Second)
+	between(0)
 }

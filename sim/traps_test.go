@@ -112,7 +112,6 @@ func (tr trap) spring(t *testing.T, seed uint64) {
 	bad("it does not live", l.NothingOpen(15*time.Second))
 	bad("it does not settle", w.Settle(30*time.Second))
 	bad("it cannot be read", l.Drain(t.Context()))
-	bad("it does not live", l.Caught(20*time.Second))
 	l.CheckCopies()
 	ended = true
 }
