@@ -133,6 +133,7 @@ func partitionSettings(v, broker config.Values) *partition.Settings {
 		FlushMessages: config.TopicFlushMessages.Get(v),
 		FlushMillis:   config.TopicFlushMs.Get(v),
 		MinISR:        config.TopicMinInSyncReplicas.Get(v),
+		Unclean:       config.TopicUncleanLeaderElectionEnable.Get(v),
 		DeleteAllowed: slices.Contains(policy, "delete") || len(policy) == 0,
 		TrustTxns:     !config.TransactionPartitionVerificationEnable.Get(broker),
 	}

@@ -178,7 +178,7 @@ func TestRetention(t *testing.T) {
 		r.start()
 		time.Sleep(time.Hour)
 		for n := range int32(2) {
-			if r.host.replica(model.IDPartition{Topic: model.ID{2}, Partition: n}).Opened() != nil {
+			if r.host.replica(model.IDPartition{Topic: topicID(2), Partition: n}).Opened() != nil {
 				t.Error("retention left a log open that nobody uses")
 			}
 			if o, err := r.partition("time", n).Offsets(); err != nil || o.Start != 10 || o.End != 10 {

@@ -227,7 +227,7 @@ func (f *folder) close(brokerEpoch int64) error {
 	}
 	var errs []error
 	for _, r := range f.ready {
-		errs = append(errs, f.rest(r.tp, r.log, f.known[r.tp].hw))
+		errs = append(errs, f.rest(r.tp, r.log, kept{f.known[r.tp].hw, r.had.synced}))
 	}
 	errs = append(errs, f.writeCheckpoints())
 	if errors.Join(errs...) == nil && f.isClean() {

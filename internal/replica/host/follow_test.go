@@ -34,7 +34,7 @@ func TestFollow(t *testing.T) {
 		if got := r.folders("/a"); got != "orders-0" {
 			t.Errorf("folders: %s", got)
 		}
-		if _, err := r.host.PartitionByID(model.IDPartition{Topic: model.ID{1}, Partition: 2}); !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		if _, err := r.host.PartitionByID(model.IDPartition{Topic: topicID(1), Partition: 2}); !errors.Is(err, kerr.UnknownTopicOrPartition) {
 			t.Errorf("a partition that the topic has not: %v", err)
 		}
 		p := r.partition("orders", 0)

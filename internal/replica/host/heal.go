@@ -70,6 +70,9 @@ func (h *Host) heal(ctx context.Context, r *replica) (next time.Time, more bool)
 	if !ok {
 		return next, h.replica(r.ID()) == r && r.Err() == nil && (r.Rotten() || r.Role().Lost)
 	}
+	if s.Lost {
+		_, _ = r.Log() // whether it is short is known when it is open
+	}
 	lost, report := r.Report(s)
 	if report {
 		dir := r.dir().ID
@@ -87,7 +90,9 @@ func (h *Host) heal(ctx context.Context, r *replica) (next time.Time, more bool)
 			return next, true
 		}
 		h.catchUp()
-		r.Reported(lost)
+		if err := r.Reported(lost); err != nil {
+			return next, true
+		}
 		if !lost && r.Rotten() {
 			return time.Now().Add(withdrawPause), true
 		}

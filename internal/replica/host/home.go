@@ -22,16 +22,21 @@ func (f *folder) Open(p *partition.Partition) (partition.Opened, error) {
 		return partition.Opened{}, err
 	}
 	f.mu.Lock()
-	log, durable := f.ready[id].log, false
+	before, durable := f.ready[id], false
+	log, had := before.log, before.had
 	delete(f.ready, id)
 	f.mu.Unlock()
 	if log == nil {
 		var err error
-		if log, durable, err = f.openLog(tp, id, p.Settings().Log); err != nil {
+		if log, had, durable, err = f.openLog(tp, id, p.Settings().Log); err != nil {
 			return partition.Opened{}, err
 		}
 	}
 	log.SetConfig(p.Settings().Log)
+	end, err := f.settle(p, log, had)
+	if err != nil {
+		return partition.Opened{}, err
+	}
 	f.mu.Lock()
 	hw := f.known[tp].hw
 	f.open[tp] = p
@@ -39,26 +44,26 @@ func (f *folder) Open(p *partition.Partition) (partition.Opened, error) {
 	if f.host.opens.Add(1)%relieveEvery == 0 {
 		f.host.relieve()
 	}
-	f.note(tp, log, hw, false)
-	return partition.Opened{Log: log, Durable: durable, HW: hw}, nil
+	f.note(tp, log, kept{hw, end}, false)
+	return partition.Opened{Log: log, Durable: durable && end <= log.End(), HW: hw, Had: end}, nil
 }
 
-func (f *folder) openLog(tp model.TopicPartition, id model.IDPartition, c commitlog.Config) (log *commitlog.Log, durable bool, err error) {
+func (f *folder) openLog(tp model.TopicPartition, id model.IDPartition, c commitlog.Config) (log *commitlog.Log, end had, durable bool, err error) {
 	f.mu.Lock()
 	r, existed := f.known[tp]
 	f.mu.Unlock()
 	log, err = commitlog.Open(f.options(tp, id, c, r))
 	if errors.Is(err, commitlog.ErrTopicID) {
 		if err := f.setAside(tp, "it belongs to another topic of this name"); err != nil {
-			return nil, false, err
+			return nil, end, false, err
 		}
 		if err := f.forget(tp); err != nil {
-			return nil, false, err
+			return nil, end, false, err
 		}
 		r, existed = resting{}, false
 		log, err = commitlog.Open(f.options(tp, id, c, r))
 	}
-	return log, r.clean || !existed, err
+	return log, had{synced: r.recovery, hw: r.hw}, r.clean || !existed, err
 }
 
 func (f *folder) options(tp model.TopicPartition, id model.IDPartition, c commitlog.Config, r resting) commitlog.Options {
@@ -84,20 +89,29 @@ func (f *folder) Close(p *partition.Partition, log *commitlog.Log) error {
 	f.mu.Lock()
 	delete(f.open, p.TP())
 	f.mu.Unlock()
-	return f.rest(p.TP(), log, p.HighWatermark())
+	return f.rest(p.TP(), log, keptOf(p, log))
 }
 
-func (f *folder) rest(tp model.TopicPartition, log *commitlog.Log, hw int64) error {
+func (f *folder) rest(tp model.TopicPartition, log *commitlog.Log, k kept) error {
 	if err := log.Close(); err != nil {
 		return fmt.Errorf("close the log of %s: %w", tp, err)
 	}
-	f.note(tp, log, hw, true)
+	f.note(tp, log, k, true)
 	return nil
 }
 
+// kept is what a partition says of its log: the high watermark, and how far it reached if
+// it is short, which stays its recovery point as long.
+type kept struct{ hw, had int64 }
+
+func keptOf(p *partition.Partition, log *commitlog.Log) kept {
+	hw, had := p.Kept(log.RecoveryPoint())
+	return kept{hw, had}
+}
+
 // note keeps where a log stands.
-func (f *folder) note(tp model.TopicPartition, log *commitlog.Log, hw int64, clean bool) {
-	now := resting{recovery: log.RecoveryPoint(), start: log.Start(), dirty: log.FirstDirty(), hw: hw, clean: clean}
+func (f *folder) note(tp model.TopicPartition, log *commitlog.Log, k kept, clean bool) {
+	now := resting{recovery: max(log.RecoveryPoint(), k.had), start: log.Start(), dirty: log.FirstDirty(), hw: k.hw, clean: clean}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	was, known := f.known[tp]
@@ -112,6 +126,7 @@ func (f *folder) Truncated(p *partition.Partition, log *commitlog.Log, to int64)
 	if err := f.journal.Truncated(p.ID(), to); err != nil {
 		return err
 	}
+	f.journal.Replayed(p, p.ID()) // what could not be replayed is void
 	return f.Keep(p, log)
 }
 
@@ -121,7 +136,7 @@ func (f *folder) Keep(p *partition.Partition, log *commitlog.Log) error {
 	f.mu.Lock()
 	was, owing := f.known[p.TP()], f.owing
 	f.mu.Unlock()
-	f.note(p.TP(), log, p.HighWatermark(), false)
+	f.note(p.TP(), log, keptOf(p, log), false)
 	f.mu.Lock()
 	now := f.known[p.TP()]
 	f.mu.Unlock()

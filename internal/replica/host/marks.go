@@ -150,7 +150,7 @@ func (f *folder) writeCheckpoints() error {
 	defer f.checkpointing.Unlock()
 	for _, p := range f.opened() {
 		if log := p.Opened(); log != nil {
-			f.note(p.TP(), log, p.HighWatermark(), false)
+			f.note(p.TP(), log, keptOf(p, log), false)
 		}
 	}
 	f.mu.Lock()

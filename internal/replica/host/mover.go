@@ -11,6 +11,7 @@ import (
 	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/odradek/odradek/internal/replica/fetcher"
+	"github.com/odradek/odradek/internal/replica/partition"
 	"github.com/odradek/odradek/internal/store/commitlog"
 )
 
@@ -55,6 +56,9 @@ func (h *Host) keepMoving(ctx context.Context) error {
 // move copies a replica until the copy has taken its place. An error means that it is to
 // be tried again, from where it is, or from the beginning if the copy is lost.
 func (h *Host) move(ctx context.Context, m *move) error {
+	if m.r.Missing() > 0 {
+		return partition.ErrShort // it heals first
+	}
 	if m.path == "" {
 		h.cfg.Log.Info("a replica moves to another folder", "partition", m.r.TP(), "from", m.r.dir().Path, "to", m.to.Path)
 	}

@@ -58,6 +58,7 @@ func (f *folder) placed(image *metadata.Image, id model.IDPartition) (*metadata.
 type replayed struct {
 	tp  model.TopicPartition
 	log *commitlog.Log
+	had had
 }
 
 func (r replayed) Sync() (synced int64, err error) { return r.log.Sync() }
@@ -67,19 +68,26 @@ func (replayed) Failed(error)                      {}
 // replayLog leaves the log open, so that the start does not wait for its sync.
 func (f *folder) replayLog(tp model.TopicPartition, id model.IDPartition, entries []journal.Entry) error {
 	// The settings are not known yet and do not matter: nothing is deleted here.
-	log, _, err := f.openLog(tp, id, commitlog.Default())
+	log, had, _, err := f.openLog(tp, id, commitlog.Default())
 	if err != nil {
 		return err
 	}
 	failpoint.Hit("host.replay.before_log", f.host.cfg.FS)
-	for _, e := range entries {
-		if err := log.Replay(e.Base, e.Batches); err != nil {
+	for i, e := range entries {
+		err := log.Replay(e.Base, e.Batches)
+		if errors.Is(err, commitlog.ErrUnexpectedOffset) {
+			had.behind(entries[i:])
+			break
+		}
+		if err != nil {
 			return errors.Join(err, log.Close())
 		}
 	}
 	failpoint.Hit("host.replay.after_log", f.host.cfg.FS)
-	f.ready[id] = replayed{tp, log}
-	f.note(tp, log, f.known[tp].hw, false)
-	f.journal.Replayed(f.ready[id], id)
+	f.ready[id] = replayed{tp, log, had}
+	f.note(tp, log, kept{f.known[tp].hw, had.synced}, false)
+	if len(had.rest) == 0 {
+		f.journal.Replayed(f.ready[id], id) // else it keeps what could not be replayed
+	}
 	return nil
 }

@@ -120,16 +120,19 @@ func (r *rig) apply(recs ...metadata.Record) {
 // create makes a topic whose partitions are all led here.
 func (r *rig) create(name string, id byte, partitions int32) {
 	r.t.Helper()
-	recs := []metadata.Record{metadata.AddTopic{Name: name, ID: model.ID{id}}}
+	recs := []metadata.Record{metadata.AddTopic{Name: name, ID: topicID(id)}}
 	for n := range partitions {
-		recs = append(recs, metadata.AddPartition{Topic: model.ID{id}, Number: n, Partition: metadata.Partition{
+		recs = append(recs, metadata.AddPartition{Topic: topicID(id), Number: n, Partition: metadata.Partition{
 			Leader: 1, Replicas: []int32{1}, ISR: []int32{1}, Dirs: make([]model.ID, 1),
 		}})
 	}
 	r.apply(recs...)
 }
 
-func (r *rig) delete(id byte) { r.apply(metadata.RemoveTopic{ID: model.ID{id}}) }
+// topicID makes ids of which no two are near.
+func topicID(id byte) model.ID { return model.ID{id, 37 * id, 101 * id, 171 * id} }
+
+func (r *rig) delete(id byte) { r.apply(metadata.RemoveTopic{ID: topicID(id)}) }
 
 func (r *rig) partition(topic string, n int32) *partition.Partition {
 	r.t.Helper()

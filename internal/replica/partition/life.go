@@ -71,7 +71,9 @@ func (p *Partition) openDurable() (*commitlog.Log, error) {
 		_, err = o.Log.Sync()
 	}
 	if err == nil {
-		p.found(o, spent)
+		if p.found(o, spent); p.Missing() > 0 {
+			p.doubt()
+		}
 		err = p.begin(o.Log, p.Role())
 	}
 	if err != nil {
@@ -94,6 +96,7 @@ func (p *Partition) found(o Opened, spent int32) {
 	if p.spent = max(p.spent, spent); p.role.Leading && p.role.sole() {
 		p.spent = model.NoEpoch
 	}
+	p.lacks(o.Log, o.Had)
 	if p.role.Leading && !p.leads() {
 		p.logger.Warn("leader epoch is not led on after a crash, the controller gives a new one",
 			"partition", p.tp, "epoch", p.role.Epoch)
@@ -103,7 +106,7 @@ func (p *Partition) found(o Opened, spent int32) {
 // unopened tells why the log cannot be opened. What does not pass is for good.
 func (p *Partition) unopened(err error) error {
 	err = fmt.Errorf("open the log of %s: %w", p.tp, err)
-	if Passing(err) {
+	if Passing(err) || errors.Is(err, ErrShort) {
 		return StorageError(err)
 	}
 	if errors.Is(err, commitlog.ErrInvariant) {

@@ -47,6 +47,8 @@ type Opened struct {
 	Durable bool
 	// HW is the high watermark that the home last kept.
 	HW int64
+	// Had is how far the log once reached for good: what it lacks below is lost.
+	Had int64
 }
 
 // Config is what a partition is made of.

@@ -137,7 +137,11 @@ func (p *Partition) readable(a ReadArgs) (*commitlog.Log, error) {
 	if r.Epoch == model.NoEpoch {
 		return nil, kerr.NotLeaderForPartition
 	}
-	return p.openUnused()
+	log, err := p.openUnused()
+	if err == nil && p.Missing() > 0 {
+		err = errShort // it would take what is lost for what never was
+	}
+	return log, err
 }
 
 // check compares the reader's place and history with the log.
@@ -173,6 +177,9 @@ func (p *Partition) ReadLog(from int64, maxBytes int) (batches []byte, next int6
 	log, err := p.Log()
 	if err != nil {
 		return nil, from, err
+	}
+	if p.Missing() > 0 {
+		return nil, from, errShort
 	}
 	end := log.End()
 	if from = max(from, log.Start()); from >= end {

@@ -148,7 +148,7 @@ func (p *Partition) stillLeading(epoch int32) (int32, error) {
 
 // leads reports whether this replica may act as the leader. mu is held.
 func (p *Partition) leads() bool {
-	return p.role.Leading && (p.role.sole() || p.role.Epoch > p.spent)
+	return p.role.Leading && (p.role.sole() || p.role.Epoch > p.spent && p.missing() == 0)
 }
 
 // followsIn returns nil if this replica follows a leader in the epoch given.

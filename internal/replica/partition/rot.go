@@ -29,6 +29,7 @@ type rot struct {
 	reported bool  // the controller has decided that it is lost, since
 	had      bool  // when it was found the replica had everything but for what is rotten
 	healing  bool
+	missing  int64 // the log once reached up to there, and ends at the rot: see short.go; 0 if it does not
 }
 
 // ErrRotten is wrapped by the error of a follower that takes nothing more, because what it
@@ -105,7 +106,14 @@ func (p *Partition) Rotten() bool {
 
 // isRotten is Rotten with mu held.
 func (p *Partition) isRotten() bool {
-	if log := p.log.Load(); log != nil && p.rot.at != unknown && (p.rot.next <= log.Start() || p.rot.at >= log.End()) {
+	log := p.log.Load()
+	if log == nil || p.rot.at == unknown {
+		return p.rot.at != unknown
+	}
+	if p.rot.missing <= log.Start() {
+		p.rot.missing = 0
+	}
+	if p.rot.missing == 0 && (p.rot.next <= log.Start() || p.rot.at >= log.End()) {
 		p.rot.at = unknown // it is not there any more
 	}
 	return p.rot.at != unknown
@@ -132,10 +140,14 @@ func (p *Partition) Report(s Standing) (lost, report bool) {
 	others := slices.ContainsFunc(s.ISR, func(id int32) bool { return id != s.Self })
 	if p.isRotten() {
 		told := p.rot.told || s.Leading || p.role.Epoch > p.rot.epoch
+		short := p.missing() > 0
 		switch {
-		case s.Lost && s.Leader == model.NoLeader && p.rot.had && !p.rot.healing:
+		case s.Lost && s.Leader == model.NoLeader && p.rot.had && !p.rot.healing && (!short || p.settings.Load().Unclean):
 			p.rot.reported = false // nothing is given up from now on
 			return false, true     // what can be read of it is better than nothing
+		case short && !s.sole():
+			// It leads nobody, so that whoever else can lead must.
+			return true, !(p.rot.reported && (!inSync || !others)) && (told || s.Leader == model.NoLeader)
 		case p.rot.reported && !inSync || s.sole() || !others || s.Leader == model.NoLeader:
 			return true, false
 		}
@@ -154,10 +166,16 @@ func (p *Partition) Report(s Standing) (lost, report bool) {
 
 // Reported takes in that the controller has decided on a report, and that the present role
 // is of that decision or a later one.
-func (p *Partition) Reported(lost bool) {
+// If it is not to be lost though its log is short, what it lacks is given up.
+func (p *Partition) Reported(lost bool) error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.rot.reported = lost && p.rot.at != unknown
+	waived := !lost && p.missing() > 0
+	p.mu.Unlock()
+	if waived {
+		return p.waive()
+	}
+	return nil
 }
 
 // Heal gives up what cannot be trusted, and everything after it, if others have it and
@@ -177,14 +195,17 @@ func (p *Partition) Heal() (healed bool, err error) {
 	if !ok {
 		return false, nil
 	}
-	if at <= log.Start() {
+	switch {
+	case at <= log.Start():
 		err = p.restart(log, log.Start())
-	} else {
+	case at >= log.End():
+		err = p.home.Truncated(p, log, log.End()) // what it knows beyond is void
+	default:
 		err = p.cut(log, at)
 	}
 	p.mu.Lock()
 	if p.rot.healing = false; err == nil {
-		p.rot.at, p.rot.owes = unknown, owes
+		p.rot.at, p.rot.missing, p.rot.owes = unknown, 0, owes
 	}
 	// Who asked meanwhile from where to fetch, or waits for what is gone, asks anew.
 	p.following.asked, p.following.cut = unknown, true
@@ -205,7 +226,7 @@ func (p *Partition) mayHeal() (at, owes int64, ok bool) {
 		return 0, 0, false
 	}
 	p.rot.healing = true
-	return p.rot.at, max(p.rot.owes, p.durable), true
+	return p.rot.at, max(p.rot.owes, p.durable, p.missing()), true
 }
 
 // trusted returns nil if a follower may take what its leader sends.

@@ -19,6 +19,9 @@ type Settings struct {
 	FlushMillis   int64
 	// MinISR is min.insync.replicas.
 	MinISR int
+	// Unclean lets what is left of the records be served when nobody has all of them
+	// (unclean.leader.election.enable).
+	Unclean bool
 	// DeleteAllowed is false on a topic that is only compacted: DeleteRecords is
 	// refused there.
 	DeleteAllowed bool

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -49,6 +50,44 @@ func TestFiles(t *testing.T) {
 	} {
 		if got := must[[]byte](t)(vfs.ReadFile(mem, testDir+"/"+name)); string(got) != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+// One bit of the topic id changes, whichever: the log opens, with its records, and the id is
+// written anew.
+func TestTopicIDDamaged(t *testing.T) {
+	mem := newMem(t)
+	o := testOptions(mem, testConfig())
+	o.ID.Topic = model.ID{0x9c, 0x0d, 0x4e, 0x7f, 1, 0xb2, 0x5c, 0x46, 0xaa, 3, 0x66, 0xe0, 0x17, 0xfe, 0x51, 0xd3}
+	l := must[*Log](t)(Open(o))
+	must[Appended](t)(l.AppendLeader(plain(3, 10, 1000), 4, Client))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := testDir + "/" + metadataName
+	whole := must[[]byte](t)(vfs.ReadFile(mem, name))
+	for i := range 8 * len(whole) {
+		text := slices.Clone(whole)
+		text[i/8] ^= 1 << (i % 8)
+		if err := vfs.WriteFileDurable(mem, name, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Open(o)
+		if err != nil {
+			t.Fatalf("bit %d: %v", i, err)
+		}
+		if l.End() != 3 {
+			t.Fatalf("bit %d: the log ends at %d", i, l.End())
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := must[[]byte](t)(vfs.ReadFile(mem, name)); !bytes.Equal(got, whole) {
+			// The same id by another text: what is left over of the last character.
+			if id, err := parseMetadata(string(got)); err != nil || id != o.ID.Topic {
+				t.Fatalf("bit %d: %q is not mended", i, got)
+			}
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package commitlog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"slices"
@@ -132,6 +134,8 @@ func (l *Log) checkMetadata() error {
 	switch {
 	case err == nil && perr == nil && id == l.id.Topic:
 		return nil
+	case err == nil && perr == nil && damaged(bytes.TrimSpace(b), metadataText(l.id.Topic)):
+		l.logger.Error("the disk has changed the topic id of a folder, which is written anew", "partition", l.name, "dir", l.dir, "found", id, "topic_id", l.id.Topic)
 	case err == nil && perr == nil && !l.id.Topic.IsZero():
 		return fmt.Errorf("%w: the folder is of topic id %s, wanted %s", ErrTopicID, id, l.id.Topic)
 	case l.id.Topic.IsZero():
@@ -141,6 +145,16 @@ func (l *Log) checkMetadata() error {
 	l.metadata.touch()
 	failpoint.Hit("commitlog.metadata.before_write", l.fs)
 	return storageError(l.writeFile(name, metadataText(l.id.Topic), false))
+}
+
+// damaged reports whether a text is another one, of which the disk has changed one bit. Ids
+// of topics are drawn at random: no two are so near.
+func damaged(text, once []byte) bool {
+	changed := 0
+	for i := range min(len(text), len(once)) {
+		changed += bits.OnesCount8(text[i] ^ once[i])
+	}
+	return len(text) == len(once) && changed == 1
 }
 
 // writeFile writes a small file anew. Unless it is synced, a crash may leave any part
