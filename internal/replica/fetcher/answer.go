@@ -60,7 +60,7 @@ func (f *Fetcher) takeOne(st *state, p *wire.FetchedPartition) {
 
 // append takes records and marks.
 func (f *Fetcher) append(st *state, p *wire.FetchedPartition) {
-	end, err := st.replica.AppendFetched(st.epoch, p.Records, p.HW, p.LogStart)
+	end, err := st.replica.AppendFetched(st.epoch, p.Records, p.HW)
 	if err != nil {
 		f.trouble(st, "append what the leader sent", err)
 		return
@@ -70,7 +70,7 @@ func (f *Fetcher) append(st *state, p *wire.FetchedPartition) {
 	f.moved(st, len(p.Records), f.now)
 	st.full = len(p.Records) >= f.maxBytes/2
 	if end != st.offset || p.LogStart > st.start {
-		st.end = end
+		st.end, st.leaderStart = end, p.LogStart
 		f.grown = append(f.grown, st)
 	}
 }
@@ -87,6 +87,12 @@ func (f *Fetcher) settle(ctx context.Context) {
 				f.trouble(st, "make durable what the leader sent", err)
 			}
 			continue
+		}
+		if st.leaderStart > st.start {
+			if err := st.replica.FollowStart(st.epoch, st.leaderStart); err != nil {
+				f.trouble(st, "move the log start to the leader's", err)
+				continue
+			}
 		}
 		if f.ask(st); st.phase == fetching && f.misplaced(st) {
 			f.drop(st)

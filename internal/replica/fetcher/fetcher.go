@@ -23,11 +23,14 @@ type Replica interface {
 	// FetchFrom tells the durable end, which is what the leader is asked from and told,
 	// the epoch of the record before it, or model.NoEpoch, and the log start.
 	FetchFrom() (offset int64, lastEpoch int32, start int64, err error)
-	// AppendFetched takes whole batches, or none, and the leader's marks. It does not
+	// AppendFetched takes whole batches, or none, and the leader's high watermark. It does not
 	// wait, and does not keep the batches.
-	AppendFetched(epoch int32, batches []byte, leaderHW, leaderStart int64) (end int64, err error)
+	AppendFetched(epoch int32, batches []byte, leaderHW int64) (end int64, err error)
 	// WaitDurable waits until everything below end is.
 	WaitDurable(ctx context.Context, end int64) error
+	// FollowStart moves the log start to the leader's, as far as that is committed here,
+	// and makes it durable.
+	FollowStart(epoch int32, leaderStart int64) error
 	// Truncate cuts the log to where the leader's history parts from it; an end whose
 	// epoch is model.NoEpoch is the leader's log end.
 	Truncate(epoch int32, d partition.EpochEnd) error

@@ -262,7 +262,7 @@ func (r *replica) FetchFrom() (int64, int32, int64, error) {
 	return r.durable, r.epoch, r.start, nil
 }
 
-func (r *replica) AppendFetched(epoch int32, batches []byte, _, leaderStart int64) (int64, error) {
+func (r *replica) AppendFetched(epoch int32, batches []byte, _ int64) (int64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if epoch != r.epoch {
@@ -273,8 +273,14 @@ func (r *replica) AppendFetched(epoch int32, batches []byte, _, leaderStart int6
 		return 0, err
 	}
 	r.end += int64(len(batches))
-	r.start = max(r.start, leaderStart)
 	return r.end, nil
+}
+
+func (r *replica) FollowStart(_ int32, leaderStart int64) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.start = max(r.start, leaderStart)
+	return nil
 }
 
 func (r *replica) WaitDurable(ctx context.Context, end int64) error {

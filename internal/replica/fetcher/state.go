@@ -17,9 +17,10 @@ type state struct {
 	phase   phase
 
 	// What the leader is asked next.
-	offset    int64
-	lastEpoch int32
-	start     int64
+	offset      int64
+	lastEpoch   int32
+	start       int64
+	leaderStart int64 // as it was told with what makes the log grow
 
 	end       int64 // of the log, while the round waits until it is durable
 	lag       int64 // records that the leader has committed and this replica lacks; -1: not known

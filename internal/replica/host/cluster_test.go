@@ -34,8 +34,9 @@ type cluster struct {
 	// twoDirs gives each node that is made two log folders, /a and /b.
 	twoDirs bool
 
-	mu    sync.Mutex // guards truth
-	truth *metadata.Feed
+	mu      sync.Mutex // guards truth
+	truth   *metadata.Feed
+	unclean bool // the controller lets any replica lead rather than none
 	// mute has the controller not answer.
 	mute bool
 	asks int
@@ -195,7 +196,7 @@ func (c *cluster) decide(do func(controller.State) []metadata.Record) {
 
 func (c *cluster) decideLocked(do func(controller.State) []metadata.Record) {
 	image := c.truth.Image()
-	state := controller.NewState(image, controller.Rules{}, c.rng, time.Now())
+	state := controller.NewState(image, controller.Rules{Unclean: func(*metadata.Image, string) bool { return c.unclean }}, c.rng, time.Now())
 	recs := do(state)
 	if len(recs) == 0 {
 		return

@@ -33,7 +33,7 @@ func (f *folder) Open(p *partition.Partition) (partition.Opened, error) {
 		}
 	}
 	log.SetConfig(p.Settings().Log)
-	end, err := f.settle(p, log, had)
+	end, epoch, err := f.settle(p, log, had)
 	if err != nil {
 		return partition.Opened{}, err
 	}
@@ -45,7 +45,7 @@ func (f *folder) Open(p *partition.Partition) (partition.Opened, error) {
 		f.host.relieve()
 	}
 	f.note(tp, log, kept{hw, end}, false)
-	return partition.Opened{Log: log, Durable: durable && end <= log.End(), HW: hw, Had: end}, nil
+	return partition.Opened{Log: log, Durable: durable && end <= log.End(), HW: hw, Had: end, LostEpoch: epoch}, nil
 }
 
 func (f *folder) openLog(tp model.TopicPartition, id model.IDPartition, c commitlog.Config) (log *commitlog.Log, end had, durable bool, err error) {
@@ -145,6 +145,10 @@ func (f *folder) Keep(p *partition.Partition, log *commitlog.Log) error {
 	}
 	return f.writeCheckpoints()
 }
+
+// Started writes the checkpoints. Of many logs whose start rose together the first writes
+// for all.
+func (f *folder) Started(*partition.Partition, *commitlog.Log) error { return f.writeCheckpoints() }
 
 // Submit hands an append to the journal.
 func (f *folder) Submit(p *partition.Partition, base, end int64, batches []byte) error {

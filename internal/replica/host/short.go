@@ -3,6 +3,7 @@ package host
 import (
 	"fmt"
 
+	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
 	"github.com/odradek/odradek/internal/store/commitlog"
 	"github.com/odradek/odradek/internal/store/journal"
@@ -26,20 +27,33 @@ func (h *had) behind(rest []journal.Entry) {
 	h.synced = max(h.synced, rest[len(rest)-1].End)
 }
 
-// settle decides what becomes of a log that may be short, and returns how far it reached; 0
-// if that does not matter any more. If there are other replicas they know what is lost, see
+// latest is the leader epoch of the last record behind the hole.
+func (h *had) latest() int32 {
+	epoch := int32(model.NoEpoch)
+	for _, e := range h.rest {
+		for b, err := range commitlog.Batches(e.Batches) {
+			if err == nil {
+				epoch = max(epoch, b.LeaderEpoch())
+			}
+		}
+	}
+	return epoch
+}
+
+// settle decides what becomes of a log that may be short, and returns how far it reached and
+// the latest leader epoch of what is lost; 0 if that does not matter any more. If there are other replicas they know what is lost, see
 // partition.ErrShort. Else the log is kept closed until the operator allows that what is
 // lost is given up.
-func (f *folder) settle(p *partition.Partition, log *commitlog.Log, h had) (end int64, err error) {
+func (f *folder) settle(p *partition.Partition, log *commitlog.Log, h had) (end int64, epoch int32, err error) {
 	end = h.synced
 	if p.Settings().Durable {
 		end = max(end, h.hw)
 	}
 	if end <= log.End() {
-		return 0, nil
+		return 0, model.NoEpoch, nil
 	}
 	if len(p.Role().Replicas) != 1 {
-		return end, nil
+		return end, log.Lost(end, h.latest()), nil
 	}
 	if !p.Settings().Unclean {
 		if !h.told {
@@ -50,13 +64,13 @@ func (f *folder) settle(p *partition.Partition, log *commitlog.Log, h had) (end 
 		h.told = true
 		f.note(p.TP(), log, kept{h.hw, end}, false)
 		f.keepReady(p, log, h)
-		return 0, fmt.Errorf("%w: %s ends at %d, and reached %d", partition.ErrShort, p.TP(), log.End(), end)
+		return 0, model.NoEpoch, fmt.Errorf("%w: %s ends at %d, and reached %d", partition.ErrShort, p.TP(), log.End(), end)
 	}
 	if err := f.giveUp(p, log, h); err != nil {
 		f.keepReady(p, log, h)
-		return 0, err
+		return 0, model.NoEpoch, err
 	}
-	return 0, nil
+	return 0, model.NoEpoch, nil
 }
 
 // keepReady has a log wait for who opens it next.

@@ -46,8 +46,8 @@ func (r *rig) offset(topic string, p int32) partition.Offsets {
 }
 
 var tears = []struct {
-	name string
-	left func(size int64) int64
+	name    string
+	left    func(size int64) int64
 	inOrder bool // the nodes are not killed before, and the journal has little
 }{
 	{"hole under the journal", func(int64) int64 { return 10 }, false},
@@ -60,8 +60,9 @@ var tears = []struct {
 // is in sync again. Nothing that was acknowledged is lost.
 func TestShort(t *testing.T) {
 	for _, tc := range tears {
-		for victim := range int32(3) {
-			t.Run(fmt.Sprintf("%s, node %d", tc.name, victim+1), func(t *testing.T) {
+		for i := range 6 {
+			victim, last := int32(i/2), i%2 == 1 // it registers last: the cluster knows nobody else to have all
+			t.Run(fmt.Sprintf("%s, node %d, last: %v", tc.name, victim+1, last), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					c := newCluster(t, 3)
 					c.made.MinISR = 2
@@ -77,6 +78,9 @@ func TestShort(t *testing.T) {
 					}
 					time.Sleep(time.Minute)
 					order := []int32{victim + 1, (victim+1)%3 + 1, (victim+2)%3 + 1}
+					if last {
+						order = append(order[1:], order[0])
+					}
 					for _, id := range order {
 						if n := c.nodes[id]; tc.inOrder {
 							n.down()
@@ -117,6 +121,71 @@ func TestShort(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// The replica that has lost the end of its log had records that no other has: nobody leads,
+// whoever is started again, until the operator would rather go on without.
+func TestShortNobodyElse(t *testing.T) {
+	for _, tc := range tears {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, 3)
+				c.topic("orders", 1, 1, 2, 3)
+				for range 200 {
+					c.mustPut("orders", 0, "of all")
+				}
+				n := c.nodes[1]
+				for _, id := range []int32{2, 3} {
+					c.nodes[id].kill()
+					c.fence(id)
+				}
+				for range 100 {
+					c.mustPut("orders", 0, "of one")
+				}
+				time.Sleep(time.Minute)
+				if tc.inOrder {
+					n.down()
+				} else {
+					n.kill()
+				}
+				n.tear("orders", 0, tc.left)
+				for _, id := range []int32{2, 1, 3} {
+					c.nodes[id].up()
+				}
+				for i := range 6 {
+					time.Sleep(20 * time.Second)
+					if err := c.put("orders", 0, "new"); err == nil {
+						t.Fatal("a write is acknowledged")
+					}
+					for _, m := range c.nodes {
+						if _, err := m.partition("orders", 0).ListOffset(model.OffsetLatest, model.NoEpoch, false); err == nil {
+							t.Fatalf("node %d tells where it ends: %+v", m.id, c.partitionState("orders", 0))
+						}
+					}
+					again := c.nodes[[]int32{1, 2, 1, 3, 1, 1}[i]]
+					if i%2 == 0 {
+						again.kill()
+					} else {
+						again.down()
+					}
+					again.up()
+				}
+				allowed := *c.made
+				allowed.Unclean = true
+				for _, m := range c.nodes {
+					m.partition("orders", 0).Configure(&allowed)
+				}
+				c.unclean = true
+				for began := time.Now(); c.put("orders", 0, "new") != nil; time.Sleep(time.Second) {
+					if time.Since(began) > time.Minute {
+						t.Fatalf("it does not go on: %+v", c.partitionState("orders", 0))
+					}
+				}
+				c.same("orders", 0, 1, 2, 3)
+				c.end()
+			})
+		})
 	}
 }
 

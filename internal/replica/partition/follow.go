@@ -51,14 +51,14 @@ func (p *Partition) FetchFrom() (offset int64, lastEpoch int32, start int64, err
 }
 
 // AppendFetched takes the answer to a fetch in a leader epoch: the leader's batches,
-// perhaps none, its high watermark and its log start. The answer to a fetch at offset
+// perhaps none, and its high watermark. The answer to a fetch at offset
 // FetchFrom says that the logs are the same below; what is here beyond, of an earlier
 // leader, gives way if it is another. It returns the log end; see WaitDurable.
 // It returns kerr.FencedLeaderEpoch wrapped if the replica does not follow in that epoch
 // any more or was cut since FetchFrom, kerr.CorruptMessage wrapped if bytes are damaged, ErrRotten wrapped
 // if it must give up first what it has, and an error that wraps
 // commitlog.ErrUnexpectedOffset if offsets do not follow on the log.
-func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW, leaderStart int64) (end int64, err error) {
+func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW int64) (end int64, err error) {
 	log, err := p.Log()
 	if err != nil {
 		return 0, err
@@ -84,10 +84,31 @@ func (p *Partition) AppendFetched(epoch int32, batches []byte, leaderHW, leaderS
 	failpoint.Hit("partition.fetch.before_mark", p.on)
 	p.heard(leaderHW, same)
 	log.Committed(p.hw.Load())
-	if start := min(leaderStart, p.hw.Load()); start > log.Start() {
-		err = p.storage(log.AdvanceStart(start))
+	return log.End(), nil
+}
+
+// FollowStart moves the log start to the leader's, as far as the high watermark is, and
+// makes it durable: the leader tells who deletes records that they are gone when all that
+// follow it say so, and then no crash may bring them back. It waits for the disk.
+// It fails as Truncate does.
+func (p *Partition) FollowStart(epoch int32, leaderStart int64) error {
+	if _, err := p.Log(); err != nil {
+		return err
 	}
-	return log.End(), err
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if err := p.followsIn(epoch); err != nil {
+		return err
+	}
+	log := p.log.Load() // it may have been replaced meanwhile
+	start := min(leaderStart, p.hw.Load())
+	if start <= log.Start() {
+		return nil
+	}
+	if err := log.AdvanceStart(start); err != nil {
+		return p.storage(err)
+	}
+	return p.home.Started(p, log)
 }
 
 // appendFetched appends what lies at the log end, or deals with the first batch that does

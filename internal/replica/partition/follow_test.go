@@ -47,7 +47,7 @@ func followed(t *testing.T, hw int64) (*Partition, *home, int32) {
 	p, h := in(t, shared(2, 1, 4, 1, 2, 3))
 	epoch := p.Role().Epoch
 	both := append(bytes.Clone(stamped(t, 0, 3, 1, 2, 3)), stamped(t, 3, epoch, 4, 5, 6)...)
-	if end, err := p.AppendFetched(epoch, both, hw, 0); err != nil || end != 6 {
+	if end, err := p.AppendFetched(epoch, both, hw); err != nil || end != 6 {
 		t.Fatalf("end %d, %v", end, err)
 	}
 	return p, h, epoch
@@ -58,7 +58,7 @@ func TestFollow(t *testing.T) {
 	p, h := in(t, shared(2, 1, 4, 1, 2, 3))
 	h.held = true
 	epoch := p.Role().Epoch
-	if end, err := p.AppendFetched(epoch, stamped(t, 0, epoch, 1, 2, 3), 9, 0); err != nil || end != 3 {
+	if end, err := p.AppendFetched(epoch, stamped(t, 0, epoch, 1, 2, 3), 9); err != nil || end != 3 {
 		t.Fatalf("end %d, %v", end, err)
 	}
 	if at, _, _, err := p.FetchFrom(); at != 0 || err != nil || p.HighWatermark() != 0 {
@@ -96,7 +96,7 @@ func TestAnswersOfAnotherEpoch(t *testing.T) {
 	} {
 		p, _, epoch := followed(t, 3)
 		p.Assign(next)
-		_, err := p.AppendFetched(epoch, stamped(t, 6, epoch, 7), 6, 0)
+		_, err := p.AppendFetched(epoch, stamped(t, 6, epoch, 7), 6)
 		wantErr(t, name+", append", err, kerr.FencedLeaderEpoch)
 		wantErr(t, name+", truncate", p.Truncate(epoch, EpochEnd{3, 3}), kerr.FencedLeaderEpoch)
 		wantErr(t, name+", begin anew", p.Restart(epoch, 9), kerr.FencedLeaderEpoch)
@@ -138,7 +138,7 @@ func TestTruncateBelowHW(t *testing.T) {
 		t.Fatalf("hw %d, durable %d, %v", p.HighWatermark(), p.DurableEnd(), err)
 	}
 	p.Assign(shared(2, 3, 20, 3))
-	if _, err := p.AppendFetched(20, stamped(t, 3, 20, 7, 8, 9), 3, 0); err != nil || p.HighWatermark() != 3 {
+	if _, err := p.AppendFetched(20, stamped(t, 3, 20, 7, 8, 9), 3); err != nil || p.HighWatermark() != 3 {
 		t.Errorf("hw %d, %v", p.HighWatermark(), err)
 	}
 }
@@ -157,7 +157,7 @@ func TestUnverifiedTail(t *testing.T) {
 		t.Fatalf("fetch from %d", at)
 	}
 	same := stamped(t, 3, old, 4, 5, 6)
-	if end, err := p.AppendFetched(20, same, 7, 0); err != nil || end != 7 {
+	if end, err := p.AppendFetched(20, same, 7); err != nil || end != 7 {
 		t.Fatalf("end %d, %v", end, err)
 	}
 	p.Durable(7)
@@ -165,7 +165,7 @@ func TestUnverifiedTail(t *testing.T) {
 		t.Errorf("hw %d, want 6: the rest may be another's", p.HighWatermark())
 	}
 	other := append(bytes.Clone(same), stamped(t, 6, 20, 8, 9)...)
-	if end, err := p.AppendFetched(20, other, 7, 0); err != nil || end != 8 || p.HighWatermark() != 6 {
+	if end, err := p.AppendFetched(20, other, 7); err != nil || end != 8 || p.HighWatermark() != 6 {
 		t.Errorf("end %d, hw %d, %v", end, p.HighWatermark(), err)
 	}
 	h.held = false
@@ -183,7 +183,7 @@ func TestFetchedRubbish(t *testing.T) {
 	late := stamped(t, 6, epoch+1, 7)
 	early := stamped(t, 6, 1, 7)
 	for name, b := range map[string]record.Batch{"a wrong checksum": bad, "a later epoch": late, "an older epoch": early, "half a batch": bad[:30]} {
-		_, err := p.AppendFetched(epoch, b, 6, 0)
+		_, err := p.AppendFetched(epoch, b, 6)
 		wantErr(t, name, err, kerr.CorruptMessage)
 	}
 	if o := marks(t, p); o.End != 6 || len(h.broken) > 0 || p.Err() != nil {
@@ -192,22 +192,28 @@ func TestFetchedRubbish(t *testing.T) {
 }
 
 // The leader's log start is followed up to the high watermark; if it lies within a batch
-// an empty log begins with that batch.
+// an empty log begins with that batch, and goes on to the leader's when that is committed.
 func TestFollowLogStart(t *testing.T) {
-	p, _, epoch := followed(t, 4)
-	for _, c := range []struct{ leader, start int64 }{{2, 2}, {5, 4}} {
-		if _, err := p.AppendFetched(epoch, nil, 4, c.leader); err != nil || marks(t, p).Start != c.start {
-			t.Errorf("leader's start %d: %+v, %v", c.leader, marks(t, p), err)
+	p, h, epoch := followed(t, 4)
+	for _, c := range []struct {
+		leader, start int64
+		told          int
+	}{{2, 2, 1}, {5, 4, 2}, {4, 4, 2}} {
+		if err := p.FollowStart(epoch, c.leader); err != nil || marks(t, p).Start != c.start || h.starts != c.told {
+			t.Errorf("leader's start %d: %+v, made durable %d times, %v", c.leader, marks(t, p), h.starts, err)
 		}
 	}
 	if err := p.Restart(epoch, 11); err != nil {
 		t.Fatal(err)
 	}
-	_, err := p.AppendFetched(epoch, stamped(t, 6, epoch, 7), 13, 11)
+	_, err := p.AppendFetched(epoch, stamped(t, 6, epoch, 7), 13)
 	wantErr(t, "the answer to an older fetch", err, kerr.FencedLeaderEpoch)
 	p.FetchFrom()
-	if end, err := p.AppendFetched(epoch, stamped(t, 10, epoch, 1, 2, 3), 13, 11); err != nil || end != 13 {
+	if end, err := p.AppendFetched(epoch, stamped(t, 10, epoch, 1, 2, 3), 13); err != nil || end != 13 {
 		t.Fatalf("end %d, %v", end, err)
+	}
+	if err := p.FollowStart(epoch, 11); err != nil {
+		t.Fatal(err)
 	}
 	if o := marks(t, p); o.Start != 11 || o.HW != 13 {
 		t.Errorf("%+v", o)

@@ -248,7 +248,10 @@ func (c *cluster) take(n *node, f *fetch) {
 		c.trace("node %d truncates to %+v in epoch %d: %v; %+v", n.id, *f.res.Diverging, f.epoch, err, c.marks(n))
 		c.check(err)
 	default:
-		end, err := n.p.AppendFetched(f.epoch, f.batches, f.res.HW, f.res.Start)
+		end, err := n.p.AppendFetched(f.epoch, f.batches, f.res.HW)
+		if err == nil {
+			err = n.p.FollowStart(f.epoch, f.res.Start)
+		}
 		c.trace("node %d has fetched from %d at %d in epoch %d: %d bytes, hw %d: end %d, %v; %+v", n.id, f.leader, f.ask.From, f.epoch, len(f.batches), f.res.HW, end, err, c.marks(n))
 		c.check(err)
 	}

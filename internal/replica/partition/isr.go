@@ -47,10 +47,16 @@ func (p *Partition) Propose(now time.Time, lagMax time.Duration, alive func(id i
 	end := log.End()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failed != nil || p.tracker == nil || !p.leads() {
+	hw := p.hw.Load()
+	switch {
+	case p.failed != nil || p.tracker == nil:
+		return ISRProposal{}, false
+	case p.mayVouch():
+		hw, p.tracker.epochStart = p.rot.missing, p.rot.missing
+	case !p.leads():
 		return ISRProposal{}, false
 	}
-	isr, ok := p.tracker.propose(p.hw.Load(), end, now, lagMax, alive)
+	isr, ok := p.tracker.propose(hw, end, now, lagMax, alive)
 	p.advance() // those who were waited for may be gone
 	if !ok {
 		return ISRProposal{}, false

@@ -96,7 +96,7 @@ func (p *Partition) found(o Opened, spent int32) {
 	if p.spent = max(p.spent, spent); p.role.Leading && p.role.sole() {
 		p.spent = model.NoEpoch
 	}
-	p.lacks(o.Log, o.Had)
+	p.lacks(o)
 	if p.role.Leading && !p.leads() {
 		p.logger.Warn("leader epoch is not led on after a crash, the controller gives a new one",
 			"partition", p.tp, "epoch", p.role.Epoch)

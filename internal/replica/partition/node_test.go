@@ -251,6 +251,11 @@ func (n *node) Truncated(p *Partition, log *commitlog.Log, to int64) error {
 	return n.Keep(p, log)
 }
 
+func (n *node) Started(p *Partition, log *commitlog.Log) error {
+	n.note(log, p.HighWatermark())
+	return n.writeMarks()
+}
+
 func (n *node) Keep(p *Partition, log *commitlog.Log) error {
 	was := n.known
 	n.note(log, p.HighWatermark())

@@ -34,6 +34,8 @@ type Home interface {
 	Truncated(p *Partition, log *commitlog.Log, to int64) error
 	// Keep makes the checkpoints of a log durable that has begun anew elsewhere.
 	Keep(p *Partition, log *commitlog.Log) error
+	// Started makes a log start durable that has risen.
+	Started(p *Partition, log *commitlog.Log) error
 	// Broken is told, once, why the partition can be used no more, unless it was closed:
 	// an error of the disk, or one that matches commitlog.ErrInvariant.
 	Broken(p *Partition, err error)
@@ -49,6 +51,8 @@ type Opened struct {
 	HW int64
 	// Had is how far the log once reached for good: what it lacks below is lost.
 	Had int64
+	// LostEpoch is the latest leader epoch of what is lost, model.NoEpoch if it is not known.
+	LostEpoch int32
 }
 
 // Config is what a partition is made of.

@@ -23,6 +23,7 @@ type home struct {
 	held   bool
 	broken []error
 	opens  int
+	starts int // how often a log start was made durable
 }
 
 func (h *home) Open(p *Partition) (Opened, error) {
@@ -33,6 +34,7 @@ func (h *home) Open(p *Partition) (Opened, error) {
 
 func (h *home) Truncated(*Partition, *commitlog.Log, int64) error { return nil }
 func (h *home) Keep(*Partition, *commitlog.Log) error             { return nil }
+func (h *home) Started(*Partition, *commitlog.Log) error          { h.starts++; return nil }
 
 func (h *home) Close(_ *Partition, log *commitlog.Log) error { return log.Close() }
 

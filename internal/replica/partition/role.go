@@ -111,6 +111,9 @@ func (p *Partition) begin(log *commitlog.Log, r Role) error {
 		// An epoch that this replica led without a record may not be in its leader's log.
 		return log.ForgetEmptyEpochs()
 	}
+	if p.Missing() > 0 {
+		return nil // nothing begins here
+	}
 	if log.LatestEpoch() != r.Epoch {
 		if err := log.AssignEpoch(r.Epoch); err != nil {
 			return err

@@ -30,6 +30,7 @@ type rot struct {
 	had      bool  // when it was found the replica had everything but for what is rotten
 	healing  bool
 	missing  int64 // the log once reached up to there, and ends at the rot: see short.go; 0 if it does not
+	lost     int32 // the latest leader epoch of what is missing, model.NoEpoch if it is not known
 }
 
 // ErrRotten is wrapped by the error of a follower that takes nothing more, because what it
@@ -142,12 +143,11 @@ func (p *Partition) Report(s Standing) (lost, report bool) {
 		told := p.rot.told || s.Leading || p.role.Epoch > p.rot.epoch
 		short := p.missing() > 0
 		switch {
-		case s.Lost && s.Leader == model.NoLeader && p.rot.had && !p.rot.healing && (!short || p.settings.Load().Unclean):
+		case s.Lost && s.Leader == model.NoLeader && p.rot.had && !p.rot.healing && (!short || p.nobodyElse(s)):
 			p.rot.reported = false // nothing is given up from now on
 			return false, true     // what can be read of it is better than nothing
 		case short && !s.sole():
-			// It leads nobody, so that whoever else can lead must.
-			return true, !(p.rot.reported && (!inSync || !others)) && (told || s.Leader == model.NoLeader)
+			return true, (!p.nobodyElse(s) || p.settings.Load().Unclean) && !(p.rot.reported && !inSync) && (told || s.Leader == model.NoLeader)
 		case p.rot.reported && !inSync || s.sole() || !others || s.Leader == model.NoLeader:
 			return true, false
 		}
@@ -166,11 +166,12 @@ func (p *Partition) Report(s Standing) (lost, report bool) {
 
 // Reported takes in that the controller has decided on a report, and that the present role
 // is of that decision or a later one.
-// If it is not to be lost though its log is short, what it lacks is given up.
+// If it is not to be lost though its log is short, it leads by name, or what it lacks is
+// given up, if that is allowed.
 func (p *Partition) Reported(lost bool) error {
 	p.mu.Lock()
 	p.rot.reported = lost && p.rot.at != unknown
-	waived := !lost && p.missing() > 0
+	waived := !lost && p.missing() > 0 && p.settings.Load().Unclean
 	p.mu.Unlock()
 	if waived {
 		return p.waive()
@@ -199,6 +200,7 @@ func (p *Partition) Heal() (healed bool, err error) {
 	case at <= log.Start():
 		err = p.restart(log, log.Start())
 	case at >= log.End():
+		log.Lost(0, model.NoEpoch)
 		err = p.home.Truncated(p, log, log.End()) // what it knows beyond is void
 	default:
 		err = p.cut(log, at)

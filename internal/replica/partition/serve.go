@@ -25,6 +25,7 @@ type FollowerFetch struct {
 func (p *Partition) ReadAsFollower(f FollowerFetch) (ReadResult, error) {
 	log, err := p.led(f.CurrentEpoch)
 	if err != nil {
+		p.vouch(f)
 		return ReadResult{}, err
 	}
 	if err := p.replicates(f); err != nil {

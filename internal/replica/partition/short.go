@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
-	"github.com/odradek/odradek/internal/store/commitlog"
+	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -25,18 +26,47 @@ var ErrShort = errors.New("the end of the log is lost")
 var errShort = fmt.Errorf("%w: %w", kerr.NotLeaderForPartition, ErrShort)
 
 // lacks takes in how far a log once reached that was just opened. mu is held.
-func (p *Partition) lacks(log *commitlog.Log, had int64) {
-	if had <= max(log.End(), p.rot.missing) {
+func (p *Partition) lacks(o Opened) {
+	if o.Had <= max(o.Log.End(), p.rot.missing) {
 		return
 	}
 	p.logger.Error("the disk has lost the end of a log: the replica does not lead, and fetches it from others",
-		"partition", p.tp, "end", log.End(), "had", had)
-	if p.rot.at == unknown || p.rot.at > log.End() {
-		p.rot.at, p.rot.next = log.End(), had
+		"partition", p.tp, "end", o.Log.End(), "had", o.Had, "epoch", o.LostEpoch)
+	if p.rot.at == unknown || p.rot.at > o.Log.End() {
+		p.rot.at, p.rot.next = o.Log.End(), o.Had
 	}
-	p.rot.missing, p.rot.epoch = had, p.role.Epoch
+	p.rot.missing, p.rot.lost, p.rot.epoch = o.Had, o.LostEpoch, p.role.Epoch
 	p.rot.told, p.rot.asked, p.rot.reported = false, false, false
 	p.rot.had = !p.role.Lost || slices.Contains(p.role.ISR, p.role.Self)
+}
+
+// nobodyElse reports whether the cluster knows nobody but this replica who has all that is
+// committed. Then it stays what it is, the leader by name, until it can vouch for another; or
+// it is to give up what it lacks. mu is held.
+func (p *Partition) nobodyElse(s Standing) bool {
+	other := func(id int32) bool { return id != s.Self }
+	return !slices.ContainsFunc(s.ISR, other) && !slices.ContainsFunc(s.Eligible, other)
+}
+
+// vouch takes in a follower that has all that this replica lacks, so that it can join the ISR
+// and lead: it is as long as this log once was, and of the same leader or a later one, by
+// which its records are the same.
+func (p *Partition) vouch(f FollowerFetch) {
+	p.mu.Lock()
+	has := p.mayVouch() && f.CurrentEpoch == p.role.Epoch && f.From >= p.rot.missing && f.LastFetchedEpoch >= p.rot.lost
+	if follower := (*follower)(nil); has {
+		follower = p.tracker.follower(f.Node)
+		has = follower != nil && p.tracker.fetch(follower, f.From, f.LogStart, f.BrokerEpoch, f.From, time.Now())
+	}
+	p.mu.Unlock()
+	if has && p.eager != nil {
+		p.eager(p)
+	}
+}
+
+// mayVouch reports whether this replica would lead, were its log not short. mu is held.
+func (p *Partition) mayVouch() bool {
+	return p.failed == nil && p.tracker != nil && p.role.Leading && p.role.Epoch > p.spent && p.missing() > 0 && p.rot.lost != model.NoEpoch
 }
 
 // Missing is where the log ended before the disk lost its end, or 0 if it did not.
@@ -89,6 +119,7 @@ func (p *Partition) waive() error {
 	p.mu.Lock()
 	if p.rot.healing = false; err == nil {
 		p.rot.missing = 0
+		log.Lost(0, model.NoEpoch)
 	}
 	p.mu.Unlock()
 	return p.storage(err)

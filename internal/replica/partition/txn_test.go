@@ -263,7 +263,7 @@ func TestReadCommittedFromFollower(t *testing.T) {
 		if hw == 0 {
 			bytes = slices.Concat(all...)
 		}
-		if _, err := p.AppendFetched(epoch, bytes, int64(hw), 0); err != nil {
+		if _, err := p.AppendFetched(epoch, bytes, int64(hw)); err != nil {
 			t.Fatal(err)
 		}
 		same(t, fmt.Sprint("high watermark ", hw), committed(t, p, 0), want)

@@ -130,7 +130,38 @@ func (l *Log) loadEpochs() (found bool, err error) {
 		l.logger.Warn("leader epoch checkpoint is damaged and made anew", "partition", l.name, "err", err)
 		return false, nil
 	}
+	l.loaded = l.epochs
 	return true, nil
+}
+
+// Lost notes that the log once reached had, beyond its end, and returns the latest epoch of
+// what it has lost, or model.NoEpoch if that is not known; latest is one that the caller
+// knows of. The checkpoint keeps it, until Lost is told of nothing beyond the end.
+func (l *Log) Lost(had int64, latest int32) int32 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := l.loaded.before(had)
+	if len(all) > 0 && latest > all.latest() {
+		all = all.assign(latest, had-1)
+	}
+	lost := all[len(all.before(l.end)):]
+	if len(l.lost)+len(lost) > 0 {
+		l.epochsSaved.touch()
+	}
+	l.lost = lost
+	return all.latest()
+}
+
+// toSave is what the checkpoint is to have. mu is held.
+func (l *Log) toSave() epochs {
+	n := len(l.epochs)
+	all := l.epochs[:n:n]
+	for _, e := range l.lost {
+		if e.epoch > l.epochs.latest() && e.start >= l.end {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 func (l *Log) saveEpochs(e epochs) error {

@@ -58,6 +58,8 @@ type Log struct {
 	settled     bool  // the producers are loaded: what they say of open transactions is read under mu
 	unindexed   int64 // base of the first segment whose transaction index is to be made anew, none without
 	epochs      epochs
+	loaded      epochs // of the checkpoint, when the log was opened
+	lost        epochs // of records that the log has lost: see Lost
 	epochsSaved mark
 	names       mark  // files were made since the last SyncDir
 	folder      mark  // the folder itself was

@@ -104,7 +104,7 @@ func (l *Log) dirty() syncWork {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := syncWork{
-		end: l.end, active: l.active(), epochs: l.epochs, epochsSaved: l.epochsSaved,
+		end: l.end, active: l.active(), epochs: l.toSave(), epochsSaved: l.epochsSaved,
 		names: l.names, folder: l.folder, metadata: l.metadata,
 	}
 	if i := l.firstDirtySegment(); l.recovery < l.end || i < len(l.segs)-1 {
