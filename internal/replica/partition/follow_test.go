@@ -318,6 +318,11 @@ func TestLease(t *testing.T) {
 // what its predecessor told (KIP-207).
 func TestOffsetNotAvailable(t *testing.T) {
 	p, _, _ := followed(t, 3)
+	if err := p.take(shared(2, 2, 20, 1, 2, 3)); err != nil { // who asks before the role has begun
+		t.Fatal(err)
+	}
+	_, err := p.ListOffset(model.OffsetLatest, 20, false)
+	wantErr(t, "offset while the epoch begins", err, kerr.OffsetNotAvailable)
 	p.Assign(shared(2, 2, 20, 1, 2, 3))
 	for spec, want := range map[int64]error{model.OffsetLatest: kerr.OffsetNotAvailable, model.OffsetEarliest: nil, 1: nil, 5: kerr.OffsetNotAvailable} {
 		_, err := p.ListOffset(spec, 20, false)

@@ -66,11 +66,12 @@ func (p *Partition) ListOffset(spec int64, currentEpoch int32, committed bool) (
 	return Nowhere, p.storageOf(log, err)
 }
 
-// late reports whether a leader's high watermark is still below where its epoch began.
+// late reports whether a leader's high watermark is still below where its epoch began, or
+// that is not known yet: the role has just been taken.
 func (p *Partition) late(hw int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.tracker != nil && hw < p.tracker.epochStart
+	return p.tracker != nil && (hw < p.tracker.epochStart || p.tracker.epochStart == unknown)
 }
 
 // EpochEnd answers OffsetForLeaderEpoch: the end of the given epoch, or of the greatest

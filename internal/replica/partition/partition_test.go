@@ -24,12 +24,14 @@ type home struct {
 	broken []error
 	opens  int
 	starts int // how often a log start was made durable
+	had    int64
+	lost   int32
 }
 
 func (h *home) Open(p *Partition) (Opened, error) {
 	h.opens++
 	log, err := commitlog.Open(commitlog.Options{FS: h.disk, Dir: "/d/" + p.TP().String(), ID: p.ID(), Config: p.Settings().Log})
-	return Opened{Log: log}, err
+	return Opened{Log: log, Had: h.had, LostEpoch: h.lost}, err
 }
 
 func (h *home) Truncated(*Partition, *commitlog.Log, int64) error { return nil }
