@@ -58,7 +58,7 @@ func (p *Peers) Forward(ctx context.Context, e Envelope) (body []byte, err error
 			return false, leader{}, err
 		}
 		body = r.B
-		if again && notController(e, body) {
+		if again && undecided(e, body) {
 			return false, leader{node: -1}, nil
 		}
 		return true, leader{}, nil

@@ -203,6 +203,58 @@ func TestJoin(t *testing.T) {
 	})
 }
 
+// Nodes that were down while another joined the quorum, and that only know where the first
+// voters were, hear from those where it is that leads now: one that follows, and one that
+// votes.
+func TestLeaderJoinedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		c.startAll()
+		c.register()
+		for c.leader() == 3 {
+			if err := c.nodes[3].quorum.TransferLeadership(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		c.kill(3)
+		c.kill(4)
+		m := c.start(6, func(_ *Config, q *quorum.Config) { q.Join, q.Voters = true, nil })
+		if err := m.peers.CaughtUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c.write(metadata.RegisterController{Controller: metadata.Controller{
+			ID: 6, Directory: m.dir, Endpoints: []metadata.Endpoint{{Host: "10.0.0.6", Port: 9093}},
+		}})
+		if err := c.nodes[c.leader()].quorum.AddVoter(t.Context(), 6); err != nil {
+			t.Fatal(err)
+		}
+		for c.leader6() != 6 { // as if the one that leads handed over to it
+			st := c.nodes[c.leader6()].quorum.Status()
+			m.quorum.Step(&raftpb.Message{
+				Type: raftpb.MsgTimeoutNow.Enum(), From: new(raftID(st.Node)), To: new(raftID(6)), Term: new(uint64(st.Term)),
+			})
+			time.Sleep(time.Second)
+		}
+		for _, id := range []int32{4, 3} {
+			c.start(id)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			if err := c.nodes[id].peers.CaughtUp(ctx); err != nil {
+				t.Errorf("node %d: %v", id, err)
+			}
+			cancel()
+			if l := c.leader6(); l != 6 {
+				t.Errorf("node %d leads: nothing was shown of node %d", l, id)
+			}
+		}
+		for _, id := range []int32{6, 5, 4, 3, 2, 1} {
+			for _, err := range c.nodes[id].stop() {
+				t.Errorf("node %d: %v", id, err)
+			}
+		}
+	})
+}
+
 // leader6 is who leads, node 6 among the candidates.
 func (c *cluster) leader6() int32 {
 	for {

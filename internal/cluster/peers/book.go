@@ -113,15 +113,45 @@ func (p *Peers) askAt(ctx context.Context, address string) {
 		return
 	}
 	p.mu.Lock()
-	if p.found == nil {
-		p.found = map[int32]string{}
-	}
 	for _, v := range h.Voters {
-		p.found[v.Node] = v.Address
+		p.find(v)
 	}
 	p.mu.Unlock()
 	p.learn(h.Leader, h.Term)
 	p.link.SetPeers(p.addresses())
+}
+
+// locate finds the address of a node that this one was not told of, in what others say of
+// the quorum, and in more: one that has joined while this node was down may lead, and
+// without a line to it nothing comes here of its registration. Who is not needed is not
+// looked for: those who left long ago are named for long.
+func (p *Peers) locate(node int32, more ...link.Hello) {
+	if node < 0 || node == p.c.Node || p.link.Knows(node) {
+		return
+	}
+	told := append(p.link.Up(), more...)
+	p.mu.Lock()
+	for _, h := range told {
+		for _, v := range h.Voters {
+			if v.Node == node {
+				p.find(v)
+			}
+		}
+	}
+	address, found := p.found[node]
+	p.mu.Unlock()
+	if found {
+		p.c.Log.Info("peers: the address of a node is known from others", "node", node, "address", address)
+		p.link.SetPeers(p.addresses())
+	}
+}
+
+// find keeps an address that others have told. mu is held.
+func (p *Peers) find(v link.Peer) {
+	if p.found == nil {
+		p.found = map[int32]string{}
+	}
+	p.found[v.Node] = v.Address
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

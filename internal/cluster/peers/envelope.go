@@ -26,9 +26,9 @@ var harmless = map[int16]bool{
 	75: true, // DescribeTopicPartitions
 }
 
-// notController reports whether an answer says as a whole that the node is not the
-// controller.
-func notController(e Envelope, body []byte) bool {
+// undecided reports whether an answer says as a whole that the node is not the controller,
+// or was it and will not know what became of its decision.
+func undecided(e Envelope, body []byte) bool {
 	resp := kmsg.ResponseForKey(e.Key)
 	if resp == nil {
 		return false
@@ -38,7 +38,7 @@ func notController(e Envelope, body []byte) bool {
 	if !code.IsValid() || code.Kind() != reflect.Int16 || resp.ReadFrom(body) != nil {
 		return false
 	}
-	return int16(code.Int()) == kerr.NotController.Code
+	return int16(code.Int()) == kerr.NotController.Code || int16(code.Int()) == kerr.RequestTimedOut.Code
 }
 
 // An envelope is: varint key, varint version, client id (uvarint 0 for none, else its

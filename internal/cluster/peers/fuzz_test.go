@@ -22,7 +22,7 @@ func FuzzSays(f *testing.F) {
 			if err != nil || again.Key != e.Key || again.Version != e.Version || again.Listener != e.Listener || !bytes.Equal(again.Body, e.Body) {
 				t.Errorf("%+v became %+v, %v", e, again, err)
 			}
-			notController(e, e.Body)
+			undecided(e, e.Body)
 		}
 		rest, _, err := open(b)
 		if err != nil || rest == nil {

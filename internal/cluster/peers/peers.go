@@ -22,7 +22,7 @@ type Peers struct {
 	mu     sync.Mutex // guards what follows; held over no wait
 	leader leader     // as nodes without a vote know it
 	moved  chan struct{}
-	found  map[int32]string // addresses that bootstrap servers have told
+	found  map[int32]string // addresses that other nodes have told
 }
 
 // leader is who leads the quorum, and in which term.
@@ -100,14 +100,21 @@ func (p *Peers) leads() leader {
 // learn takes the word of another node on who leads. One of an older term has nothing
 // new to say.
 func (p *Peers) learn(node int32, term int64) {
+	if p.hear(leader{node, term}) {
+		p.locate(node)
+	}
+}
+
+// hear reports whether it is news who leads.
+func (p *Peers) hear(is leader) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	is := leader{node, term}
-	if term < p.leader.term || is == p.leader || term == p.leader.term && node < 0 {
-		return
+	if is.term < p.leader.term || is == p.leader || is.term == p.leader.term && is.node < 0 {
+		return false
 	}
 	p.leader = is
 	p.ring()
+	return true
 }
 
 // forget does away with a leader that does not answer or says that it is none.

@@ -61,6 +61,7 @@ func (p *Peers) step(from link.Hello, payload []byte) error {
 		return fmt.Errorf("a message of Raft from %d to %d came from node %d to node %d",
 			nodeID(m.GetFrom()), nodeID(m.GetTo()), from.Node, p.c.Node)
 	}
+	p.locate(from.Node, from) // which waits for an answer
 	p.c.Quorum.Step(&m)
 	return nil
 }

@@ -119,6 +119,9 @@ func (l *Link) peer(node int32) *peer {
 	return l.peers[node]
 }
 
+// Knows reports whether a node is one of the peers.
+func (l *Link) Knows(node int32) bool { return l.peer(node) != nil }
+
 // Send sends a message without waiting, and reports whether it is on its way: it is not
 // if there is no line to the node, or if too much waits for it. The payload must not be
 // changed afterwards.
