@@ -144,12 +144,44 @@ func (f *folder) discardOne(p *partition.Partition, marked bool) error {
 func (f *folder) setAside(tp model.TopicPartition, why string) error {
 	f.moving.Lock()
 	defer f.moving.Unlock()
+	if err := f.retire(tp); err != nil {
+		return err
+	}
 	aside, err := f.moveAside(tp, straySuffix)
 	if err != nil {
 		return err
 	}
 	f.host.cfg.Log.Warn("folder of a partition is moved aside", "partition", tp, "to", aside, "why", why)
 	return f.host.cfg.FS.SyncDir(f.Path)
+}
+
+// retire gives a folder that is to be set aside what the journal has of it, as far as it
+// could be replayed, and has the journal forget it: what it keeps is synced by the names
+// that the files had. Until all is in the folder it stays what it was.
+func (f *folder) retire(tp model.TopicPartition) error {
+	f.mu.Lock()
+	gone := make(map[model.IDPartition]replayed)
+	for id, r := range f.ready {
+		if r.tp == tp {
+			gone[id] = r
+		}
+	}
+	f.mu.Unlock()
+	for id, r := range gone {
+		if _, err := r.log.Sync(); err != nil {
+			return err
+		}
+		f.mu.Lock()
+		delete(f.ready, id)
+		f.mu.Unlock()
+		if err := r.log.Close(); err != nil {
+			f.host.cfg.Log.Warn("close a log that is set aside", "partition", tp, "err", err) // who opens it scans it
+		}
+		if err := f.journal.Deleted(id); err != nil && !errors.Is(err, vfs.ErrNoSpace) {
+			return fmt.Errorf("set %s aside: %w", tp, err)
+		}
+	}
+	return nil
 }
 
 // moveAside gives the folder of a partition a name that nobody else has, and forgets

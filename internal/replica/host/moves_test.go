@@ -3,11 +3,16 @@ package host
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/cluster/controller"
+	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -176,4 +181,99 @@ func TestMovesRefused(t *testing.T) {
 		}
 		c.end()
 	})
+}
+
+// A power cut that ends a move at its last step leaves the replica in two folders. The one
+// that is set aside may have had records in the journal: it gets them, and then the journal
+// forgets it, so that nothing is wrong with that folder, now and when the node stops.
+func TestMoveLeavesTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newMovers(t, 1)
+		n := c.nodes[1]
+		c.topic("orders", 1, 1)
+		for i := range 50 {
+			c.mustPut("orders", 0, fmt.Sprint(i))
+		}
+		time.Sleep(time.Second)
+		dirs := map[string]model.ID{"/a": {1, 1}, "/b": {1, 2}}
+		home := c.where(1, "orders", 0)[:2]
+		away := map[string]string{"/a": "/b", "/b": "/a"}[home]
+		n.twin("orders-0", home, away)
+		c.mu.Lock()
+		c.mute = true // the replica that runs is not to say where it is
+		c.decideLocked(func(s controller.State) []metadata.Record {
+			_, recs, err := s.AssignReplicasToDirs(controller.AssignDirs{Broker: 1, BrokerEpoch: n.epoch, Replicas: []controller.DirReplica{
+				{Topic: model.ID{'o', 7}, Dir: dirs[away]},
+			}})
+			if err != nil {
+				t.Error(err)
+			}
+			return recs
+		})
+		c.mu.Unlock()
+		n.kill()
+		c.mu.Lock()
+		c.mute = false
+		c.mu.Unlock()
+		n.up()
+		time.Sleep(5 * time.Second)
+		if got := c.where(1, "orders", 0); got != away+" known in "+away {
+			t.Errorf("the replica is in %s", got)
+		}
+		if got := len(n.values("orders", 0)); got != 50 {
+			t.Errorf("%d records are there", got)
+		}
+		if got := n.folders(home) + " " + n.folders(away); got != "orders-0…stray orders-0" {
+			t.Errorf("folders: %s", got)
+		}
+		for _, f := range n.host.dirs {
+			f.journal.Recycle() // has all synced that it keeps
+		}
+		time.Sleep(5 * time.Second)
+		for _, f := range n.host.dirs {
+			if err := f.err(); err != nil {
+				t.Error(err)
+			}
+		}
+		stray, err := n.disk.ReadDir(home)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range stray {
+			if strings.HasSuffix(e.Name(), straySuffix) && !slices.Equal(n.segment(home, e.Name()), n.segment(away, "orders-0")) {
+				t.Error("what was set aside has not all records")
+			}
+		}
+		c.end()
+	})
+}
+
+// segment is what the first segment of a log has.
+func (n *node) segment(dir, name string) []byte {
+	b, err := vfs.ReadFile(n.disk, filepath.Join(dir, name, "00000000000000000000.log"))
+	if err != nil {
+		n.cluster.t.Fatal(err)
+	}
+	return b
+}
+
+// twin copies the folder of a partition to another one, for good.
+func (n *node) twin(name, from, to string) {
+	t := n.cluster.t
+	if err := vfs.MkdirAllDurable(n.disk, filepath.Join(to, name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := n.disk.ReadDir(filepath.Join(from, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		b, err := vfs.ReadFile(n.disk, filepath.Join(from, name, e.Name()))
+		if err == nil {
+			err = vfs.WriteFileDurable(n.disk, filepath.Join(to, name, e.Name()), b, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -211,7 +212,7 @@ func TestShortAlone(t *testing.T) {
 				}
 				stop()
 				r.tear("orders", 0, tc.left)
-				for range 3 { // it does not get over it by starting again
+				for range 3 { // it does not get over it by starting again, nor does the journal forget
 					r.start()
 					for range 3 {
 						if err := r.put("orders", 0, "k", "new"); !errors.Is(err, kerr.KafkaStorageError) {
@@ -221,7 +222,9 @@ func TestShortAlone(t *testing.T) {
 							t.Fatalf("it tells where it ends: %v", err)
 						}
 					}
-					r.mustPut("other", 0, "k", "new")
+					for range 40 { // more than the journal would keep
+						r.mustPut("other", 0, "k", strings.Repeat("x", 3000))
+					}
 					time.Sleep(time.Minute)
 					stop()
 				}
@@ -242,6 +245,43 @@ func TestShortAlone(t *testing.T) {
 				r.mustPut("orders", 0, "k", "newer")
 				if again := r.values("orders", 0); len(again) != len(got)+1 {
 					t.Errorf("%d records were there, and %d after a start", len(got), len(again))
+				}
+				r.end()
+			})
+		})
+	}
+}
+
+// What the high watermark tells is a promise where a topic is durable. Where it is not a
+// power cut may take what was acknowledged, and the partition goes on; also if the topic is
+// to be durable from then on.
+func TestShortOfHighWatermark(t *testing.T) {
+	for _, durable := range []bool{true, false} {
+		t.Run(fmt.Sprint("durable: ", durable), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.made["orders"] = defaults()
+				r.made["orders"].Durable = durable
+				r.start()
+				r.create("orders", 1, 1)
+				for i := range 5 {
+					r.mustPut("orders", 0, "k", fmt.Sprint(i))
+				}
+				time.Sleep(time.Minute)
+				r.cut()
+				if durable { // the disk has lost the rest, and what the journal had was recycled
+					if err := r.disk.RemoveAll(filepath.Join("/a", journalName)); err != nil {
+						t.Fatal(err)
+					}
+					r.tear("orders", 0, func(size int64) int64 { return size / 2 })
+					if err := r.disk.Remove(filepath.Join("/a", recoveryPoints)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r.made["orders"] = defaults()
+				r.start()
+				if err := r.put("orders", 0, "k", "new"); errors.Is(err, kerr.KafkaStorageError) != durable {
+					t.Errorf("a write is answered %v", err)
 				}
 				r.end()
 			})

@@ -49,6 +49,25 @@ func TestShortLeader(t *testing.T) {
 	if _, report := p.Report(standing); report {
 		t.Error("it says that it is lost, and nobody else can lead")
 	}
+	unclean := settings()
+	unclean.Unclean = true
+	p.Configure(unclean)
+	if lost, report := p.Report(standing); !lost || !report {
+		t.Error("another may lead though it has less, and it does not say that it is lost")
+	}
+	p.Configure(settings())
+	if err := p.Reported(false); err != nil || p.Missing() == 0 {
+		t.Errorf("what it lacks is given up, %v", err)
+	}
+	gone := standing
+	gone.Leader, gone.Leading, gone.Lost = model.NoLeader, false, true
+	if lost, report := p.Report(gone); lost || !report {
+		t.Error("nobody leads, and it does not lead by name")
+	}
+	gone.ISR = []int32{2}
+	if lost, report := p.Report(gone); !lost && report {
+		t.Error("another has all, and it says that it is not lost")
+	}
 	wantErr(t, "a follower's fetch", fetch(3, 12, 3), kerr.NotLeaderForPartition)
 	if isr := propose(); len(isr) != 2 || isr[1].ID != 3 {
 		t.Fatalf("the ISR is to be %v", isr)
