@@ -204,7 +204,7 @@ func (h *history) pipeline(n int) {
 					h.faults = append(h.faults, fmt.Sprintf("entry %d/%d was acknowledged at %d, but %.20q is there", batch, i, offset, e))
 				}
 				h.mu.Unlock()
-			case errors.Is(err, kerr.NotController) || errors.Is(err, kerr.KafkaStorageError):
+			case errors.Is(err, kerr.NotController) || errors.Is(err, kerr.KafkaStorageError) || errors.Is(err, kerr.RequestTimedOut):
 				failed = true
 			case ctx.Err() != nil && p.stopped(4*time.Second):
 				return // as its process is

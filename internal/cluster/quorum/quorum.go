@@ -65,6 +65,11 @@ func (p *proposal) settle(offset int64, err error) {
 	close(p.done)
 }
 
+// errUnknown is how it ends for what is in the log of a node that leads no more, and may be
+// in those of others.
+var errUnknown = fmt.Errorf("this node does not lead any more, and what it had proposed may be agreed on without it: %w",
+	kerr.RequestTimedOut)
+
 // raftID is a node's id in Raft, where 0 means nobody.
 func raftID(node int32) uint64 { return uint64(node) + 1 }
 func nodeID(id uint64) int32   { return int32(int64(id) - 1) }
@@ -119,8 +124,9 @@ func (q *Quorum) raftConfig() *raft.Config {
 
 // Begin gives an entry its place in the order in which entries are proposed, for the
 // given term only, and does not wait. If an entry of a term fails, every later one of
-// that term fails: with kerr.NotController when this node does not lead the term, with
-// kerr.KafkaStorageError when its disk has failed.
+// that term fails: with kerr.NotController when this node does not lead the term and the
+// entry is agreed on nowhere, ever; with kerr.RequestTimedOut when it may have been or may
+// be yet, and nobody here will know; with kerr.KafkaStorageError when its disk has failed.
 func (q *Quorum) Begin(term int64, entry []byte) Wait {
 	p := &proposal{term: term, data: entry, done: make(chan struct{})}
 	if err := q.enqueue(p); err != nil {

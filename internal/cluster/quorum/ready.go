@@ -104,12 +104,12 @@ func (q *Quorum) install(snap *raftpb.Snapshot, hard *raftpb.HardState) error {
 	q.applied, q.conf, q.told = index, snap.GetMetadata().GetConfState(), nil
 	q.latest.Store(nil)
 	if q.change != nil && q.change.index <= index {
-		q.settleChange(kerr.NotController)
+		q.settleChange(errUnknown)
 	}
 	for i, p := range q.waiting {
 		if i <= index { // it may be in the snapshot or not: nobody here knows
 			delete(q.waiting, i)
-			p.settle(0, kerr.NotController)
+			p.settle(0, errUnknown)
 		}
 	}
 	return nil

@@ -15,12 +15,13 @@ func (q *Quorum) Run(ctx context.Context) error {
 	err := q.run(ctx)
 	q.stall.end()
 	q.resign()
-	cause := fmt.Errorf("the quorum has stopped: %w", kerr.NotController)
+	cause, begun := fmt.Errorf("the quorum has stopped: %w", kerr.NotController), errUnknown
 	if err != nil {
 		q.c.Log.Error("quorum stopped", "error", err)
 		cause = fmt.Errorf("the quorum has failed: %w", kerr.KafkaStorageError)
+		begun = cause
 	}
-	q.stop(cause)
+	q.stop(cause, begun)
 	return errors.Join(err, q.store.wal.close())
 }
 
@@ -98,9 +99,9 @@ func (q *Quorum) abandon() {
 	}
 	for i, p := range q.waiting {
 		delete(q.waiting, i)
-		p.settle(0, kerr.NotController)
+		p.settle(0, errUnknown)
 	}
-	q.settleChange(kerr.NotController)
+	q.settleChange(errUnknown)
 }
 
 // alone reports whether this node is the only member.
@@ -159,21 +160,25 @@ func (q *Quorum) resign() {
 	}
 }
 
-// stop ends every wait.
-func (q *Quorum) stop(cause error) {
+// stop ends every wait: by begun for what was given to Raft.
+func (q *Quorum) stop(cause, begun error) {
 	q.mu.Lock()
 	q.stopped = cause
-	pending := append(q.proposed, q.pending...)
-	q.pending, q.inbox, q.orders, q.proposed = nil, nil, nil, nil
+	pending := q.pending
+	q.pending, q.inbox, q.orders = nil, nil, nil
 	q.mu.Unlock()
+	for _, p := range q.proposed {
+		p.settle(0, begun)
+	}
+	q.proposed = nil
 	for _, p := range pending {
 		p.settle(0, cause)
 	}
 	for i, p := range q.waiting {
 		delete(q.waiting, i)
-		p.settle(0, cause)
+		p.settle(0, begun)
 	}
-	q.settleChange(cause)
+	q.settleChange(begun)
 	q.publish()
 	close(q.done)
 }

@@ -10,8 +10,9 @@ import (
 )
 
 // Controller takes what only the controller decides: controller.Service. On a node that
-// does not lead the quorum each call returns kerr.NotController, and the request is passed
-// on.
+// does not lead the quorum each call returns kerr.NotController, nothing is done, and the
+// request is passed on. Of a decision that may stand or not nobody but the client may ask
+// again: that is kerr.RequestTimedOut.
 type Controller interface {
 	CreateTopics(ctx context.Context, topics []controller.NewTopic, validateOnly bool) ([]controller.CreatedTopic, error)
 	DeleteTopics(ctx context.Context, topics []controller.TopicRef) ([]controller.DeletedTopic, error)
