@@ -156,8 +156,8 @@ func (f *folder) setAside(tp model.TopicPartition, why string) error {
 }
 
 // retire gives a folder that is to be set aside what the journal has of it, as far as it
-// could be replayed, and has the journal forget it: what it keeps is synced by the names
-// that the files had. Until all is in the folder it stays what it was.
+// could be replayed, and has the journal forget it, which would sync it by the names that
+// its files had. If that cannot be, as on a full disk, the folder stays what it was.
 func (f *folder) retire(tp model.TopicPartition) error {
 	f.mu.Lock()
 	gone := make(map[model.IDPartition]replayed)
@@ -171,14 +171,14 @@ func (f *folder) retire(tp model.TopicPartition) error {
 		if _, err := r.log.Sync(); err != nil {
 			return err
 		}
+		if err := f.journal.Deleted(id); err != nil {
+			return fmt.Errorf("set %s aside: %w", tp, err)
+		}
 		f.mu.Lock()
 		delete(f.ready, id)
 		f.mu.Unlock()
 		if err := r.log.Close(); err != nil {
 			f.host.cfg.Log.Warn("close a log that is set aside", "partition", tp, "err", err) // who opens it scans it
-		}
-		if err := f.journal.Deleted(id); err != nil && !errors.Is(err, vfs.ErrNoSpace) {
-			return fmt.Errorf("set %s aside: %w", tp, err)
 		}
 	}
 	return nil
