@@ -3,7 +3,6 @@ package chaos
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -15,9 +14,9 @@ import (
 )
 
 // Damage is done to files of a minority while it is down. What is found to be damaged must
-// be served to nobody, and fetched from others or made again; or the node refuses to start,
-// as halt is better than a guess. Then, in the end, what was there is put back, and Refused
-// says so.
+// be served to nobody, and fetched from others or made again. If it is not of a partition the
+// node may refuse to start, as halt is better than a guess. Then, in the end, what was there is
+// put back, and Refused says so.
 var (
 	// Single bits of segments.
 	flips = damaging("bit flips in segments", segment, flip)
@@ -40,7 +39,7 @@ func damaging(name string, wanted func(path string) bool, damage func(path strin
 			h.later(func(context.Context) error { return n.begin() })
 			files := n.files(wanted)
 			r.rng.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
-			mends := n.copies(files[:min(3, len(files))])
+			var mends []func() error
 			for _, path := range files[:min(3, len(files))] {
 				what, turn, err := damage(path, r.rng)
 				if err != nil {
@@ -55,29 +54,6 @@ func damaging(name string, wanted func(path string) bool, damage func(path strin
 			return n.begin()
 		})
 	}}
-}
-
-// copies are taken of the folders of partitions of which files will be damaged, and of the
-// journal, as they belong together. Each func puts one back.
-func (n *Node) copies(files []string) (mends []func() error) {
-	dirs := make(map[string]bool)
-	for _, path := range files {
-		if ofPartition(n.within(path)) {
-			dirs[filepath.Dir(path)] = true
-			dirs[filepath.Join(n.Data, "journal")] = true
-		}
-	}
-	for dir := range dirs {
-		kept := filepath.Join(n.rig.Dir, unique("copy"))
-		err := os.CopyFS(kept, os.DirFS(dir))
-		mends = append(mends, func() error {
-			if err != nil {
-				return err
-			}
-			return errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(kept)))
-		})
-	}
-	return mends
 }
 
 // mend puts back what was there, of a node that refuses to start.
