@@ -29,6 +29,9 @@ type Options struct {
 	// behind what was told before: a leader that is new learns its predecessor's when its
 	// followers have asked it once, as Kafka's do. (ListOffsets waits for that, by KIP-207.)
 	LateFetches bool
+	// Undecided is told each register of C12 and C14 of which too much is unknown to say
+	// whether it is right. Nil: nobody is told.
+	Undecided func(name string)
 	// Limit is how many violations of one check are listed; 0 is 10.
 	Limit int
 }
@@ -130,6 +133,9 @@ func All(h *history.History, o Options) (found []Violation) {
 	h.Sort()
 	if o.Limit == 0 {
 		o.Limit = 10
+	}
+	if o.Undecided == nil {
+		o.Undecided = func(string) {}
 	}
 	f := &facts{h: h, o: o}
 	for _, c := range checks {

@@ -3,7 +3,6 @@ package check
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/anishathalye/porcupine"
 	"github.com/odradek/odradek/sim/history"
@@ -68,10 +67,12 @@ func (a act) step(state string) (next string, ok bool) {
 	panic("bug: an act that is none")
 }
 
-// patience is how long one register is thought about.
-const patience = 30 * time.Second
+// patience is how many steps one register is thought about: about a second. Steps and not
+// time, which stands still in a simulator that thinks.
+const patience = 300_000
 
-// judge says whether an order exists.
+// judge says whether an order exists; it is Unknown if that takes too long to find out,
+// which many operations at once make it that nobody was told the end of.
 func judge(acts []act) porcupine.CheckResult {
 	acts = slices.DeleteFunc(slices.Clone(acts), func(a act) bool {
 		// A set that may have happened, and whose value nobody saw, explains nothing.
@@ -83,11 +84,20 @@ func judge(acts []act) porcupine.CheckResult {
 	for i, a := range acts {
 		ops[i] = porcupine.Operation{Input: a, Call: a.invoke, Return: a.ret}
 	}
-	return porcupine.CheckOperationsTimeout(porcupine.Model{
-		Init:  func() any { return none },
-		Step:  func(state, input, _ any) (bool, any) { next, ok := input.(act).step(state.(string)); return ok, next },
+	steps := 0 // one register is thought about by one goroutine
+	result := porcupine.CheckOperationsTimeout(porcupine.Model{
+		Init: func() any { return none },
+		Step: func(state, input, _ any) (bool, any) {
+			steps++
+			next, ok := input.(act).step(state.(string))
+			return ok && steps <= patience, next
+		},
 		Equal: func(a, b any) bool { return a == b },
-	}, ops, patience)
+	}, ops, 0)
+	if steps > patience {
+		return porcupine.Unknown
+	}
+	return result
 }
 
 // firstWrong finds the first operation, by its return, with which no order exists any more,
@@ -138,6 +148,6 @@ func (g *register) report(f *facts, r *report, name string) {
 		}
 		r.add(f.ops(0, g.firstWrong()...), "%s: no order of its operations explains what was answered to the last of these", name)
 	case porcupine.Unknown:
-		r.add(nil, "%s: %d operations were too many to decide", name, len(g.acts))
+		f.o.Undecided(name)
 	}
 }
