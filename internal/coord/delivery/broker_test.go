@@ -129,6 +129,7 @@ func (b *broker) Submit(p *partition.Partition, _, end int64, _ []byte) error {
 func (b *broker) Close(_ *partition.Partition, log *commitlog.Log) error      { return log.Close() }
 func (b *broker) Truncated(*partition.Partition, *commitlog.Log, int64) error { return nil }
 func (b *broker) Keep(*partition.Partition, *commitlog.Log) error             { return nil }
+func (b *broker) Started(*partition.Partition, *commitlog.Log) error          { return nil }
 func (b *broker) Broken(p *partition.Partition, err error)                    { b.Errorf("%v: %v", p.TP(), err) }
 func (b *broker) append(tp model.TopicPartition, values ...string) (end int64) {
 	return b.appendBatch(tp, record.BuilderConfig{}, values...)

@@ -45,8 +45,9 @@ func (h *replicas) Close(_ *partition.Partition, log *commitlog.Log) error { ret
 func (h *replicas) Truncated(*partition.Partition, *commitlog.Log, int64) error {
 	return nil
 }
-func (h *replicas) Keep(*partition.Partition, *commitlog.Log) error { return nil }
-func (h *replicas) Broken(p *partition.Partition, err error)        { h.t.Errorf("%v: %v", p.TP(), err) }
+func (h *replicas) Keep(*partition.Partition, *commitlog.Log) error    { return nil }
+func (h *replicas) Started(*partition.Partition, *commitlog.Log) error { return nil }
+func (h *replicas) Broken(p *partition.Partition, err error)           { h.t.Errorf("%v: %v", p.TP(), err) }
 
 func (h *replicas) Partition(tp model.TopicPartition) (*partition.Partition, error) {
 	if p := h.list[tp]; p != nil {
