@@ -276,6 +276,47 @@ func TestReadAsFollower(t *testing.T) {
 	}
 }
 
+// Two fetches of one follower that tell of different log starts, as when it has come back
+// over another connection and the leader has not seen yet that the first is over, do not
+// wake each other for ever; and the older one does not take back what the later has told.
+func TestFetchesWakeNoOther(t *testing.T) {
+	for _, brokerEpoch := range []int64{1, -1} {
+		p, _, epoch := leading(t, 1, 2)
+		fetch := func(start int64) {
+			t.Helper()
+			if _, err := p.ReadAsFollower(FollowerFetch{Node: 2, BrokerEpoch: brokerEpoch, LogStart: start, ReadArgs: ReadArgs{
+				From: 3, MaxBytes: 1 << 20, MinOne: true, CurrentEpoch: epoch, LastFetchedEpoch: model.NoEpoch,
+			}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		waiters := []*Waiter{NewWaiter(), NewWaiter()}
+		for i, w := range waiters {
+			w.Ends = true
+			p.Watch(w)
+			fetch(int64(i))
+		}
+		looks, woken := 0, true
+		for woken && looks < 100 {
+			woken = false
+			for i, w := range waiters {
+				select {
+				case <-w.C:
+					fetch(int64(i))
+					woken, looks = true, looks+1
+				default:
+				}
+			}
+		}
+		if looks == 100 {
+			t.Errorf("broker epoch %d: two fetches of a follower wake each other for ever", brokerEpoch)
+		}
+		if start := p.Followers()[0].Start; start != 1 && brokerEpoch == 1 {
+			t.Errorf("the follower's log starts at %d", start)
+		}
+	}
+}
+
 // Below min.insync.replicas nothing is committed, however durable (KIP-966), and who
 // waits for it is told.
 func TestTooFewInSync(t *testing.T) {

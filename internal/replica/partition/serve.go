@@ -80,7 +80,7 @@ func (p *Partition) progress(f FollowerFetch, end int64) (hw int64, err error) {
 		return 0, fmt.Errorf("%w: node %d fetches %s in epoch %d with a registration that is over", kerr.NotLeaderForPartition, f.Node, p.tp, epoch)
 	}
 	if !p.advance() && follower.start != start {
-		p.wake() // who deletes records waits for it
+		p.wakeStart()
 	}
 	hw = p.hw.Load()
 	eager := p.tracker.waiting(follower, hw) || p.tracker.lost(follower, hw)

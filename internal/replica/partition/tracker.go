@@ -125,6 +125,8 @@ func (t *tracker) fetch(f *follower, from, start, brokerEpoch, end int64, now ti
 	}
 	if brokerEpoch != f.brokerEpoch {
 		f.brokerEpoch, f.ineligible = brokerEpoch, false
+	} else if brokerEpoch != unknown {
+		start = max(start, f.start) // a fetch that waits may be older than the last
 	}
 	if planted.Is(planted.HWTooHigh) {
 		from = min(from+1, end) // it asks for the record at from: is that not what it has?

@@ -90,6 +90,17 @@ func (p *Partition) wakeLocal() {
 	}
 }
 
+// wakeStart tells who waits until followers have deleted records. A follower's own fetch
+// does not: it would tell its log start again, and two of one follower that tell different
+// ones would wake each other for ever. mu is held.
+func (p *Partition) wakeStart() {
+	for w := range p.waiters {
+		if !w.Ends {
+			w.Wake()
+		}
+	}
+}
+
 // appended wakes those who copy the log. Without any it costs a load.
 func (p *Partition) appended() {
 	if p.copying.Load() == 0 {
