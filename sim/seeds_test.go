@@ -102,17 +102,40 @@ func (s *totals) tell(seed uint64, took time.Duration) {
 }
 
 // live is the life of one cluster: faults, healing, the proof that it lives, and the check of
-// all that its clients saw.
+// all that its clients saw, which comes even if the world has ended the test before.
 func live(t *testing.T, seed uint64, sum *totals) {
 	began := time.Now()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	shape := world.Draw(rng)
 	maps.Copy(shape.Static, load.Static())
 	w := world.New(t, seed, shape)
-	w.Up()
 	rec := history.NewRecorder(nil)
 	l := load.New(w, rec, seed, load.Draw(rng, 3))
 	t.Logf("%+v; %v", shape, l.Mix)
+	var replicas []folders
+	defer func() {
+		if p := recover(); p != nil {
+			panic(p) // there is no world any more that could go down
+		}
+		// Nothing that began in the bubble may outlive it. Where the world has ended the test
+		// the clients are still at work, and what they are told until the end is to be true.
+		w.Down()
+		l.Abandon()
+		h := rec.History()
+		trace(t, seed, h)
+		judge(t, w, l, h, replicas)
+		sends, polled, others := h.Count()
+		sum.Sends, sum.Polled, sum.Others = sum.Sends+sends, sum.Polled+polled, sum.Others+others
+		sum.Virtual += time.Since(began).Hours()
+		for name, n := range w.Tally() {
+			sum.Faults[name] += n
+		}
+		if t.Failed() {
+			t.Logf("faults: %v", tallied(w.Tally()))
+			save(t, h)
+		}
+	}()
+	w.Up()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := l.Prepare(ctx); err != nil {
@@ -136,9 +159,12 @@ func live(t *testing.T, seed uint64, sum *totals) {
 	bad("it does not live", l.Caught(45*time.Second))
 	l.StopReading()
 	l.CheckCopies()
-	h, replicas := rec.History(), foldersOf(w, l)
-	trace(t, seed, h)
-	w.Down()
+	replicas = foldersOf(w, l)
+}
+
+// judge holds what there is to promises: the folders of nodes that have stopped, and what
+// clients saw.
+func judge(t *testing.T, w *world.World, l *load.Load, h *history.History, replicas []folders) {
 	if w.Tally()["bit flips"] > 0 {
 		replicas = nil // what is rotten is healed when it is read, which may be never
 	}
@@ -151,16 +177,6 @@ func live(t *testing.T, seed uint64, sum *totals) {
 		t.Error(c)
 	}
 	verify(t, l, h)
-	sends, polled, others := h.Count()
-	sum.Sends, sum.Polled, sum.Others = sum.Sends+sends, sum.Polled+polled, sum.Others+others
-	sum.Virtual += time.Since(began).Hours()
-	for name, n := range w.Tally() {
-		sum.Faults[name] += n
-	}
-	if t.Failed() {
-		t.Logf("faults: %v", tallied(w.Tally()))
-		save(t, h)
-	}
 }
 
 // suffer is the phase of faults.

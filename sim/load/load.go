@@ -2,13 +2,15 @@
 // transactions, members of groups, administrators and those who only ask, real ones of
 // franz-go and ones on the bare protocol that do what no library would. They write down what
 // they asked and what they were told, in a history, and judge nothing but what a history has
-// no words for. A Load owns all its goroutines; they end in StopWriting and StopReading.
+// no words for. A Load owns all its goroutines; they end in StopWriting and StopReading, or in Abandon.
 package load
 
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,12 +41,14 @@ type Load struct {
 	lag       map[string]func() string        // what those who read still miss, by name
 	lasts     map[last]int64
 	drained   map[last][]history.Read
+	open      map[*producer]bool
 }
 
 // New makes the clients of a seed; none runs yet.
 func New(w *world.World, rec *history.Recorder, seed uint64, mix Mix) *Load {
 	l := &Load{Mix: mix, w: w, rec: rec, seed: seed, copies: make(map[history.Value]history.Value),
-		lag: make(map[string]func() string), lasts: make(map[last]int64), drained: make(map[last][]history.Read)}
+		open: make(map[*producer]bool),
+		lag:  make(map[string]func() string), lasts: make(map[last]int64), drained: make(map[last][]history.Read)}
 	l.writing, l.noWrite = context.WithCancel(context.Background())
 	l.reading, l.noRead = context.WithCancel(context.Background())
 	return l
@@ -152,6 +156,31 @@ func (l *Load) StopWriting() {
 func (l *Load) StopReading() {
 	l.noRead()
 	l.readers.Wait()
+}
+
+// Abandon ends all where there is nobody any more to answer: what is under way is given up.
+func (l *Load) Abandon() {
+	l.noWrite()
+	l.noRead()
+	ended := make(chan struct{})
+	go func() {
+		l.writers.Wait()
+		l.readers.Wait()
+		close(ended)
+	}()
+	for {
+		l.mu.Lock()
+		open := slices.Collect(maps.Keys(l.open))
+		l.mu.Unlock()
+		for _, p := range open {
+			p.c.Close() // who waits for what it has sent waits no more
+		}
+		select {
+		case <-ended:
+			return
+		case <-time.After(time.Second): // some have just begun
+		}
+	}
 }
 
 // behind is what must come true of a reader before it may stop: told is what it misses yet,

@@ -32,6 +32,9 @@ func (a *actor) producer(acks int8, opts ...kgo.Opt) *producer {
 			}
 		})}, opts...)
 	p.c = a.client(opts...)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.open[p] = true
 	return p
 }
 
@@ -87,6 +90,9 @@ func (p *producer) close(atOnce bool) {
 	}
 	p.c.Close()
 	p.sent.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.open, p)
 }
 
 // produce writes to a topic until the writers stop: batches of some records, several under
