@@ -157,6 +157,7 @@ func TestErrorsOfOnePartition(t *testing.T) {
 		{"storage", func(l *leaderLog) { l.err = kerr.KafkaStorageError }, func(_ *rig, _ *replica, l *leaderLog) { l.err = nil }, 0, 100, "[]", 1100 * time.Millisecond},
 		{"the leader is behind", func(l *leaderLog) { l.epoch = 4 }, func(_ *rig, _ *replica, l *leaderLog) { l.epoch = 5 }, 0, 100, "[]", 1100 * time.Millisecond},
 		{"the leader is ahead", func(l *leaderLog) { l.epoch = 6 }, func(r *rig, p *replica, _ *leaderLog) { p.lead(6); r.fleet.Follow(p, 1, 6) }, 0, 100, "[]", 10 * time.Millisecond},
+		{"in the range and refused", func(l *leaderLog) { l.err = kerr.OffsetOutOfRange }, func(_ *rig, _ *replica, l *leaderLog) { l.err = nil }, 40, 100, "[]", 1100 * time.Millisecond},
 		{"below the start", func(l *leaderLog) { l.start = 60 }, nil, 40, 100, "[restart]", time.Minute},
 		{"above the end", func(l *leaderLog) { l.end = 60 }, nil, 80, 60, "[truncate]", time.Minute},
 		{"another history", func(l *leaderLog) { l.diverging = &partition.EpochEnd{Epoch: 3, End: 30} }, nil, 40, 100, "[truncate]", time.Minute},

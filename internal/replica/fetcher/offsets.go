@@ -39,7 +39,8 @@ type found struct {
 // returnTo brings a partition back into the leader's range. One that ends beyond the
 // leader is cut to the leader's end: an unclean election has lost what it has more. One
 // that ends before the leader's start begins anew there: what lay between was deleted
-// while it was away. Else the range has changed meanwhile, and it goes on.
+// while it was away. Else the range has changed meanwhile, and it goes on after a pause: if
+// it is the history that the leader does not know, nothing here changes that.
 func (f *Fetcher) returnTo(st *state, start, end found) {
 	for _, err := range []error{start.err, end.err} {
 		if err == kerr.FencedLeaderEpoch {
@@ -58,6 +59,9 @@ func (f *Fetcher) returnTo(st *state, start, end found) {
 	case start.offset > st.offset:
 		f.log.Warn("beginning anew: the leader has deleted what follows here", "partition", st.replica.TP(), "end", st.offset, "leader_start", start.offset)
 		err = st.replica.Restart(st.epoch, start.offset)
+	default:
+		f.complain(st, kerr.OffsetOutOfRange)
+		return
 	}
 	if err != nil {
 		f.trouble(st, "return to the leader's range", err)
