@@ -16,6 +16,10 @@ var _ = failpoint.Register("commitlog.replay.before_append", "commitlog.replay.a
 // takes the journal's.
 // It returns ErrUnexpectedOffset wrapped if the log ends before base.
 //
+// No checksum covers a batch's epoch. Where the log says that it has had a later one than
+// what the journal has beyond its end, it is the log that has rotted: it is cut where that
+// epoch begins, and ends before base.
+//
 // Bytes are not compared. Open has checked what is above the recovery point, so a batch
 // that is there is whole; that it differs from the journal's means that it was compacted
 // since, and the log may go on behind it with records that the journal never had.
@@ -48,10 +52,28 @@ func (l *Log) Replay(base int64, batches []byte) error {
 			return err
 		}
 	}
+	if epoch := record.Batch(batches).LeaderEpoch(); epoch >= 0 && epoch < l.epochs.latest() {
+		if err := l.cutAfterEpoch(epoch); err != nil {
+			return err
+		}
+		if base > l.end {
+			return fmt.Errorf("replay of [%d, …), log is rotten from %d on: %w", base, l.end, ErrUnexpectedOffset)
+		}
+	}
 	failpoint.Hit("commitlog.replay.before_append", l.fs)
 	_, err := l.appendAsIs(batches)
 	failpoint.Hit("commitlog.replay.after_append", l.fs)
 	return err
+}
+
+// cutAfterEpoch cuts the log where it begins to tell of later epochs. The locks syncing and
+// writing are held.
+func (l *Log) cutAfterEpoch(epoch int32) error {
+	_, end := l.epochs.end(epoch, l.end)
+	end = max(end, 0) // -1: it begins with a later one
+	l.logger.Error("log is cut where it tells of a leader epoch that was not yet", "partition", l.name,
+		"from", end, "end", l.end, "epoch", l.epochs.latest(), "journal_epoch", epoch)
+	return l.truncateTo(end)
 }
 
 // covers reports whether the log has gone beyond a batch: it has all its offsets, and

@@ -2,6 +2,8 @@ package commitlog
 
 import (
 	"bytes"
+	"errors"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -94,6 +96,42 @@ func TestReplayOverOlderEpoch(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := offsetsOf(t, readAll(t, l, 0, 1<<20)); !slices.Equal(got, []string{"0-1/3", "1-2/4"}) {
+		t.Errorf("the log has %v", got)
+	}
+}
+
+// No checksum covers the epoch of a batch. One that has rotted, so that the log ends before
+// the next, must not keep the journal out for ever: the log ends before the rotten batch.
+func TestReplayAfterRottenEpoch(t *testing.T) {
+	mem := newMem(t)
+	o := testOptions(mem, testConfig())
+	l := mustOpen(t, o)
+	journaled := appendAll(t, l, 2, keyed(t, "a", 10), keyed(t, "b", 10), keyed(t, "c", 10))
+	must[int64](t)(l.Sync())
+	mem = mem.Crash(newRand(1))
+	epochOfB := int64(len(journaled[0])+12) * 8
+	if err := mem.Rot(filepath.Join(o.Dir, fileName(0, logExt)), epochOfB+16); err != nil {
+		t.Fatal(err)
+	}
+	l = mustOpen(t, testOptions(mem, testConfig()))
+	if l.End() != 2 || l.LatestEpoch() <= 2 {
+		t.Fatalf("the log ends at %d and has had epoch %d", l.End(), l.LatestEpoch())
+	}
+	for i, b := range journaled {
+		err := l.Replay(int64(i), b)
+		if want := i == 2; errors.Is(err, ErrUnexpectedOffset) != want || err != nil && !want {
+			t.Errorf("replay of %d: %v", i, err)
+		}
+	}
+	if l.End() != 1 || l.LatestEpoch() != 2 {
+		t.Errorf("the log ends at %d and has had epoch %d, want 1 and 2", l.End(), l.LatestEpoch())
+	}
+	for i, b := range journaled {
+		if err := l.Replay(int64(i), b); err != nil {
+			t.Errorf("replay of %d, again: %v", i, err)
+		}
+	}
+	if got := offsetsOf(t, readAll(t, l, 0, 1<<20)); !slices.Equal(got, []string{"0-1/2", "1-2/2", "2-3/2"}) {
 		t.Errorf("the log has %v", got)
 	}
 }
