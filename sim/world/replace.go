@@ -25,10 +25,12 @@ type replacement struct {
 }
 
 // lostDisk has a node lose its disk, and come back with an empty one, or another node come
-// for it. Only one node of a world may.
+// for it. Only one node of a world may, and not while others are behind: who was killed
+// counts as one that may have lost something (KIP-966), so what is on that disk may be all
+// that is promised.
 func lostDisk(w *World) string {
 	n := w.victim()
-	if n == nil || !w.spoil(n) || w.replacing != nil {
+	if n == nil || w.replacing != nil || w.Unsettled(false) != "" || !w.spoil(n) {
 		return ""
 	}
 	r := &replacement{node: n, old: n.ID, removed: !n.votes, added: !n.votes}

@@ -87,6 +87,13 @@ func (s State) AssignReplicasToDirs(a AssignDirs) ([]DirResult, []metadata.Recor
 	return results, recs, nil
 }
 
+// emptied reports whether a broker's replica was in a folder that the broker does not have
+// any more: its disk is another one.
+func (s State) emptied(b *metadata.Broker, p *metadata.Partition) bool {
+	at := slices.Index(p.Replicas, b.ID)
+	return at >= 0 && at < len(p.Dirs) && p.Dirs[at] != dirLost && !onlineDir(b, p.Dirs[at])
+}
+
 func (s State) assignDir(b *metadata.Broker, r DirReplica) (metadata.Record, error) {
 	t, ok := s.Image.TopicByID(r.Topic)
 	switch {
@@ -99,8 +106,15 @@ func (s State) assignDir(b *metadata.Broker, r DirReplica) (metadata.Record, err
 	}
 	c := s.change(t, r.Partition)
 	c.placed = placed{b.ID, r.Dir}
-	if !onlineDir(b, r.Dir) {
+	switch {
+	case !onlineDir(b, r.Dir):
 		c = leaderUpdate{remove: b.ID}.apply(c)
+	case s.emptied(b, t.Partitions[r.Partition]):
+		// It begins anew: whatever it had, it is the last that should lead.
+		c = leaderUpdate{remove: b.ID, unclean: s.elr()}.apply(c)
+		c.now.LastKnownELR = nonEmpty(without(c.now.LastKnownELR, []int32{b.ID}))
+		rec, _ := c.done()
+		return rec, nil
 	}
 	if mayLead := c.mayLead; onlineDir(b, r.Dir) {
 		// It may lead from now on, where it is.

@@ -115,6 +115,39 @@ func TestEligibleLeaderReplicas(t *testing.T) {
 	}
 }
 
+// The last leader is waited for, and not believed when it comes back with another disk: it
+// has nothing of what it led.
+func TestLastLeaderWithAnotherDisk(t *testing.T) {
+	w := newWorld(t, "", "")
+	w.rules.MinISR = func(*metadata.Image, string) int { return 2 }
+	w.topic("a", 1, 2)
+	begin := func(id int32, incarnation byte, dir model.ID) {
+		t.Helper()
+		r := registration(id, incarnation)
+		r.LogDirs = []model.ID{dir}
+		w.fence(id)
+		w.join(r)
+		b, _ := w.image.Broker(id)
+		topic, _ := w.image.Topic("a")
+		_, recs, err := w.state().AssignReplicasToDirs(AssignDirs{id, b.Epoch, []DirReplica{{dir, topic.ID, 0}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.apply(recs)
+	}
+	w.fence(2)
+	begin(2, 2, model.ID{2, 2}) // its power had failed: it may have lost something
+	w.fence(2)
+	begin(1, 2, model.ID{2, 9})
+	if p := w.partition("a"); p.Leader != model.NoLeader || len(p.ISR)+len(p.LastKnownELR) != 0 || p.Dirs[0] != (model.ID{2, 9}) {
+		t.Fatalf("with an empty disk: %+v", *p)
+	}
+	w.unfence(2)
+	if p := w.partition("a"); p.Leader != model.NoLeader {
+		t.Fatalf("nobody is known to have all: %+v", *p)
+	}
+}
+
 func TestReassign(t *testing.T) {
 	w := newWorld(t, "", "", "")
 	w.topic("a", 1, 2)
