@@ -238,7 +238,9 @@ func (w *walker) tags(s *structure, version int16) {
 			continue
 		}
 		if f := s.foreign(tag); f != nil {
+			w.version = f.tagged.from
 			w.known(f, size)
+			w.version = version
 			continue
 		}
 		if w.charge(64+size, "tagged fields") {
@@ -272,19 +274,28 @@ func (s *structure) tagged(tag int, version int16) *field {
 	return nil
 }
 
-// foreign finds a plain value whose tag belongs to another version: kmsg decodes it in any,
-// so it must be what it would be there.
+// foreign finds a field whose tag belongs to another version: kmsg decodes it in any, so it
+// must be what it would be there.
 func (s *structure) foreign(tag int) *field {
 	if s == nil {
 		return nil
 	}
 	for i := range s.fields {
-		if f := &s.fields[i]; f.tag == tag && f.tagged.from <= f.tagged.to && fixedSize(f.kind) > 0 {
+		if f := &s.fields[i]; f.tag == tag && f.tagged.from <= f.tagged.to {
 			return f
 		}
 	}
+	if s == schemas[keyBrokerHeartbeat].body && tag == cordoned.tag {
+		return &cordoned
+	}
 	return nil
 }
+
+const keyBrokerHeartbeat = 63
+
+// cordoned is of a Kafka that is newer than the schemas. Of all the tags that kmsg knows in
+// requests it is the only one that they lack.
+var cordoned = field{name: "CordonedLogDirs", kind: kindArray, elem: kind16, in: versions{2, 2}, null: never, tagged: versions{2, 2}, tag: 1}
 
 // length reads the length or count in front of a variable kind; -1 is null.
 func (w *walker) length(k kind, where string) int {
