@@ -93,7 +93,11 @@ func (l *Log) read(from, limit int64, maxBytes int, minOne bool) (Slice, *segmen
 			return s, p.seg, err
 		}
 		// Compaction left nothing from here to the segment's end: go on in the next.
+		if seg, err := l.notBefore(p, from); err != nil {
+			return none, seg, err
+		}
 		if !p.older || p.next >= limit {
+			none.Next = limit
 			return none, nil, nil
 		}
 		from = max(from, p.next)
@@ -101,6 +105,30 @@ func (l *Log) read(from, limit int64, maxBytes int, minOne bool) (Slice, *segmen
 			return none, nil, err
 		}
 	}
+}
+
+// notBefore reports corruption if the segment before p's, in which nothing is from an offset
+// on, has that offset: p's file is not of this log, and its reader would wait for ever. An error comes with the
+// segment that it is about.
+func (l *Log) notBefore(p place, from int64) (*segment, error) {
+	l.mu.Lock()
+	i := holding(l.segs, p.seg.base) - 1
+	if i < 0 || l.segs[i+1] != p.seg {
+		l.mu.Unlock()
+		return nil, nil // the first, or it was replaced meanwhile
+	}
+	before := l.placeOf(i, from)
+	l.mu.Unlock()
+	h, err := l.acquire(before.seg)
+	if err != nil {
+		return before.seg, err
+	}
+	defer h.release()
+	pos, err := l.locate(before, h, from)
+	if err == nil && pos < before.size {
+		err = l.corrupt(before.seg, fmt.Errorf("the batch at byte %d reaches into the segment of %d", pos, p.seg.base))
+	}
+	return before.seg, err
 }
 
 // readIn reads in one segment; found is false if it holds nothing from that offset on.
