@@ -124,5 +124,5 @@ func (p *Partition) Compact(now time.Time) (more bool, err error) {
 		return false, p.storageOf(log, err)
 	}
 	done, err := log.Compact(o.Stable, now)
-	return done.Ran, p.storageOf(log, err)
+	return done.Ran, p.doubted(p.storageOf(log, err))
 }

@@ -1,7 +1,14 @@
 package partition
 
 import (
+	"fmt"
+	"os"
 	"slices"
+	"testing"
+	"time"
+
+	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // rot has a node find that a batch of its log is not what was written.
@@ -75,4 +82,37 @@ func (c *cluster) report() {
 func (c *cluster) tell(n *node, lost bool) {
 	c.told = append(c.told, report{node: n.id, epoch: n.epoch, lost: lost})
 	c.trace("node %d reports that it is lost: %v", n.id, lost)
+}
+
+// Compaction that comes upon a rotten batch has the host look at the log.
+func TestCompactionDoubts(t *testing.T) {
+	p, h := newPartition(t)
+	s := settings()
+	s.Log.SegmentBytes, s.Log.Compact, s.Log.Delete, s.Log.MinCleanableRatio = 200, true, false, 0
+	p.Configure(s)
+	doubts := 0
+	p.doubts = func(*Partition) { doubts++ }
+	for i := range 10 {
+		b := record.NewBuilder(record.BuilderConfig{})
+		b.Append(record.Record{Timestamp: 1, Key: []byte("k"), Value: fmt.Append(nil, "value", i)})
+		built, err := b.Build()
+		if err == nil {
+			_, err = p.Append(built, AppendArgs{ProduceVersion: 12, Acks: AllInSync})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := h.disk.OpenFile("/d/orders-0/00000000000000000000.log", os.O_RDWR, 0)
+	if err == nil {
+		_, err = f.WriteAt([]byte{0xff}, 70)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Compact(time.Now())
+	wantErr(t, "compact", err, kerr.CorruptMessage)
+	if doubts == 0 {
+		t.Error("nobody is told to look")
+	}
 }
