@@ -22,6 +22,7 @@ type Shape struct {
 var small = map[string]string{
 	"group.initial.rebalance.delay.ms": "0", "log.segment.bytes": "1048576", "odradek.journal.file.bytes": "1048576",
 	"default.replication.factor": "3", "min.insync.replicas": "2", "offsets.topic.num.partitions": "4",
+	"odradek.scrub.interval.ms": "10000", // a life is shorter than a week
 }
 
 func (s *Shape) fill() {
