@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/odradek/odradek/internal/proto/link"
+	"github.com/odradek/odradek/internal/proto/wire"
 )
 
 // Ask has the active controller decide a request of this node's own. It waits while there
@@ -29,7 +30,10 @@ func (p *Peers) Ask(ctx context.Context, req kmsg.Request) (kmsg.Response, error
 			return nil, fmt.Errorf("%s: %w", kmsg.NameForKey(req.Key()), err)
 		}
 		resp := req.ResponseKind()
-		if err := resp.ReadFrom(body); err != nil {
+		if err = wire.CheckAnswer(req.Key(), version, body); err == nil {
+			err = resp.ReadFrom(body)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("answer to %s v%d: %w", kmsg.NameForKey(req.Key()), version, err)
 		}
 		return resp, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/odradek/odradek/internal/proto/link"
+	"github.com/odradek/odradek/internal/proto/wire"
 )
 
 // harmless are the requests that may be done twice: the second time changes nothing, or
@@ -35,7 +36,10 @@ func undecided(e Envelope, body []byte) bool {
 	}
 	resp.SetVersion(e.Version)
 	code := reflect.ValueOf(resp).Elem().FieldByName("ErrorCode")
-	if !code.IsValid() || code.Kind() != reflect.Int16 || resp.ReadFrom(body) != nil {
+	if !code.IsValid() || code.Kind() != reflect.Int16 {
+		return false
+	}
+	if wire.CheckAnswer(e.Key, e.Version, body) != nil || resp.ReadFrom(body) != nil {
 		return false
 	}
 	return int16(code.Int()) == kerr.NotController.Code || int16(code.Int()) == kerr.RequestTimedOut.Code

@@ -129,8 +129,11 @@ func (c *Client) do(ctx context.Context, req kmsg.Request) (kmsg.Response, error
 	}
 	defer a.buf.Release()
 	resp := req.ResponseKind()
-	// Byte slices of the answer alias what it is read from.
-	if err := resp.ReadFrom(append([]byte(nil), a.body...)); err != nil {
+	if err = CheckAnswer(req.Key(), req.GetVersion(), a.body); err == nil {
+		// Byte slices of the answer alias what it is read from.
+		err = resp.ReadFrom(append([]byte(nil), a.body...))
+	}
+	if err != nil {
 		err = fmt.Errorf("answer to %s v%d: %w", kmsg.NameForKey(req.Key()), req.GetVersion(), err)
 		c.fail(err)
 		return nil, err

@@ -42,6 +42,9 @@ func (c *Client) askVersions(ctx context.Context, req *kmsg.ApiVersionsRequest) 
 	if len(a.body) >= 2 && int16(a.body[0])<<8|int16(a.body[1]) == kerr.UnsupportedVersion.Code {
 		resp.SetVersion(0)
 	}
+	if err := CheckAnswer(keyAPIVersions, resp.Version, a.body); err != nil {
+		return nil, err
+	}
 	if err := resp.ReadFrom(append([]byte(nil), a.body...)); err != nil {
 		return nil, fmt.Errorf("answer to ApiVersions v%d: %w", req.Version, err)
 	}
@@ -55,6 +58,9 @@ func (c *Client) learn(resp *kmsg.ApiVersionsResponse) {
 	for _, k := range resp.ApiKeys {
 		if k.ApiKey >= 0 && k.ApiKey <= MaxKey {
 			c.versions[k.ApiKey] = versions{k.MinVersion, k.MaxVersion}
+			if s := answerOf(k.ApiKey); s != nil {
+				c.versions[k.ApiKey].to = min(k.MaxVersion, s.Max) // what CheckAnswer knows
+			}
 		}
 	}
 }

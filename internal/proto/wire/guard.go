@@ -9,7 +9,7 @@ import (
 // Errors of CheckRequest. A connection that earns one is closed.
 var (
 	ErrUnsupported = errors.New("key or version is not supported")
-	ErrMalformed   = errors.New("request does not match its schema")
+	ErrMalformed   = errors.New("message does not match its schema")
 	ErrTooCostly   = errors.New("request would take far more memory than it has bytes")
 )
 
@@ -70,7 +70,8 @@ type walker struct {
 	version  int16
 	least    int // index into structure.least
 	flexible bool
-	bytes    int // in fields of kind bytes
+	lenient  bool // null may stand anywhere, and bytes be left over
+	bytes    int  // in fields of kind bytes
 	err      error
 }
 
@@ -139,7 +140,7 @@ func (w *walker) skip(n int, where string) {
 func (w *walker) variable(k kind, nullable bool, where string) {
 	n := w.length(k, where)
 	if n < 0 {
-		if n < -1 || !nullable {
+		if n < -1 || !nullable && !w.lenient {
 			w.fail("null or negative length", where)
 		}
 		return
@@ -156,7 +157,7 @@ func (w *walker) variable(k kind, nullable bool, where string) {
 func (w *walker) array(f *field, nullable bool) {
 	n := w.length(kindArray, f.name)
 	if n < 0 {
-		if n < -1 || !nullable {
+		if n < -1 || !nullable && !w.lenient {
 			w.fail("null or negative count", f.name)
 		}
 		return
@@ -254,7 +255,7 @@ func (w *walker) known(f *field, size int) {
 	after := w.rest[size:]
 	w.rest = w.rest[:size]
 	w.field(f)
-	if w.err == nil && len(w.rest) > 0 {
+	if w.err == nil && len(w.rest) > 0 && !w.lenient {
 		w.fail("bytes left over", f.name)
 	}
 	if w.err == nil {

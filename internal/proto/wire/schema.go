@@ -1,6 +1,7 @@
 package wire
 
 //go:generate go run ./schemagen -out schema_tables.go
+//go:generate go run ./schemagen -answers -out answer_tables.go
 
 // Schema tells which bytes a request may consist of.
 type Schema struct {

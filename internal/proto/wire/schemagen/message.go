@@ -37,9 +37,11 @@ type field struct {
 // versions is a closed range; empty if to < from.
 type versions struct{ from, to int }
 
-func (v versions) empty() bool      { return v.to < v.from }
-func (v versions) has(n int) bool   { return v.from <= n && n <= v.to }
-func (m *message) short() string    { return strings.TrimSuffix(m.Name, "Request") }
+func (v versions) empty() bool    { return v.to < v.from }
+func (v versions) has(n int) bool { return v.from <= n && n <= v.to }
+func (m *message) short() string {
+	return strings.TrimSuffix(strings.TrimSuffix(m.Name, "Request"), "Response")
+}
 func (f *field) isArray() bool      { return strings.HasPrefix(f.Type, "[]") }
 func (f *field) elemType() string   { return strings.TrimPrefix(f.Type, "[]") }
 func isStructure(typ string) bool   { return kindOf(typ) == "kindStructure" }
