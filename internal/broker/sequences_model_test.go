@@ -122,7 +122,7 @@ func (m *model) decided(w *writer, state int8) {
 		for group, offsets := range w.txn.offsets {
 			for part, p := range offsets {
 				if p.when > m.when[group+part] { // what was committed since stays
-					m.commit(group, part, p.offset)
+					m.commit(group, part, p.offset, p.when)
 				}
 			}
 		}
@@ -142,13 +142,13 @@ type model struct {
 	pids    map[int64]bool
 }
 
-func (m *model) commit(group, part string, offset int64) {
+// commit commits an offset of a group. What counts is when that was asked for: of two
+// transactions the one that asked last has the last word, whichever ends last.
+func (m *model) commit(group, part string, offset int64, when int) {
 	if m.groups[group] == nil {
 		m.groups[group] = map[string]int64{}
 	}
-	m.groups[group][part] = offset
-	m.order++
-	m.when[group+part] = m.order
+	m.groups[group][part], m.when[group+part] = offset, when
 }
 
 // undecided tells whether an open transaction may change a group's offset.

@@ -210,7 +210,8 @@ func (w *walk) commitOffset() {
 	w.until("commit", func() int16 {
 		return w.says(int16(2+w.draw(8)), req).(*kmsg.OffsetCommitResponse).Topics[0].Partitions[0].ErrorCode
 	})
-	w.commit(group, part, offset)
+	w.order++
+	w.commit(group, part, offset, w.order)
 }
 
 // commitInTxn commits an offset that the end of a transaction decides on.

@@ -40,6 +40,17 @@ func TestTxnOffsets(t *testing.T) {
 			end commit pid=7 -> ok                               # written before the other: stays behind
 			fetch topics=t/0 stable=yes -> t/0@11
 		`,
+		"of several producers that end in the order of their writes": `
+			txncommit pid=7 offsets=t/0@10 -> ok
+			txncommit pid=8 offsets=t/0@11 -> ok
+			end commit pid=7 -> ok
+			fetch topics=t/0 -> t/0@10
+			log reload
+			end commit pid=8 -> ok                               # written after the other, though before its end
+			fetch topics=t/0 stable=yes -> t/0@11
+			log reload
+			fetch topics=t/0 stable=yes -> t/0@11
+		`,
 		"and commits outside: the later write counts": `
 			txncommit offsets=t/0@10 -> ok
 			commit offsets=t/0@5 -> ok
