@@ -24,6 +24,8 @@ func TestHistories(t *testing.T) {
 	for seed := range n {
 		inWorld(t, uint64(seed), []int{3, 5, 1}[seed%3], func(w *world) {
 			(&history{world: w}).run(25)
+			w.mu.Lock() // nodes are still at work
+			defer w.mu.Unlock()
 			acked, terms, entries = acked+len(w.acked), terms+len(w.leaders), entries+len(w.log)
 		})
 		if t.Failed() {
