@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/odradek/odradek/sim/history"
@@ -14,19 +15,26 @@ import (
 
 // flicker makes a topic, writes to it, reads it and deletes it, over and over. Each of its
 // lives is a topic of its own in the history, so that a record that comes back is one that
-// nobody wrote there.
+// nobody wrote there. A life that was made without an answer that tells its id is not looked
+// at: nothing could tell it from those before it.
 func (a *actor) flicker() {
 	c := a.client()
 	defer c.Close()
 	adm := kadm.NewClient(c)
 	for life := 1; !a.over(); life++ {
+		var id kadm.TopicID
 		if !a.insist(kerr.TopicAlreadyExists, func(ctx context.Context) error {
-			_, err := adm.CreateTopic(ctx, 1, 3, nil, Fleeting)
+			made, err := adm.CreateTopic(ctx, 1, 3, nil, Fleeting)
+			if err == nil {
+				id = made.ID
+			}
 			return err
 		}) {
 			return
 		}
-		a.flit(fmt.Sprint(Fleeting, "/", life))
+		if id != (kadm.TopicID{}) {
+			a.flit(fmt.Sprint(Fleeting, "/", life), id)
+		}
 		a.pause(500 * time.Millisecond)
 		if !a.insist(kerr.UnknownTopicOrPartition, func(ctx context.Context) error {
 			_, err := adm.DeleteTopic(ctx, Fleeting)
@@ -51,8 +59,10 @@ func (a *actor) insist(done error, do func(context.Context) error) bool {
 	return false
 }
 
-// flit writes a few records to the present topic, and reads what is there.
-func (a *actor) flit(name string) {
+// flit writes a few records to the present topic, and reads what is there. A broker that the
+// controller cannot reach knows and serves an earlier topic of the name, as Kafka's do: a
+// reader that asked it, and follows that topic, has seen nothing of the present one.
+func (a *actor) flit(name string, id kadm.TopicID) {
 	p := a.producer(history.AcksAll)
 	acked := 0
 	for range 1 + a.rng.IntN(5) {
@@ -81,6 +91,7 @@ func (a *actor) flit(name string) {
 	for seen := 0; seen < acked && short.Err() == nil; {
 		fetches := c.PollFetches(short)
 		for i := range fetches {
+			fetches[i].Topics = slices.DeleteFunc(fetches[i].Topics, func(t kgo.FetchTopic) bool { return t.TopicID != id })
 			for j := range fetches[i].Topics {
 				fetches[i].Topics[j].Topic = name
 			}
