@@ -143,14 +143,14 @@ func (a *actor) get(c *kgo.Client) {
 		if err != nil {
 			return 0, err
 		}
-		for _, r := range resp.Resources {
-			for _, v := range r.Configs {
-				if op.Absent = v.IsDefault || v.Source != kmsg.ConfigSourceDynamicTopicConfig; !op.Absent && v.Value != nil {
-					op.Text = *v.Value
-				}
-			}
-			return r.ErrorCode, nil
+		if len(resp.Resources) == 0 {
+			return 0, errEmpty
 		}
-		return 0, errEmpty
+		for _, v := range resp.Resources[0].Configs {
+			if op.Absent = v.IsDefault || v.Source != kmsg.ConfigSourceDynamicTopicConfig; !op.Absent && v.Value != nil {
+				op.Text = *v.Value
+			}
+		}
+		return resp.Resources[0].ErrorCode, nil
 	})
 }

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -113,5 +112,3 @@ func (l *Load) unread(t Topic, isolation history.Isolation, mu *sync.Mutex, at m
 	}
 	return ""
 }
-
-var errTime = errors.New("time is over")

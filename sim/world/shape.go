@@ -35,14 +35,6 @@ func (s *Shape) fill() {
 	s.Static = static
 }
 
-// brokerCount is how many nodes are brokers.
-func (s Shape) brokerCount() int {
-	if s.Split {
-		return s.Brokers
-	}
-	return s.Voters + s.Brokers
-}
-
 // Draw draws the shape of a seed's cluster.
 func Draw(rng *rand.Rand) Shape {
 	s := Shape{Voters: 3, Static: map[string]string{

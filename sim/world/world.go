@@ -43,12 +43,11 @@ type World struct {
 	spoilt    *Node // that may lose what it has synced, or has; nil is none
 	weak      bool  // one replica may be enough to acknowledge
 
-	mu     sync.Mutex       // guards all below; held over nothing that waits
-	chance *rand.Rand       // for what is drawn on other goroutines
-	dead   map[string]bool  // hosts of nodes that do not run
-	tally  map[string]int   // faults, by their names
-	undo   []func(w *World) // what Heal does, newest last
-	closes []func()         // what Down does before the nodes stop
+	mu     sync.Mutex      // guards all below; held over nothing that waits
+	chance *rand.Rand      // for what is drawn on other goroutines
+	dead   map[string]bool // hosts of nodes that do not run
+	tally  map[string]int  // faults, by their names
+	closes []func()        // what Down does before the nodes stop
 
 	waiting sync.WaitGroup // for those who listen to the images
 }

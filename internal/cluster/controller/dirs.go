@@ -91,7 +91,7 @@ func (s State) AssignReplicasToDirs(a AssignDirs) ([]DirResult, []metadata.Recor
 // any more: its disk is another one.
 func (s State) emptied(b *metadata.Broker, p *metadata.Partition) bool {
 	at := slices.Index(p.Replicas, b.ID)
-	return at >= 0 && at < len(p.Dirs) && p.Dirs[at] != dirLost && !onlineDir(b, p.Dirs[at])
+	return at >= 0 && at < len(p.Dirs) && !reserved(p.Dirs[at]) && !onlineDir(b, p.Dirs[at])
 }
 
 func (s State) assignDir(b *metadata.Broker, r DirReplica) (metadata.Record, error) {

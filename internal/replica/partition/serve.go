@@ -37,7 +37,7 @@ func (p *Partition) ReadAsFollower(f FollowerFetch) (ReadResult, error) {
 	if r, err = check(r, log, f.ReadArgs); err != nil || r.Diverging != nil {
 		return r, err
 	}
-	if r.HW, err = p.progress(f, r.End); err != nil {
+	if r.HW, err = p.progress(f, r.Start, r.End); err != nil {
 		return ReadResult{}, err
 	}
 	if f.From >= r.End || f.MaxBytes <= 0 && !f.MinOne {
@@ -64,7 +64,7 @@ func (p *Partition) replicates(f FollowerFetch) error {
 
 // progress notes that a follower has everything below f.From, as the leader has it, and
 // returns the high watermark.
-func (p *Partition) progress(f FollowerFetch, end int64) (hw int64, err error) {
+func (p *Partition) progress(f FollowerFetch, logStart, end int64) (hw int64, err error) {
 	p.mu.Lock()
 	epoch, err := p.stillLeading(f.CurrentEpoch)
 	if err != nil {
@@ -72,6 +72,7 @@ func (p *Partition) progress(f FollowerFetch, end int64) (hw int64, err error) {
 		return 0, err
 	}
 	follower, start := p.tracker.follower(f.Node), int64(unknown)
+	p.tracker.start = max(p.tracker.start, logStart)
 	if follower != nil {
 		start = follower.start
 	}

@@ -20,6 +20,7 @@ type tracker struct {
 	partitionEpoch int32
 	recovery       metadata.Recovery
 	epochStart     int64 // where the leader's epoch begins in its log; unknown until it is open
+	start          int64 // the leader's log start
 	isr            []int32
 	followers      []follower
 
@@ -183,9 +184,10 @@ func (t *tracker) awaited(now time.Time) (until time.Time, ok bool) {
 
 // ready reports whether a follower has what a member of the ISR must have: all that is
 // committed, and all that there was when the leader's epoch began, which may have been
-// committed by its predecessor though the leader's high watermark does not tell.
+// committed by its predecessor though the leader's high watermark does not tell. And it has
+// nothing that was deleted: who may lead must not bring that back.
 func (t *tracker) ready(f *follower, hw int64) bool {
-	return t.epochStart != unknown && f.end >= hw && f.end >= t.epochStart
+	return t.epochStart != unknown && f.end >= hw && f.end >= t.epochStart && f.start >= t.start
 }
 
 // waiting reports whether a follower could be proposed.

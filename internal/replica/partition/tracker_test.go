@@ -271,3 +271,20 @@ func TestTrackerRecovers(t *testing.T) {
 		t.Errorf("proposed %+v, %v", isr, ok)
 	}
 }
+
+// Who has not deleted what the leader has is not in sync: it could bring it back.
+func TestJoinsWithTheLogStart(t *testing.T) {
+	now := time.Unix(1, 0)
+	tr := newTracker(Role{Self: 1, Leading: true, Epoch: 1, ISR: []int32{1}, Replicas: []int32{1, 2}}, now)
+	tr.epochStart, tr.start = 0, 7
+	f := tr.follower(2)
+	for _, c := range []struct {
+		start int64
+		ready bool
+	}{{6, false}, {7, true}} {
+		tr.fetch(f, 9, c.start, 4, 9, now)
+		if got := tr.ready(f, 9); got != c.ready {
+			t.Errorf("its log starts at %d, the leader's at 7: ready %v", c.start, got)
+		}
+	}
+}
