@@ -1,19 +1,14 @@
 package chaos
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/odradek/odradek/conformance/figures"
 )
 
 var writePage = flag.Bool("write", false, "write the page that is made of figures.jsonl")
@@ -47,23 +42,8 @@ func (f figure) ops() int64 { return f.Sends + f.Polled }
 
 func record(t *testing.T, f figure) {
 	t.Helper()
-	f.Day = time.Now().UTC().Format(time.DateOnly)
-	line, err := json.Marshal(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("figure %s", line)
-	if *results == "" {
-		return
-	}
-	file, err := os.OpenFile(*results, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if _, err := file.Write(append(line, '\n')); err != nil {
-		t.Fatal(err)
-	}
+	f.Day = figures.Today()
+	figures.Append(t, *results, f)
 }
 
 const header = `# Results
@@ -87,35 +67,13 @@ type row struct {
 
 // The page says what figures.jsonl says, and nothing else.
 func TestPage(t *testing.T) {
-	data, err := os.ReadFile("figures.jsonl")
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("nothing was measured yet")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := pageOf(t, data)
-	if *writePage {
-		if err := os.WriteFile("RESULTS.md", []byte(page), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if have, err := os.ReadFile("RESULTS.md"); err != nil || string(have) != page {
-		t.Errorf("RESULTS.md is not what the figures make (%v): go test -run TestPage ./conformance/chaos -write", err)
-	}
+	figures.Page(t, "RESULTS.md", pageOf(figures.Read[figure](t, "figures.jsonl")), *writePage, "go test -run TestPage ./conformance/chaos -write")
 }
 
-func pageOf(t *testing.T, data []byte) string {
-	t.Helper()
+func pageOf(lines []figure) string {
 	var rows []*row
 	faults := make(map[string]int64)
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for lines.Scan() {
-		var f figure
-		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
-			t.Fatal(err)
-		}
+	for _, f := range lines {
 		rows = merge(rows, f)
 		if f.Name == "soak" {
 			for name, n := range f.Faults {

@@ -1,16 +1,14 @@
 package cluster
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/odradek/odradek/conformance/figures"
 )
 
 // figure is one line of the results file: what came of one piece of a run. Which fields
@@ -47,42 +45,8 @@ type figure struct {
 // record appends a figure to the results file, if there is one, and logs it.
 func record(t *testing.T, f figure) {
 	t.Helper()
-	f.Day = time.Now().UTC().Format(time.DateOnly)
-	line, err := json.Marshal(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if f.Kind != "tool" {
-		t.Logf("figure %s", line)
-	}
-	if *results == "" {
-		return
-	}
-	file, err := os.OpenFile(*results, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if _, err := file.Write(append(line, '\n')); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func readFigures(name string) (all []figure, err error) {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
-		var f figure
-		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		all = append(all, f)
-	}
-	return all, lines.Err()
+	f.Day = figures.Today()
+	figures.Append(t, *results, f)
 }
 
 // quantile is the smallest value that so much of the sample does not exceed.

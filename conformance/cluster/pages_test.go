@@ -1,16 +1,15 @@
 package cluster
 
 import (
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/odradek/odradek/conformance/figures"
 )
 
 var write = flag.Bool("write", false, "write the pages that are made of figures.jsonl")
@@ -26,27 +25,9 @@ const generated = "<!-- generated from conformance/cluster/figures.jsonl by go t
 
 // The pages say what figures.jsonl says, and nothing else.
 func TestPages(t *testing.T) {
-	all, err := readFigures(figuresFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("nothing was measured yet")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := figures.Read[figure](t, figuresFile)
 	for file, text := range map[string]string{resultsPage: resultsText(all), benchmarksPage: benchmarksText(all)} {
-		if *write {
-			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		have, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(have) != text {
-			t.Errorf("%s is not what the figures make: go test -run TestPages ./conformance/cluster -write", file)
-		}
+		figures.Page(t, file, text, *write, "go test -run TestPages ./conformance/cluster -write")
 	}
 }
 

@@ -1,17 +1,12 @@
 package eos
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/odradek/odradek/conformance/figures"
 )
 
 var write = flag.Bool("write", false, "write the page that is made of figures.jsonl")
@@ -39,23 +34,8 @@ type figure struct {
 
 func record(t *testing.T, f figure) {
 	t.Helper()
-	f.Kind, f.Program, f.Day, f.Seconds = "eos", *program, time.Now().UTC().Format(time.DateOnly), lasts.Seconds()
-	line, err := json.Marshal(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("figure %s", line)
-	if *results == "" {
-		return
-	}
-	file, err := os.OpenFile(*results, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if _, err := file.Write(append(line, '\n')); err != nil {
-		t.Fatal(err)
-	}
+	f.Kind, f.Program, f.Day, f.Seconds = "eos", *program, figures.Today(), lasts.Seconds()
+	figures.Append(t, *results, f)
 }
 
 const header = `# Results
@@ -71,20 +51,8 @@ up; one that showed a record twice, none or one out of order ends in a failure.
 
 // The page says what figures.jsonl says, and nothing else.
 func TestPage(t *testing.T) {
-	data, err := os.ReadFile("figures.jsonl")
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("nothing was measured yet")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	var rows []figure
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for lines.Scan() {
-		var f figure
-		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
-			t.Fatal(err)
-		}
+	for _, f := range figures.Read[figure](t, "figures.jsonl") {
 		rows = merge(rows, f)
 	}
 	var b strings.Builder
@@ -94,15 +62,7 @@ func TestPage(t *testing.T) {
 			strings.NewReplacer("odradek", "Odradek", "kafka", "Apache Kafka 4.2.1").Replace(f.Program), f.Client, f.Group, f.Seconds/60,
 			f.Brokers, f.Killed, f.Zombies, f.Left, f.Inputs, f.Txns, f.Aborts, f.Fenced, f.Anew, f.Unseen)
 	}
-	if *write {
-		if err := os.WriteFile("RESULTS.md", []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if have, err := os.ReadFile("RESULTS.md"); err != nil || string(have) != b.String() {
-		t.Errorf("RESULTS.md is not what the figures make (%v): go test -run TestPage ./conformance/eos -write", err)
-	}
+	figures.Page(t, "RESULTS.md", b.String(), *write, "go test -run TestPage ./conformance/eos -write")
 }
 
 // merge adds a run to those of the same client.

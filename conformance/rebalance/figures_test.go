@@ -1,18 +1,13 @@
 package rebalance
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/odradek/odradek/conformance/figures"
 )
 
 var write = flag.Bool("write", false, "write the page that is made of figures.jsonl")
@@ -33,23 +28,8 @@ type figure struct {
 
 func record(t *testing.T, f figure) {
 	t.Helper()
-	f.Day = time.Now().UTC().Format(time.DateOnly)
-	line, err := json.Marshal(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("figure %s", line)
-	if *results == "" {
-		return
-	}
-	file, err := os.OpenFile(*results, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if _, err := file.Write(append(line, '\n')); err != nil {
-		t.Fatal(err)
-	}
+	f.Day = figures.Today()
+	figures.Append(t, *results, f)
 }
 
 const header = `# Rebalances
@@ -74,13 +54,6 @@ defaults and were measured in one run, when every partition was served; the newe
 
 // The page says what figures.jsonl says, and nothing else.
 func TestPage(t *testing.T) {
-	data, err := os.ReadFile("figures.jsonl")
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("nothing was measured yet")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	newest := make(map[string]figure)
 	var order, protocols []string
 	seen := func(list *[]string, s string) {
@@ -92,12 +65,7 @@ func TestPage(t *testing.T) {
 		*list = append(*list, s)
 	}
 	var last figure
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for lines.Scan() {
-		var f figure
-		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
-			t.Fatal(err)
-		}
+	for _, f := range figures.Read[figure](t, "figures.jsonl") {
 		newest[f.Program+"/"+f.Protocol+"/"+f.Phase], last = f, f
 		seen(&order, f.Phase)
 	}
@@ -129,13 +97,5 @@ func TestPage(t *testing.T) {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", protocol, memory("odradek", protocol), memory("kafka", protocol))
 	}
 	page := filepath.Join("..", "..", "docs", "benchmarks", "rebalance.md")
-	if *write {
-		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if have, err := os.ReadFile(page); err != nil || string(have) != b.String() {
-		t.Errorf("%s is not what the figures make (%v): go test -run TestPage ./conformance/rebalance -write", page, err)
-	}
+	figures.Page(t, page, b.String(), *write, "go test -run TestPage ./conformance/rebalance -write")
 }
