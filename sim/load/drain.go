@@ -46,7 +46,7 @@ func (a *actor) drain(t Topic, committed bool) error {
 		if err := errors.Join(start.Err, end.Err); err != nil || !ok {
 			return fmt.Errorf("partition %d has no end: %w", n, err)
 		}
-		op := a.blank(history.Drain, where{t.Name, n})
+		op := a.blank(history.Drain, history.Place{Topic: t.Name, Partition: n})
 		op.Isolation, op.Start, op.High = isolation, start.Offset, end.Offset
 		began := a.rec.Begin(op)
 		if start.Offset == end.Offset {
@@ -100,7 +100,7 @@ func dataOf(fetches kgo.Fetches) kgo.Fetches {
 
 // end is the last record of a partition that a kind of reader can see.
 type last struct {
-	at        where
+	at        history.Place
 	isolation history.Isolation
 }
 
@@ -108,13 +108,13 @@ type last struct {
 func (l *Load) found(op history.Op) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at := where{op.Topic, op.Partition}
+	at := history.Place{Topic: op.Topic, Partition: op.Partition}
 	l.lasts[last{at, op.Isolation}] = op.Records[len(op.Records)-1].Offset
 	l.drained[last{at, op.Isolation}] = append(l.drained[last{at, op.Isolation}], op.Records...)
 }
 
 // lastOf is the last record of a partition, if there is one.
-func (l *Load) lastOf(at where, isolation history.Isolation) (int64, bool) {
+func (l *Load) lastOf(at history.Place, isolation history.Isolation) (int64, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	offset, ok := l.lasts[last{at, isolation}]

@@ -66,7 +66,7 @@ func (a *actor) flit(name string, id kadm.TopicID) {
 	p := a.producer(history.AcksAll)
 	acked := 0
 	for range 1 + a.rng.IntN(5) {
-		op := a.blank(history.Send, where{name, 0})
+		op := a.blank(history.Send, history.Place{Topic: name, Partition: 0})
 		op.Value = p.value()
 		began := a.rec.Begin(op)
 		short, cancel := context.WithTimeout(a.ctx, 3*time.Second)

@@ -140,7 +140,7 @@ func (m *member) options() []kgo.Opt {
 
 // owns notes that the member has been given partitions, or gives them up.
 func (m *member) owns(kind history.Kind, c *kgo.Client, partitions map[string][]int32) {
-	op := m.blank(kind, where{})
+	op := m.blank(kind, history.Place{})
 	op.Group, op.Rules = m.g.name, m.g.rules
 	op.Member, op.Generation = c.GroupMetadata()
 	for topic, list := range partitions {
@@ -178,13 +178,13 @@ func (m *member) commit(ctx context.Context) {
 	if len(offsets) == 0 {
 		return
 	}
-	ops := map[where]*history.Op{}
+	ops := map[history.Place]*history.Op{}
 	for topic, partitions := range offsets {
 		for n, o := range partitions {
-			op := m.blank(history.CommitOffset, where{topic, n})
+			op := m.blank(history.CommitOffset, history.Place{Topic: topic, Partition: n})
 			op.Group, op.Offset, op.Rules = m.g.name, o.Offset, m.g.rules
 			op.Member, op.Generation = m.c.GroupMetadata()
-			ops[where{topic, n}] = m.rec.Begin(op)
+			ops[history.Place{Topic: topic, Partition: n}] = m.rec.Begin(op)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -195,11 +195,11 @@ func (m *member) commit(ctx context.Context) {
 		}
 		for _, t := range resp.Topics {
 			for _, p := range t.Partitions {
-				op := ops[where{t.Topic, p.Partition}]
+				op := ops[history.Place{Topic: t.Topic, Partition: p.Partition}]
 				if op == nil {
 					continue
 				}
-				delete(ops, where{t.Topic, p.Partition})
+				delete(ops, history.Place{Topic: t.Topic, Partition: p.Partition})
 				op.Member, op.Generation = req.MemberID, req.Generation
 				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
 					m.end(op, unsure{err})
@@ -230,7 +230,7 @@ func (l *Load) startSharers() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for n := range s.topic.Partitions {
-			for _, r := range l.drainedOf(where{s.topic.Name, n}, history.Uncommitted) {
+			for _, r := range l.drainedOf(history.Place{Topic: s.topic.Name, Partition: n}, history.Uncommitted) {
 				if !s.seen[history.Place{Topic: s.topic.Name, Partition: n}][r.Offset] {
 					return fmt.Sprintf("%d of %s-%d was not done with", r.Offset, s.topic.Name, n)
 				}
@@ -248,7 +248,7 @@ func (a *actor) share(s *sharers) {
 	for !a.over() {
 		a.reborn()
 		var mu sync.Mutex // guards failed
-		failed := map[where]bool{}
+		failed := map[history.Place]bool{}
 		line := &frail{a: a}
 		c := a.client(kgo.ShareGroup(sharing), kgo.ConsumeTopics(s.topic.Name), kgo.ShareMaxRecords(20), kgo.FetchMaxWait(300*time.Millisecond),
 			kgo.Dialer(line.dial), kgo.ShareAckCallback(func(_ *kgo.Client, results kgo.ShareAckResults) {
@@ -256,7 +256,7 @@ func (a *actor) share(s *sharers) {
 				defer mu.Unlock()
 				for _, r := range results {
 					if r.Err != nil {
-						failed[where{r.Topic, r.Partition}] = true
+						failed[history.Place{Topic: r.Topic, Partition: r.Partition}] = true
 					}
 				}
 			}))
@@ -269,7 +269,7 @@ func (a *actor) share(s *sharers) {
 			err := c.FlushAcks(life)
 			mu.Lock()
 			for _, op := range ops {
-				if err != nil || failed[where{op.Topic, op.Partition}] {
+				if err != nil || failed[history.Place{Topic: op.Topic, Partition: op.Partition}] {
 					a.end(op, unsure{errors.New("an acknowledgement failed")})
 				} else {
 					a.end(op, nil)
@@ -313,7 +313,7 @@ func (a *actor) acquired(fetches kgo.Fetches, since int64, c *kgo.Client) (acks 
 		if len(p.Records) == 0 {
 			return
 		}
-		op := a.blank(history.ShareAcquire, where{p.Topic, p.Partition})
+		op := a.blank(history.ShareAcquire, history.Place{Topic: p.Topic, Partition: p.Partition})
 		op.Group, op.Member, op.Outcome = sharing, id, history.OK
 		byAck := map[history.Ack][]history.Read{}
 		for _, r := range p.Records {
@@ -338,7 +338,7 @@ func (a *actor) acquired(fetches kgo.Fetches, since int64, c *kgo.Client) (acks 
 			if len(byAck[ack]) == 0 {
 				continue
 			}
-			op := a.blank(history.ShareAck, where{p.Topic, p.Partition})
+			op := a.blank(history.ShareAck, history.Place{Topic: p.Topic, Partition: p.Partition})
 			op.Group, op.Member, op.Ack, op.Records = sharing, id, ack, byAck[ack]
 			acks = append(acks, a.rec.Begin(op))
 		}

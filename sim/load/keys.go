@@ -62,7 +62,7 @@ func (a *actor) once(op history.Op, do func(ctx context.Context, op *history.Op)
 var proving = []error{kerr.TopicAlreadyExists, kerr.UnknownTopicOrPartition}
 
 func (a *actor) create(c *kgo.Client, name string) {
-	op := a.blank(history.Create, where{})
+	op := a.blank(history.Create, history.Place{})
 	op.Key, op.Text = "topic/"+name, fmt.Sprintf("%d-%d", a.process, a.rec.Now())
 	_ = a.once(op, func(ctx context.Context, _ *history.Op) (int16, error) {
 		req := kmsg.NewPtrCreateTopicsRequest()
@@ -82,7 +82,7 @@ func (a *actor) create(c *kgo.Client, name string) {
 }
 
 func (a *actor) remove(c *kgo.Client, name string) {
-	op := a.blank(history.Remove, where{})
+	op := a.blank(history.Remove, history.Place{})
 	op.Key = "topic/" + name
 	_ = a.once(op, func(ctx context.Context, _ *history.Op) (int16, error) {
 		req := kmsg.NewPtrDeleteTopicsRequest()
@@ -104,7 +104,7 @@ func (a *actor) remove(c *kgo.Client, name string) {
 const setting = "retention.ms"
 
 func (a *actor) set(c *kgo.Client) {
-	op := a.blank(history.Put, where{})
+	op := a.blank(history.Put, history.Place{})
 	op.Key, op.Text = "config/topic/"+Orders+"/"+setting, strconv.FormatInt(1e12+a.rng.Int64N(1e12), 10)
 	_ = a.once(op, func(ctx context.Context, _ *history.Op) (int16, error) {
 		req := kmsg.NewPtrIncrementalAlterConfigsRequest()
@@ -132,7 +132,7 @@ func (a *actor) get(c *kgo.Client) {
 	if !n.Serves() {
 		return
 	}
-	op := a.blank(history.GetStale, where{})
+	op := a.blank(history.GetStale, history.Place{})
 	op.Key, op.Broker = "config/topic/"+Orders+"/"+setting, n.ID
 	_ = a.once(op, func(ctx context.Context, op *history.Op) (int16, error) {
 		req := kmsg.NewPtrDescribeConfigsRequest()

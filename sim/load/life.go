@@ -19,7 +19,7 @@ func (l *Load) ProveLife(within time.Duration) error {
 	for _, at := range places {
 		go func() {
 			if err := l.probe(ctx, at); err != nil {
-				err = fmt.Errorf("a record for %s-%d: %w", at.topic, at.partition, err)
+				err = fmt.Errorf("a record for %s-%d: %w", at.Topic, at.Partition, err)
 				failures <- err
 				return
 			}
@@ -53,12 +53,12 @@ func (l *Load) NothingOpen(within time.Duration) error {
 	defer c.Close()
 	var all []error
 	for _, at := range l.Mix.places() {
-		w := watcher{actor: a, t: l.Mix.topic(at.topic), c: c}
+		w := watcher{actor: a, t: l.Mix.topic(at.Topic), c: c}
 		for what := "nobody leads"; what != ""; {
 			w.forget()
-			if leader := w.leader(ctx, at.partition); leader >= 0 {
-				stable := w.list(ctx, at.partition, leader, history.Latest, history.Committed)
-				end := w.list(ctx, at.partition, leader, history.Latest, history.Uncommitted)
+			if leader := w.leader(ctx, at.Partition); leader >= 0 {
+				stable := w.list(ctx, at.Partition, leader, history.Latest, history.Committed)
+				end := w.list(ctx, at.Partition, leader, history.Latest, history.Uncommitted)
 				what = fmt.Sprintf("the last stable offset is %d, the high watermark %d", stable, end)
 				if stable >= 0 && stable == end {
 					break
@@ -66,7 +66,7 @@ func (l *Load) NothingOpen(within time.Duration) error {
 			}
 			a.wait(20 * time.Millisecond)
 			if ctx.Err() != nil {
-				all = append(all, fmt.Errorf("a transaction hangs in %s-%d: %s", at.topic, at.partition, what))
+				all = append(all, fmt.Errorf("a transaction hangs in %s-%d: %s", at.Topic, at.Partition, what))
 				break
 			}
 		}

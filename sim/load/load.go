@@ -104,9 +104,9 @@ func (a *actor) chance(n int) bool { return a.rng.IntN(n) == 0 }
 func pick[T any](a *actor, of ...T) T { return of[a.rng.IntN(len(of))] }
 
 // blank is an operation of the actor's.
-func (a *actor) blank(kind history.Kind, at where) history.Op {
+func (a *actor) blank(kind history.Kind, at history.Place) history.Op {
 	op := history.Blank()
-	op.Kind, op.Process, op.Topic, op.Partition = kind, a.process, at.topic, at.partition
+	op.Kind, op.Process, op.Topic, op.Partition = kind, a.process, at.Topic, at.Partition
 	return op
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/odradek/odradek/sim/history"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -157,10 +158,10 @@ func (m Mix) topic(name string) Topic {
 func (m Mix) isLoose(topic string) bool { return m.topic(topic).Loose }
 
 // places are all partitions of the mix.
-func (m Mix) places() (all []where) {
+func (m Mix) places() (all []history.Place) {
 	for _, t := range m.Topics {
 		for n := range t.Partitions {
-			all = append(all, where{t.Name, n})
+			all = append(all, history.Place{Topic: t.Name, Partition: n})
 		}
 	}
 	return all

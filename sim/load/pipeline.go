@@ -27,7 +27,7 @@ func (a *actor) pipeLife(n int32) {
 		return
 	}
 	defer s.Close()
-	from := where{Orders, n}
+	from := history.Place{Topic: Orders, Partition: n}
 	at, err := s.committed(a.ctx, pipes, from, true)
 	if err != nil {
 		return
@@ -53,7 +53,7 @@ func (a *actor) copySome(s *rawTxn, source *kgo.Client, n int32) bool {
 		return true
 	}
 	_ = since
-	from, to := where{Orders, n}, where{Copies, n}
+	from, to := history.Place{Topic: Orders, Partition: n}, history.Place{Topic: Copies, Partition: n}
 	s.txn = a.begin(s.id)
 	if !s.v2 && s.Add(a.ctx, to) != nil {
 		return false
@@ -90,12 +90,12 @@ func (l *Load) copying(copy, of history.Value) {
 func (l *Load) CheckCopies() {
 	for n := range l.Mix.topic(Copies).Partitions {
 		var copies []history.Value
-		for _, r := range l.drainedOf(where{Copies, n}, history.Committed) {
+		for _, r := range l.drainedOf(history.Place{Topic: Copies, Partition: n}, history.Committed) {
 			if of, ok := l.copies[r.Value]; ok {
 				copies = append(copies, of)
 			}
 		}
-		source := l.drainedOf(where{Orders, n}, history.Committed)
+		source := l.drainedOf(history.Place{Topic: Orders, Partition: n}, history.Committed)
 		if len(copies) > len(source) {
 			l.blame("%s-%d has %d copies of %d records", Copies, n, len(copies), len(source))
 			continue
@@ -109,7 +109,7 @@ func (l *Load) CheckCopies() {
 	}
 }
 
-func (l *Load) drainedOf(at where, isolation history.Isolation) []history.Read {
+func (l *Load) drainedOf(at history.Place, isolation history.Isolation) []history.Read {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.drained[last{at, isolation}]

@@ -54,10 +54,10 @@ func (p *producer) size() int {
 }
 
 // send begins to write one record, and tells done, if it is not nil, how that ended.
-func (p *producer) send(at where, key string, tombstone bool, txn int64, done func(err error)) history.Value {
+func (p *producer) send(at history.Place, key string, tombstone bool, txn int64, done func(err error)) history.Value {
 	op := p.blank(history.Send, at)
 	op.Value, op.Key, op.Acks, op.Txn = p.value(), key, p.acks, txn
-	rec := &kgo.Record{Topic: at.topic, Partition: at.partition, Value: op.Value.Bytes(p.size())}
+	rec := &kgo.Record{Topic: at.Topic, Partition: at.Partition, Value: op.Value.Bytes(p.size())}
 	if key != "" {
 		rec.Key = []byte(key)
 	}
@@ -112,7 +112,7 @@ func (a *actor) produce(t Topic, acks int8) {
 			if a.over() {
 				break
 			}
-			at := where{t.Name, a.rng.Int32N(t.Partitions)}
+			at := history.Place{Topic: t.Name, Partition: a.rng.Int32N(t.Partitions)}
 			n := 1 + a.rng.IntN(4)
 			if !Grouping {
 				n = 1 // without that tag franz-go has a lock that stops the bubble
@@ -134,12 +134,12 @@ func (a *actor) produce(t Topic, acks int8) {
 }
 
 // probe writes one record to a partition and waits for its answer.
-func (l *Load) probe(ctx context.Context, at where) error {
+func (l *Load) probe(ctx context.Context, at history.Place) error {
 	a := &actor{Load: l, ctx: ctx, name: "probe", rng: l.w.Rand}
 	p := a.producer(history.AcksAll)
 	defer p.close(true)
 	done := make(chan error, 1)
-	p.send(at, map[bool]string{true: "probe"}[l.Mix.topic(at.topic).Compact], false, 0, func(err error) { done <- err })
+	p.send(at, map[bool]string{true: "probe"}[l.Mix.topic(at.Topic).Compact], false, 0, func(err error) { done <- err })
 	select {
 	case err := <-done:
 		return err

@@ -37,7 +37,7 @@ func (a *actor) polled(fetches kgo.Fetches, since int64, isolation history.Isola
 			for n < len(rest) && rest[n].LeaderEpoch == rest[0].LeaderEpoch {
 				n++
 			}
-			op := a.blank(history.Poll, where{p.Topic, p.Partition})
+			op := a.blank(history.Poll, history.Place{Topic: p.Topic, Partition: p.Partition})
 			op.Invoke, op.Return, op.Outcome = since, a.rec.Now(), history.OK
 			op.Isolation, op.Group, op.Epoch = isolation, group, rest[0].LeaderEpoch
 			// Not the high watermark: a leader that others have replaced, and that has not heard
@@ -102,7 +102,7 @@ func (a *actor) readAll(t Topic, committed bool) {
 // unread is what a reader has yet to read when nothing is written any more, in words.
 func (l *Load) unread(t Topic, isolation history.Isolation, mu *sync.Mutex, at map[int32]int64) string {
 	for n := range t.Partitions {
-		last, ok := l.lastOf(where{t.Name, n}, isolation)
+		last, ok := l.lastOf(history.Place{Topic: t.Name, Partition: n}, isolation)
 		mu.Lock()
 		got := at[n]
 		mu.Unlock()

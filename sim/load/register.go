@@ -28,7 +28,7 @@ func (a *actor) registers() {
 
 // register does one thing to a group's offset, and is false if its session is of no more use.
 func (a *actor) register(s *rawTxn, group string) bool {
-	at := where{Orders, 0}
+	at := history.Place{Topic: Orders, Partition: 0}
 	switch a.rng.IntN(8) {
 	case 0, 1, 2:
 		_, _ = s.committed(a.ctx, group, at, a.chance(2))
@@ -55,7 +55,7 @@ func (a *actor) register(s *rawTxn, group string) bool {
 }
 
 // forget deletes a group.
-func (s *rawTxn) forget(group string, at where) {
+func (s *rawTxn) forget(group string, at history.Place) {
 	op := s.blank(history.DeleteOffset, at)
 	op.Group = group
 	began := s.rec.Begin(op)

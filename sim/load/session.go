@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/proto/record"
+	"github.com/odradek/odradek/sim/history"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -18,21 +19,16 @@ import (
 // Session is a producer on the bare protocol: it sends what it is told and when, also what
 // no library would. A copy of one is a zombie. One goroutine uses it.
 type Session struct {
-	c        *kgo.Client
-	id       string // transactional, or "" for one that is idempotent only
-	v2       bool   // transactions version 2 (KIP-890)
-	timeout  time.Duration
-	patience time.Duration // after which one that is not answered gives up
+	Timeout  time.Duration // of its transactions
+	Patience time.Duration // after which it gives up what is not done
+
+	c  *kgo.Client
+	id string // transactional, or "" for one that is idempotent only
+	v2 bool   // transactions version 2 (KIP-890)
 
 	pid   int64
 	epoch int16
-	seq   map[where]int32 // next
-}
-
-// where is a partition of a topic.
-type where struct {
-	topic     string
-	partition int32
+	seq   map[history.Place]int32 // next
 }
 
 // Maker makes clients of a cluster.
@@ -52,14 +48,17 @@ func NewSession(m Maker, id string, v2 bool) *Session {
 	versions.SetMaxKeyVersion(int16(kmsg.EndTxn), end)
 	versions.SetMaxKeyVersion(int16(kmsg.OffsetCommit), 9) // 10 names topics by id
 	versions.SetMaxKeyVersion(int16(kmsg.OffsetFetch), 9)
-	return &Session{c: m.Client(kgo.MaxVersions(versions)), id: id, v2: v2, timeout: 8 * time.Second, patience: 20 * time.Second, pid: -1, epoch: -1}
+	return &Session{c: m.Client(kgo.MaxVersions(versions)), id: id, v2: v2, Timeout: 8 * time.Second, Patience: 20 * time.Second, pid: -1, epoch: -1}
 }
 
 // Close ends the session's lines.
 func (s *Session) Close() { s.c.Close() }
 
-// zombie is the session as it is now, to act when the session has gone on.
-func (s *Session) zombie() *Session {
+// Producer is the session's producer id and epoch, -1 before Init.
+func (s *Session) Producer() (id int64, epoch int16) { return s.pid, s.epoch }
+
+// Zombie is the session as it is now, to act when the session has gone on.
+func (s *Session) Zombie() *Session {
 	z := *s
 	z.seq = maps.Clone(s.seq)
 	return &z
@@ -80,7 +79,7 @@ func refused(err error) bool {
 var passing = []error{
 	kerr.ConcurrentTransactions, kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.CoordinatorNotAvailable,
 	kerr.NotLeaderForPartition, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend, kerr.UnknownTopicOrPartition,
-	kerr.RequestTimedOut, kerr.UnstableOffsetCommit, kerr.KafkaStorageError, kerr.LeaderNotAvailable,
+	kerr.RequestTimedOut, kerr.KafkaStorageError, kerr.LeaderNotAvailable,
 }
 
 // hazy are those after which something may have been done.
@@ -96,7 +95,7 @@ func isAny(err error, of []error) bool {
 // persist does one thing until it is done or refused for good. Its error is unsure if the
 // thing may have been done by any of the attempts.
 func (s *Session) persist(ctx context.Context, do func(ctx context.Context) (code int16, err error)) error {
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	ctx, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
 	perhaps := false
 	for {
@@ -134,7 +133,7 @@ func doubt(err error, perhaps bool) error {
 func (s *Session) Init(ctx context.Context) error {
 	return s.persist(ctx, func(ctx context.Context) (int16, error) {
 		req := kmsg.NewPtrInitProducerIDRequest()
-		if req.TransactionTimeoutMillis = int32(s.timeout.Milliseconds()); s.id != "" {
+		if req.TransactionTimeoutMillis = int32(s.Timeout.Milliseconds()); s.id != "" {
 			req.TransactionalID = &s.id
 		}
 		req.ProducerID, req.ProducerEpoch = -1, -1
@@ -143,7 +142,7 @@ func (s *Session) Init(ctx context.Context) error {
 			return 0, err
 		}
 		if resp.ErrorCode == 0 {
-			s.pid, s.epoch, s.seq = resp.ProducerID, resp.ProducerEpoch, map[where]int32{}
+			s.pid, s.epoch, s.seq = resp.ProducerID, resp.ProducerEpoch, map[history.Place]int32{}
 		}
 		return resp.ErrorCode, nil
 	})
@@ -152,12 +151,12 @@ func (s *Session) Init(ctx context.Context) error {
 var errEmpty = errors.New("an answer without partitions")
 
 // Add adds a partition to the transaction, as producers of version 1 do.
-func (s *Session) Add(ctx context.Context, at where) error {
+func (s *Session) Add(ctx context.Context, at history.Place) error {
 	return s.persist(ctx, func(ctx context.Context) (int16, error) {
 		req := kmsg.NewPtrAddPartitionsToTxnRequest()
 		req.SetVersion(3)
 		req.TransactionalID, req.ProducerID, req.ProducerEpoch = s.id, s.pid, s.epoch
-		req.Topics = []kmsg.AddPartitionsToTxnRequestTopic{{Topic: at.topic, Partitions: []int32{at.partition}}}
+		req.Topics = []kmsg.AddPartitionsToTxnRequestTopic{{Topic: at.Topic, Partitions: []int32{at.Partition}}}
 		resp, err := req.RequestWith(ctx, s.c)
 		if err != nil {
 			return 0, err
@@ -172,7 +171,7 @@ func (s *Session) Add(ctx context.Context, at where) error {
 }
 
 // batch is a batch of records that the session may send, as often as it likes.
-func (s *Session) batch(at where, values ...[]byte) []byte {
+func (s *Session) batch(at history.Place, values ...[]byte) []byte {
 	b := record.NewBuilder(record.BuilderConfig{ProducerID: s.pid, ProducerEpoch: s.epoch, BaseSequence: s.seq[at],
 		Idempotent: true, Transactional: s.id != ""})
 	for _, v := range values {
@@ -187,7 +186,7 @@ func (s *Session) batch(at where, values ...[]byte) []byte {
 
 // Put writes one batch of a record for each value, and returns where. An offset that came
 // with an error is returned too.
-func (s *Session) Put(ctx context.Context, at where, values ...[]byte) (base int64, err error) {
+func (s *Session) Put(ctx context.Context, at history.Place, values ...[]byte) (base int64, err error) {
 	base, err = s.send(ctx, at, s.batch(at, values...))
 	if err == nil {
 		s.seq[at] += int32(len(values))
@@ -195,13 +194,13 @@ func (s *Session) Put(ctx context.Context, at where, values ...[]byte) (base int
 	return base, err
 }
 
-func (s *Session) send(ctx context.Context, at where, batch []byte) (base int64, err error) {
+func (s *Session) send(ctx context.Context, at history.Place, batch []byte) (base int64, err error) {
 	base = -1
 	err = s.persist(ctx, func(ctx context.Context) (int16, error) {
 		rp := kmsg.NewProduceRequestTopicPartition()
-		rp.Partition, rp.Records = at.partition, slices.Clone(batch)
+		rp.Partition, rp.Records = at.Partition, slices.Clone(batch)
 		rt := kmsg.NewProduceRequestTopic()
-		rt.Topic, rt.Partitions = at.topic, []kmsg.ProduceRequestTopicPartition{rp}
+		rt.Topic, rt.Partitions = at.Topic, []kmsg.ProduceRequestTopicPartition{rp}
 		req := kmsg.NewPtrProduceRequest()
 		req.Acks, req.TimeoutMillis, req.Topics = -1, 3000, []kmsg.ProduceRequestTopic{rt}
 		if s.id != "" {
@@ -232,14 +231,14 @@ func (s *Session) End(ctx context.Context, commit bool) error {
 			return 0, err
 		}
 		if resp.ErrorCode == 0 && s.v2 {
-			s.pid, s.epoch, s.seq = resp.ProducerID, resp.ProducerEpoch, map[where]int32{}
+			s.pid, s.epoch, s.seq = resp.ProducerID, resp.ProducerEpoch, map[history.Place]int32{}
 		}
 		return resp.ErrorCode, nil
 	})
 }
 
 // Enlist commits an offset of a group in the transaction.
-func (s *Session) Enlist(ctx context.Context, group string, at where, offset int64) error {
+func (s *Session) Enlist(ctx context.Context, group string, at history.Place, offset int64) error {
 	if !s.v2 {
 		err := s.persist(ctx, func(ctx context.Context) (int16, error) {
 			req := kmsg.NewPtrAddOffsetsToTxnRequest()
@@ -256,9 +255,9 @@ func (s *Session) Enlist(ctx context.Context, group string, at where, offset int
 	}
 	return s.persist(ctx, func(ctx context.Context) (int16, error) {
 		rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-		rp.Partition, rp.Offset = at.partition, offset
+		rp.Partition, rp.Offset = at.Partition, offset
 		rt := kmsg.NewTxnOffsetCommitRequestTopic()
-		rt.Topic, rt.Partitions = at.topic, []kmsg.TxnOffsetCommitRequestTopicPartition{rp}
+		rt.Topic, rt.Partitions = at.Topic, []kmsg.TxnOffsetCommitRequestTopicPartition{rp}
 		req := kmsg.NewPtrTxnOffsetCommitRequest()
 		req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Group = s.id, s.pid, s.epoch, group
 		req.Generation, req.Topics = -1, []kmsg.TxnOffsetCommitRequestTopic{rt}
@@ -276,12 +275,12 @@ func (s *Session) Enlist(ctx context.Context, group string, at where, offset int
 }
 
 // Commit commits an offset of a group that has no members.
-func (s *Session) Commit(ctx context.Context, group string, at where, offset int64) error {
+func (s *Session) Commit(ctx context.Context, group string, at history.Place, offset int64) error {
 	return s.persist(ctx, func(ctx context.Context) (int16, error) {
 		rp := kmsg.NewOffsetCommitRequestTopicPartition()
-		rp.Partition, rp.Offset = at.partition, offset
+		rp.Partition, rp.Offset = at.Partition, offset
 		rt := kmsg.NewOffsetCommitRequestTopic()
-		rt.Topic, rt.Partitions = at.topic, []kmsg.OffsetCommitRequestTopicPartition{rp}
+		rt.Topic, rt.Partitions = at.Topic, []kmsg.OffsetCommitRequestTopicPartition{rp}
 		req := kmsg.NewPtrOffsetCommitRequest()
 		req.Group, req.Generation, req.Topics = group, -1, []kmsg.OffsetCommitRequestTopic{rt}
 		resp, err := req.RequestWith(ctx, s.c)
@@ -297,14 +296,14 @@ func (s *Session) Commit(ctx context.Context, group string, at where, offset int
 	})
 }
 
-// Committed is what a group has committed, -1 for nothing; stable has it refused while a
-// transaction may change it.
-func (s *Session) Committed(ctx context.Context, group string, at where, stable bool) (offset int64, err error) {
+// Committed is what a group has committed, -1 for nothing; stable has it refused with
+// kerr.UnstableOffsetCommit while a transaction may change it.
+func (s *Session) Committed(ctx context.Context, group string, at history.Place, stable bool) (offset int64, err error) {
 	offset = -1
 	err = s.persist(ctx, func(ctx context.Context) (int16, error) {
 		rg := kmsg.NewOffsetFetchRequestGroup()
 		rt := kmsg.NewOffsetFetchRequestGroupTopic()
-		rt.Topic, rt.Partitions = at.topic, []int32{at.partition}
+		rt.Topic, rt.Partitions = at.Topic, []int32{at.Partition}
 		rg.Group, rg.Topics = group, []kmsg.OffsetFetchRequestGroupTopic{rt}
 		req := kmsg.NewPtrOffsetFetchRequest()
 		req.RequireStable, req.Groups = stable, []kmsg.OffsetFetchRequestGroup{rg}

@@ -24,21 +24,21 @@ func (a *actor) trim(t Topic) {
 			start := w.list(ctx, n, leader, history.Earliest, history.Uncommitted)
 			end := w.list(ctx, n, leader, history.Latest, history.Uncommitted)
 			if start >= 0 && end > start {
-				a.deleteRecords(ctx, &w, where{t.Name, n}, leader, start+a.rng.Int64N(end-start+1))
+				a.deleteRecords(ctx, &w, history.Place{Topic: t.Name, Partition: n}, leader, start+a.rng.Int64N(end-start+1))
 			}
 		}
 		cancel()
 	}
 }
 
-func (a *actor) deleteRecords(ctx context.Context, w *watcher, at where, leader int32, before int64) {
+func (a *actor) deleteRecords(ctx context.Context, w *watcher, at history.Place, leader int32, before int64) {
 	op := a.blank(history.DeleteRecords, at)
 	op.Offset = before
 	began := a.rec.Begin(op)
 	p := kmsg.NewDeleteRecordsRequestTopicPartition()
-	p.Partition, p.Offset = at.partition, before
+	p.Partition, p.Offset = at.Partition, before
 	t := kmsg.NewDeleteRecordsRequestTopic()
-	t.Topic, t.Partitions = at.topic, append(t.Partitions, p)
+	t.Topic, t.Partitions = at.Topic, append(t.Partitions, p)
 	req := kmsg.NewPtrDeleteRecordsRequest()
 	req.TimeoutMillis, req.Topics = 3000, append(req.Topics, t)
 	resp, err := req.RequestWith(ctx, w.c.Broker(int(leader)))

@@ -2,9 +2,11 @@ package load
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/odradek/odradek/sim/history"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
@@ -47,7 +49,7 @@ func (a *actor) transact(id string) {
 
 // introduce gets a producer its id.
 func (a *actor) introduce(p *producer, id string) bool {
-	op := p.blank(history.InitProducer, where{})
+	op := p.blank(history.InitProducer, history.Place{})
 	op.TransactionalID = id
 	began := a.rec.Begin(op)
 	ctx, cancel := context.WithTimeout(a.ctx, 20*time.Second)
@@ -64,7 +66,7 @@ func (a *actor) introduce(p *producer, id string) bool {
 
 // begin notes the beginning of a transaction and gives it its number.
 func (a *actor) begin(id string) int64 {
-	op := a.blank(history.BeginTxn, where{})
+	op := a.blank(history.BeginTxn, history.Place{})
 	op.Txn, op.TransactionalID = a.txns.Add(1), id
 	a.rec.Note(op)
 	return op.Txn
@@ -72,7 +74,7 @@ func (a *actor) begin(id string) int64 {
 
 // ending begins the end of a transaction.
 func (a *actor) ending(id string, txn int64, commit bool) *history.Op {
-	op := a.blank(history.EndTxn, where{})
+	op := a.blank(history.EndTxn, history.Place{})
 	op.Txn, op.TransactionalID, op.Commit = txn, id, commit
 	return a.rec.Begin(op)
 }
@@ -85,7 +87,7 @@ func (a *actor) transaction(p *producer, id string, t Topic) bool {
 	txn := a.begin(id)
 	failed := make(chan error, 100)
 	for range 1 + a.rng.IntN(4) {
-		at := where{t.Name, a.rng.Int32N(t.Partitions)}
+		at := history.Place{Topic: t.Name, Partition: a.rng.Int32N(t.Partitions)}
 		for range 1 + a.rng.IntN(3) {
 			p.send(at, "", false, txn, func(err error) {
 				if err != nil {
@@ -132,7 +134,7 @@ type rawTxn struct {
 func (a *actor) session(ctx context.Context, id string, v2 bool) (*rawTxn, error) {
 	a.reborn()
 	s := &rawTxn{actor: a, Session: NewSession(a.w, id, v2), number: a.producers.Add(1)}
-	s.timeout = transactionTimeout
+	s.Timeout = transactionTimeout
 	if err := s.init(ctx); err != nil {
 		s.Close()
 		return nil, err
@@ -141,7 +143,7 @@ func (a *actor) session(ctx context.Context, id string, v2 bool) (*rawTxn, error
 }
 
 func (s *rawTxn) init(ctx context.Context) error {
-	op := s.blank(history.InitProducer, where{})
+	op := s.blank(history.InitProducer, history.Place{})
 	op.TransactionalID = s.id
 	began := s.rec.Begin(op)
 	err := s.Init(ctx)
@@ -153,7 +155,7 @@ func (s *rawTxn) init(ctx context.Context) error {
 }
 
 // put sends one record in the present transaction.
-func (s *rawTxn) put(ctx context.Context, at where, key string) (history.Value, error) {
+func (s *rawTxn) put(ctx context.Context, at history.Place, key string) (history.Value, error) {
 	op := s.blank(history.Send, at)
 	op.Value, op.Key, op.Txn = history.MakeValue(s.number, s.seq), key, s.txn
 	op.ProducerID, op.ProducerEpoch = s.pid, int32(s.Session.epoch)
@@ -178,7 +180,7 @@ func (s *rawTxn) finish(ctx context.Context, commit bool) error {
 }
 
 // enlist commits a group's offset in the present transaction.
-func (s *rawTxn) enlist(ctx context.Context, group string, at where, offset int64) error {
+func (s *rawTxn) enlist(ctx context.Context, group string, at history.Place, offset int64) error {
 	op := s.blank(history.CommitOffset, at)
 	op.Group, op.Offset, op.Txn = group, offset, s.txn
 	began := s.rec.Begin(op)
@@ -188,11 +190,15 @@ func (s *rawTxn) enlist(ctx context.Context, group string, at where, offset int6
 }
 
 // committed asks for a group's offset.
-func (s *rawTxn) committed(ctx context.Context, group string, at where, stable bool) (int64, error) {
+func (s *rawTxn) committed(ctx context.Context, group string, at history.Place, stable bool) (int64, error) {
 	op := s.blank(history.FetchOffset, at)
 	op.Group, op.RequireStable = group, stable
 	began := s.rec.Begin(op)
 	offset, err := s.Committed(ctx, group, at, stable)
+	for began := time.Now(); errors.Is(err, kerr.UnstableOffsetCommit) && ctx.Err() == nil && time.Since(began) < s.Patience; {
+		time.Sleep(20 * time.Millisecond)
+		offset, err = s.Committed(ctx, group, at, stable)
+	}
 	if err == nil {
 		began.Offset = offset
 	} else if offset >= 0 {
@@ -224,7 +230,7 @@ func (a *actor) haunted(s *rawTxn, t Topic) {
 		s.txn = a.begin(s.id)
 		commit := !a.chance(3)
 		for i := range 1 + a.rng.IntN(3) {
-			at := where{t.Name, a.rng.Int32N(t.Partitions)}
+			at := history.Place{Topic: t.Name, Partition: a.rng.Int32N(t.Partitions)}
 			if !s.v2 {
 				if s.Add(a.ctx, at) != nil {
 					return
@@ -241,7 +247,7 @@ func (a *actor) haunted(s *rawTxn, t Topic) {
 		if a.chance(10) {
 			return // for the next session to find
 		}
-		dead = &rawTxn{actor: a, Session: s.zombie(), number: a.producers.Add(1), txn: s.txn}
+		dead = &rawTxn{actor: a, Session: s.Zombie(), number: a.producers.Add(1), txn: s.txn}
 		if s.finish(a.ctx, commit) != nil || a.over() {
 			return
 		}
@@ -256,8 +262,8 @@ func (s *rawTxn) rise(t Topic) {
 	if !s.v2 {
 		return
 	}
-	s.patience = time.Second
-	at := where{t.Name, s.rng.Int32N(t.Partitions)}
+	s.Patience = time.Second
+	at := history.Place{Topic: t.Name, Partition: s.rng.Int32N(t.Partitions)}
 	switch s.rng.IntN(3) {
 	case 0:
 		if _, err := s.put(s.ctx, at, ""); err == nil {

@@ -128,11 +128,11 @@ func (w *watcher) fetch(n int32) {
 			return
 		}
 		from = max(0, end-3)
-		seek := w.blank(history.Seek, where{w.t.Name, n})
+		seek := w.blank(history.Seek, history.Place{Topic: w.t.Name, Partition: n})
 		seek.Offset = from
 		w.rec.Note(seek)
 	}
-	op := w.blank(history.Poll, where{w.t.Name, n})
+	op := w.blank(history.Poll, history.Place{Topic: w.t.Name, Partition: n})
 	op.From, op.Isolation = from, history.Committed
 	began := w.rec.Begin(op)
 	resp, err := w.fetchRequest(n, -1, from).RequestWith(ctx, w.c.Broker(int(leader)))
@@ -199,7 +199,7 @@ func (w *watcher) records(n int32, p *kmsg.FetchResponseTopicPartition, op *hist
 	return next
 }
 
-// batch adds the records of a batch from where op asked on.
+// batch adds the records of a batch from history.Place op asked on.
 func (w *watcher) batch(n int32, b record.Batch, op *history.Op) {
 	var r record.Reader
 	if err := r.Open(b, record.Limits{MaxBytes: 64 << 20}); err != nil {
@@ -241,7 +241,7 @@ func (w *watcher) ask(n int32, earliest bool) {
 }
 
 func (w *watcher) list(ctx context.Context, n, leader int32, spec history.Spec, isolation history.Isolation) int64 {
-	op := w.blank(history.ListOffset, where{w.t.Name, n})
+	op := w.blank(history.ListOffset, history.Place{Topic: w.t.Name, Partition: n})
 	op.Spec, op.Isolation = spec, isolation
 	began := w.rec.Begin(op)
 	req := w.listRequest(n, -1, map[history.Spec]int64{history.Latest: -1, history.Earliest: -2}[spec])

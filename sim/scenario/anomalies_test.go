@@ -139,8 +139,9 @@ func TestRedpandaCommitAskedTwice(t *testing.T) {
 			r.nothingOpen(adm, orders, 0)
 			r.coordinatorOf("again").Kill()
 			r.must(again.end(commit))
-			if again.pid != s.pid || again.epoch != s.epoch {
-				r.t.Fatalf("asked again the answer is producer %d in epoch %d, before it was %d in %d", again.pid, again.epoch, s.pid, s.epoch)
+			id, epoch := again.Producer()
+			if was, before := s.Producer(); id != was || epoch != before {
+				r.t.Fatalf("asked again the answer is producer %d in epoch %d, before it was %d in %d", id, epoch, was, before)
 			}
 			r.refused(other.end(!commit), kerr.InvalidTxnState, kerr.InvalidProducerEpoch, kerr.ProducerFenced)
 			r.Up()
@@ -278,7 +279,9 @@ func TestBufstreamZeroOffsets(t *testing.T) {
 		list.ReplicaID, list.IsolationLevel = -1, 1
 		list.Topics = []kmsg.ListOffsetsRequestTopic{{Topic: orders, Partitions: []kmsg.ListOffsetsRequestTopicPartition{
 			{Partition: 99, Timestamp: -1, CurrentLeaderEpoch: -1}, {Partition: 0, Timestamp: -1, CurrentLeaderEpoch: 77}}}}
-		b := s.c.Broker(int(r.leaderOf(orders, 0).ID))
+		c := r.Client()
+		defer c.Close()
+		b := c.Broker(int(r.leaderOf(orders, 0).ID))
 		resp, err := list.RequestWith(r.t.Context(), b)
 		r.must(err)
 		for _, p := range resp.Topics[0].Partitions {
