@@ -47,6 +47,7 @@ func (l *Log) Replay(base int64, batches []byte) error {
 	if base > l.end {
 		return fmt.Errorf("replay of [%d, …), log ends at %d: %w", base, l.end, ErrUnexpectedOffset)
 	}
+	start := l.start
 	if first := record.Batch(batches).BaseOffset(); first < l.end {
 		if err := l.truncateTo(first); err != nil {
 			return err
@@ -63,6 +64,11 @@ func (l *Log) Replay(base int64, batches []byte) error {
 	failpoint.Hit("commitlog.replay.before_append", l.fs)
 	_, err := l.appendAsIs(batches)
 	failpoint.Hit("commitlog.replay.after_append", l.fs)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.start < start && start <= l.end {
+		l.advanceStart(start) // it lay within a batch, at which the log had to begin
+	}
 	return err
 }
 

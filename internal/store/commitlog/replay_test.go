@@ -135,3 +135,22 @@ func TestReplayAfterRottenEpoch(t *testing.T) {
 		t.Errorf("the log has %v", got)
 	}
 }
+
+// A log start that lies within a batch of the journal stays where it is, though the log has
+// to begin with that batch: what was deleted does not come back.
+func TestReplayKeepsTheStart(t *testing.T) {
+	b := record.NewBuilder(record.BuilderConfig{})
+	for i := range int64(3) {
+		b.Append(record.Record{Offset: i, Timestamp: 1000, Value: []byte("v")})
+	}
+	journaled := appendAll(t, mustOpen(t, testOptions(newMem(t), testConfig())), 3, must[record.Batch](t)(b.Build()))
+	o := testOptions(newMem(t), testConfig())
+	o.Start = 2 // a checkpoint has it, and the crash took the segment
+	l := mustOpen(t, o)
+	if err := l.Replay(0, journaled[0]); err != nil {
+		t.Fatal(err)
+	}
+	if l.Start() != 2 || l.End() != 3 {
+		t.Errorf("the log is [%d, %d), want [2, 3)", l.Start(), l.End())
+	}
+}
