@@ -17,7 +17,7 @@ func (l *Load) Drain(ctx context.Context) error {
 	var all []error
 	for _, t := range l.Mix.Topics {
 		for _, committed := range []bool{false, true} {
-			a := &actor{Load: l, ctx: ctx, name: "drain", rng: l.w.Rand}
+			a := l.actor(ctx, "drain")
 			a.reborn()
 			if err := a.drain(t, committed); err != nil {
 				all = append(all, fmt.Errorf("drain %s: %w", t.Name, err))

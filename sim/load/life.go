@@ -17,8 +17,9 @@ func (l *Load) ProveLife(within time.Duration) error {
 	failures := make(chan error)
 	places := l.Mix.places()
 	for _, at := range places {
+		a := l.actor(ctx, "probe") // here: in the order of places
 		go func() {
-			if err := l.probe(ctx, at); err != nil {
+			if err := a.probe(at); err != nil {
 				err = fmt.Errorf("a record for %s-%d: %w", at.Topic, at.Partition, err)
 				failures <- err
 				return
@@ -47,7 +48,7 @@ func (l *Load) ProveLife(within time.Duration) error {
 func (l *Load) NothingOpen(within time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), transactionTimeout+within)
 	defer cancel()
-	a := &actor{Load: l, ctx: ctx, name: "life", rng: l.w.Rand}
+	a := l.actor(ctx, "life")
 	a.reborn()
 	c := a.client()
 	defer c.Close()

@@ -68,8 +68,13 @@ type actor struct {
 func (l *Load) write(name string, do func(a *actor)) { l.start(l.writing, &l.writers, name, do) }
 func (l *Load) read(name string, do func(a *actor))  { l.start(l.reading, &l.readers, name, do) }
 
+// actor is one more, with dice of its own.
+func (l *Load) actor(ctx context.Context, name string) *actor {
+	return &actor{Load: l, ctx: ctx, name: name, rng: rand.New(rand.NewPCG(l.seed, 100+uint64(l.names.Add(1))))}
+}
+
 func (l *Load) start(ctx context.Context, all *sync.WaitGroup, name string, do func(a *actor)) {
-	a := &actor{Load: l, ctx: ctx, name: name, rng: rand.New(rand.NewPCG(l.seed, 100+uint64(l.names.Add(1))))}
+	a := l.actor(ctx, name)
 	all.Go(func() {
 		a.reborn()
 		do(a)

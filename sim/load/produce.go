@@ -134,16 +134,15 @@ func (a *actor) produce(t Topic, acks int8) {
 }
 
 // probe writes one record to a partition and waits for its answer.
-func (l *Load) probe(ctx context.Context, at history.Place) error {
-	a := &actor{Load: l, ctx: ctx, name: "probe", rng: l.w.Rand}
+func (a *actor) probe(at history.Place) error {
 	p := a.producer(history.AcksAll)
 	defer p.close(true)
 	done := make(chan error, 1)
-	p.send(at, map[bool]string{true: "probe"}[l.Mix.topic(at.Topic).Compact], false, 0, func(err error) { done <- err })
+	p.send(at, map[bool]string{true: "probe"}[a.Mix.topic(at.Topic).Compact], false, 0, func(err error) { done <- err })
 	select {
 	case err := <-done:
 		return err
-	case <-ctx.Done():
+	case <-a.ctx.Done():
 		return errors.New("it is not answered")
 	case <-time.After(time.Minute):
 		return errors.New("it is not answered in a minute")

@@ -29,7 +29,7 @@ func identify(r *kgo.Record) history.Value {
 // ahead, so what it has may be as old as that.
 func (a *actor) polled(fetches kgo.Fetches, since int64, isolation history.Isolation, group string, each func(history.Op)) {
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		if p.Err != nil || len(p.Records) == 0 {
+		if len(p.Records) == 0 { // an error may come behind records
 			return
 		}
 		for rest := p.Records; len(rest) > 0; {

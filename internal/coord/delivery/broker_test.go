@@ -153,6 +153,15 @@ func (b *broker) appendBatch(tp model.TopicPartition, cfg record.BuilderConfig, 
 	return appended.End
 }
 
+// stateOf is the state of a group's share partition, in words.
+func (b *broker) stateOf(group string) string {
+	b.Helper()
+	sh := b.open(group)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.state.String()
+}
+
 // open waits until the share partition of a group is loaded.
 func (b *broker) open(group string) *Share {
 	b.Helper()

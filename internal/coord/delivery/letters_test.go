@@ -118,13 +118,13 @@ func TestLetters(t *testing.T) {
 		b.want(b.ack("g", "m", 2, 3, Release), "ok")
 		synctest.Wait()
 		b.want(o.take(), letterOf(0, 1)+rejection)
-		b.want(b.open("g").state.String(), "2|4: 2-3 free×1")
+		b.want(b.stateOf("g"), "2|4: 2-3 free×1")
 		b.want(b.take("g", "m", 1), "2×2 of 0-3")
 		b.want(b.take("g", "n", 1), "3×2 of 0-3")
 		b.want(b.ack("g", "m", 2, 2, Release), "ok")
 		time.Sleep(31 * time.Second)
 		b.want(o.take(), letterOf(2, 2)+exhaustion+"\n"+letterOf(3, 2)+exhaustion)
-		b.want(b.open("g").state.String(), "4|4:")
+		b.want(b.stateOf("g"), "4|4:")
 	})
 }
 
@@ -164,11 +164,11 @@ func TestLettersFail(t *testing.T) {
 				b.want(b.ack("g", "m", 0, 0, Reject), "ok")
 				b.want(b.ack("g", "m", 1, 1, Accept), "ok")
 				time.Sleep(20 * time.Second)
-				b.want(b.open("g").state.String(), "0|3: 0 archiving×1, 1 acked×1, 2 free×0")
+				b.want(b.stateOf("g"), "0|3: 0 archiving×1, 1 acked×1, 2 free×0")
 				b.want(b.take("g", "m", 1), "2×1 of 0-2")
 				b.want(b.ack("g", "m", 2, 2, Accept), "ok")
 				time.Sleep(100 * time.Second)
-				b.want(b.open("g").state.String(), "3|3:")
+				b.want(b.stateOf("g"), "3|3:")
 				b.want(o.take(), "")
 			})
 			// What goes away in time does no harm.
@@ -183,7 +183,7 @@ func TestLettersFail(t *testing.T) {
 				})
 				time.Sleep(30 * time.Second)
 				b.want(o.take(), letterOf(0, 1)+rejection)
-				b.want(b.open("g").state.String(), "1|1:")
+				b.want(b.stateOf("g"), "1|1:")
 			})
 		})
 	}
@@ -218,7 +218,7 @@ func TestLettersSurviveTheLeader(t *testing.T) {
 		b.start()
 		b.want(b.take("g", "m", 9), "1×1 of 0-1")
 		b.want(o.take(), letterOf(0, 1)+rejection)
-		b.want(b.open("g").state.String(), "1|2: 1 m×1")
+		b.want(b.stateOf("g"), "1|2: 1 m×1")
 	})
 }
 
@@ -248,7 +248,7 @@ func TestLettersOfWhatIsGone(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		b.change(func(s *Settings) { s.DeadLetters = "" })
 		time.Sleep(time.Second)
-		b.want(b.open("g").state.String(), "4|4:")
+		b.want(b.stateOf("g"), "4|4:")
 	})
 }
 
@@ -263,10 +263,10 @@ func TestManyLetters(t *testing.T) {
 		o.set(func(o *office) { o.once = true })
 		b.want(b.ack("g", "m", 0, 899, Reject), "ok")
 		time.Sleep(500 * time.Millisecond)
-		b.want(b.open("g").state.String(), "600|900: 600-899 archiving×1")
+		b.want(b.stateOf("g"), "600|900: 600-899 archiving×1")
 		o.set(func(o *office) { o.fails = nil })
 		time.Sleep(time.Second)
-		b.want(b.open("g").state.String(), "900|900:")
+		b.want(b.stateOf("g"), "900|900:")
 		if n := strings.Count(o.take(), "offset="); n != 900 {
 			t.Errorf("%d letters", n)
 		}

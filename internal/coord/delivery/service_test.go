@@ -335,7 +335,7 @@ func TestTransactions(t *testing.T) {
 		b.want(b.ack("committed", "n", 5, 5, Accept), "ok")
 		b.want(b.ack("committed", "n", 7, 7, Accept), "ok")
 		b.want(b.take("committed", "n", 100), "")
-		if got := b.open("committed").state.String(); got != "9|9:" {
+		if got := b.stateOf("committed"); got != "9|9:" {
 			t.Errorf("in the end: %s", got)
 		}
 	})

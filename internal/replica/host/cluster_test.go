@@ -99,8 +99,8 @@ func (c *cluster) add(id int32) *node {
 // up starts a node and registers it.
 func (n *node) up() {
 	c := n.cluster
-	n.feed = metadata.NewFeed()
 	c.mu.Lock()
+	n.feed = metadata.NewFeed()
 	if err := n.feed.Restore(c.truth.Image().Encode()); err != nil {
 		c.t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func (c *cluster) decideLocked(do func(controller.State) []metadata.Record) {
 func (c *cluster) feeds() []*metadata.Feed {
 	feeds := []*metadata.Feed{c.truth}
 	for _, id := range slices.Sorted(maps.Keys(c.nodes)) {
-		if n := c.nodes[id]; n.host != nil {
+		if n := c.nodes[id]; n.feed != nil {
 			feeds = append(feeds, n.feed)
 		}
 	}
@@ -332,8 +332,9 @@ func (n *node) down() {
 	n.stop()
 	n.ends()
 	<-n.done
-	n.cluster.mu.Lock()
 	n.host = nil
+	n.cluster.mu.Lock()
+	n.feed = nil
 	n.cluster.mu.Unlock()
 }
 

@@ -105,8 +105,6 @@ func (f *folder) discardOne(p *partition.Partition, marked bool) error {
 	f.mu.Lock()
 	still := slices.Contains(f.leaving[tp], p)
 	_, here := f.known[tp]
-	ready, unopened := f.ready[p.ID()]
-	delete(f.ready, p.ID())
 	f.mu.Unlock()
 	if !still {
 		return nil
@@ -117,6 +115,10 @@ func (f *folder) discardOne(p *partition.Partition, marked bool) error {
 			return fmt.Errorf("delete %s: %w", tp, err)
 		}
 	}
+	f.mu.Lock()
+	ready, unopened := f.ready[p.ID()]
+	delete(f.ready, p.ID())
+	f.mu.Unlock()
 	if unopened {
 		ready.log.Close() // it is void, whatever it says
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/odradek/odradek/internal/replica/partition"
 	"github.com/odradek/odradek/internal/store/commitlog"
+	"github.com/odradek/odradek/internal/store/journal"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -38,8 +39,12 @@ func (h *Host) runJournal(ctx context.Context, f *folder) error {
 
 // offline ends the use of a folder after an error of its disk. Nothing is retried: what
 // it holds is not known until it is opened again. The host goes on with the others; it
-// ends if there are none, or if the node cannot do without this one.
+// ends if there are none, or if the node cannot do without this one. A journal that is
+// closed is no error of the disk: the host ends, or runJournal tells what it ended of.
 func (h *Host) offline(f *folder, err error) {
+	if errors.Is(err, journal.ErrClosed) {
+		return
+	}
 	f.mu.Lock()
 	first := f.failed == nil
 	if first {

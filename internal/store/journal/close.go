@@ -17,7 +17,7 @@ func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.dead == nil {
-		j.dead = errClosed
+		j.dead = ErrClosed
 	}
 	errs := []error{err}
 	for _, list := range [][]*file{j.files.live, j.files.free} {

@@ -35,7 +35,7 @@ func (j *Journal) await(c <-chan struct{}) error {
 	case <-c:
 		return nil
 	case <-j.ended:
-		return errClosed
+		return ErrClosed
 	}
 }
 

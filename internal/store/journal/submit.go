@@ -33,7 +33,8 @@ func (j *Journal) Submit(t Target, id model.IDPartition, base, end int64, batche
 	return nil
 }
 
-var errClosed = fmt.Errorf("%w: journal is closed", kerr.KafkaStorageError)
+// ErrClosed is returned by a journal that has ended, by Close or because it has failed.
+var ErrClosed = fmt.Errorf("%w: journal is closed", kerr.KafkaStorageError)
 
 // slot returns what is known of a partition, perhaps nothing yet.
 func (j *Journal) slot(id model.IDPartition) *slot {
