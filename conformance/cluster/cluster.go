@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,6 +31,8 @@ type Config struct {
 	Dynamic bool // the voters are in the metadata, not in the settings (KIP-853)
 
 	MetadataApart bool // what a node knows of the cluster is in a folder beside Data
+
+	Bare bool // nothing is set but what makes nodes a cluster, and nobody listens for proxies
 }
 
 // Cluster is nodes that know one another. Its methods may be called from one goroutine at
@@ -43,12 +46,16 @@ type Cluster struct {
 	closing sync.Once
 }
 
-// settings are common to all programs.
-var settings = []string{
+// bare makes a node part of a cluster.
+var bare = []string{
 	"process.roles=broker,controller",
 	"controller.listener.names=CONTROLLER",
 	"inter.broker.listener.name=PLAINTEXT",
 	"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,FLAKY:PLAINTEXT,CONTROLLER:PLAINTEXT",
+}
+
+// settings are common to all programs that are tested.
+var settings = []string{
 	"auto.create.topics.enable=false",
 	"default.replication.factor=3",
 	"min.insync.replicas=2",
@@ -120,7 +127,13 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 
 // write makes a node's folder and its server.properties.
 func (c *Cluster) write(n *Node) error {
-	lines := append([]string{}, settings...)
+	lines := slices.Clone(bare)
+	flaky, proxy := ",FLAKY://"+n.Flaky, ",FLAKY://"+n.Proxy
+	if c.Bare {
+		flaky, proxy = "", ""
+	} else {
+		lines = append(lines, settings...)
+	}
 	voters := make([]string, 0, len(c.All))
 	addresses := make([]string, 0, len(c.All))
 	for _, v := range c.All {
@@ -134,8 +147,8 @@ func (c *Cluster) write(n *Node) error {
 	}
 	lines = append(lines,
 		fmt.Sprintf("node.id=%d", n.ID),
-		fmt.Sprintf("listeners=PLAINTEXT://%s,FLAKY://%s,CONTROLLER://%s", n.Addr, n.Flaky, n.Controller),
-		fmt.Sprintf("advertised.listeners=PLAINTEXT://%s,FLAKY://%s%s", n.Addr, n.Proxy, c.Program.advertised(n)),
+		fmt.Sprintf("listeners=PLAINTEXT://%s%s,CONTROLLER://%s", n.Addr, flaky, n.Controller),
+		fmt.Sprintf("advertised.listeners=PLAINTEXT://%s%s%s", n.Addr, proxy, c.Program.advertised(n)),
 		"log.dirs="+n.Data,
 	)
 	if c.MetadataApart {

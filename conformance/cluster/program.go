@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -48,15 +49,22 @@ func Build(dir string, tags ...string) (binary string, err error) {
 const kafkaClusterID = "T2RyYWRlay1jb25mb3JtcQ"
 
 // Kafka is Apache Kafka from the jars in libs, each node with a heap of so many megabytes.
+// It starts quickly; it is not how Kafka is run where speed counts.
 func Kafka(libs string, heap int) Program {
+	p := KafkaJVM(libs, "-Xms256m", fmt.Sprintf("-Xmx%dm", heap), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+	p.settings = []string{"log.initial.task.delay.ms=500"}
+	return p
+}
+
+// KafkaJVM is Apache Kafka from the jars in libs, by a virtual machine with these flags.
+func KafkaJVM(libs string, flags ...string) Program {
 	classes := filepath.Join(libs, "*")
 	return Program{
-		Name:     "kafka",
-		settings: []string{"log.initial.task.delay.ms=500"},
+		Name: "kafka",
 		argv: func(n *Node) []string {
-			return []string{"java", "-Xms256m", fmt.Sprintf("-Xmx%dm", heap), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+			return slices.Concat([]string{"java"}, flags, []string{
 				"-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
-				"-cp", classes, "kafka.Kafka", n.Properties}
+				"-cp", classes, "kafka.Kafka", n.Properties})
 		},
 		format:     func(c *Cluster, n *Node) error { return formatKafka(classes, c, n) },
 		advertised: func(n *Node) string { return ",CONTROLLER://" + n.Controller },
