@@ -52,7 +52,7 @@ func (m *machine) attend(t *runtime.Turn) (taken []*job, again bool) {
 	return taken, again
 }
 
-func sorted(set map[*txn]struct{}) []*txn {
+func sorted[T any](set map[*txn]T) []*txn {
 	return slices.SortedFunc(maps.Keys(set), func(a, b *txn) int {
 		if a.id < b.id {
 			return -1
@@ -64,7 +64,7 @@ func sorted(set map[*txn]struct{}) []*txn {
 // abortOverdue aborts the transactions whose time is over.
 func (m *machine) abortOverdue(t *runtime.Turn) (any bool) {
 	for _, x := range sorted(m.open) {
-		if x.timeoutMillis == noTimeout || x.busy(t) || !passed(t, x.started+int64(x.timeoutMillis)) {
+		if x.busy(t) || !m.overdue(t, x) {
 			continue
 		}
 		m.log.Info("transaction took too long and is aborted", "id", x.id, "producer", x.producerID, "epoch", x.epoch)
@@ -72,6 +72,15 @@ func (m *machine) abortOverdue(t *runtime.Turn) (any bool) {
 		any = true
 	}
 	return any
+}
+
+// overdue reports whether a transaction is open for longer than its producer asked for. It
+// goes by the time that has passed here, not by the hour, which may be set wrong: a
+// transaction that began when it was late must not hold readers back until it is as late
+// again. Of one that began under another coordinator the log has the hour alone, and that is
+// believed, unless it is still to come: see Loaded.
+func (m *machine) overdue(t *runtime.Turn, x *txn) bool {
+	return x.timeoutMillis != noTimeout && t.Now.Sub(m.open[x]) > time.Duration(x.timeoutMillis)*time.Millisecond
 }
 
 // forgetUnused writes tombstones for ids that nobody has used for long.

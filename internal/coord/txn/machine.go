@@ -34,9 +34,9 @@ type machine struct {
 	serial   uint64 // tells this machine from those before it
 
 	txns   map[string]*txn
-	open   map[*txn]struct{} // ongoing
-	outbox []*txn            // prepared, and nobody has taken the markers yet
-	marked map[*txn]struct{} // prepared, every marker acknowledged
+	open   map[*txn]time.Time // ongoing, and since when, whatever the hour was: see overdue
+	outbox []*txn             // prepared, and nobody has taken the markers yet
+	marked map[*txn]struct{}  // prepared, every marker acknowledged
 	due    chore
 	// born are the ids that turn has written and the log does not have yet.
 	born    map[string]*txn
@@ -77,7 +77,7 @@ const (
 func newMachine(settings func() Settings, level func() int16, serial uint64, notify func(), log *slog.Logger) *machine {
 	return &machine{
 		settings: settings, level: level, serial: serial, notify: notify, log: log,
-		txns: map[string]*txn{}, open: map[*txn]struct{}{}, marked: map[*txn]struct{}{},
+		txns: map[string]*txn{}, open: map[*txn]time.Time{}, marked: map[*txn]struct{}{},
 	}
 }
 
@@ -128,15 +128,19 @@ func (m *machine) forget(x *txn) {
 // become makes a value true.
 func (m *machine) become(x *txn, v value) {
 	claimed := false
+	since, known := m.open[x]
 	if s := x.soft; s != nil && s.turn != nil && s.next.is(&v) {
 		v, claimed = s.next, s.claimed // version 0 does not say all of it
+		if !known {
+			since = s.turn.Now
+		}
 	}
 	x.value, x.soft = v, nil
 	delete(m.open, x)
 	delete(m.marked, x)
 	switch {
 	case v.phase == ongoing:
-		m.open[x] = struct{}{}
+		m.open[x] = since
 	case v.phase.prepared():
 		x.soft = &soft{unmarked: v.partitions}
 		if m.live && !claimed {
@@ -153,6 +157,9 @@ func (v *value) is(w *value) bool {
 // Loaded has the prepared transactions completed and begins to look for old ones.
 func (m *machine) Loaded(t *runtime.Turn) {
 	m.live = true
+	for x := range m.open {
+		m.open[x] = t.Now.Add(-max(0, time.Duration(t.Millis()-x.started)*time.Millisecond))
+	}
 	for _, id := range slices.Sorted(maps.Keys(m.txns)) {
 		if x := m.txns[id]; x.phase.prepared() {
 			m.outbox = append(m.outbox, x)
@@ -211,9 +218,6 @@ func (m *machine) unborn(t *runtime.Turn, id string) bool { return m.turn == t &
 // busy reports whether a command of this turn has changed the id, so that nobody knows
 // yet what it is.
 func (x *txn) busy(t *runtime.Turn) bool { return x.soft != nil && x.soft.turn == t }
-
-// passed reports whether a time in milliseconds is over.
-func passed(t *runtime.Turn, at int64) bool { return at < t.Millis() }
 
 func millis(d time.Duration) int64 { return d.Milliseconds() }
 

@@ -35,6 +35,7 @@ import (
 //	record p Empty as=1000/32766            another coordinator wrote this; reload to see it
 //	level 1                                 the finalized transaction.version, 2 at first
 //	ids none | come; next 2000              producer ids run out; which is drawn next
+//	hour +5m                                by how much the clock is wrong of who coordinates now
 //
 // Partitions with an even number are led by broker 1, the others by broker 2.
 type house struct {
@@ -45,6 +46,7 @@ type house struct {
 	log     *memlog.Log
 	set     Settings
 	lease   atomic.Bool
+	hours   map[*Service]*atomic.Int64 // by how much clocks are wrong
 	drawn   atomic.Int64
 	noIDs   atomic.Bool
 	level   atomic.Int32
@@ -59,7 +61,7 @@ func withService(t *testing.T, set Settings, test func(*house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		h := &house{T: t, world: newWorld(), log: &memlog.Log{}, set: set, parked: map[string]chan string{}}
+		h := &house{T: t, world: newWorld(), log: &memlog.Log{}, set: set, parked: map[string]chan string{}, hours: map[*Service]*atomic.Int64{}}
 		h.drawn.Store(999)
 		h.level.Store(2)
 		h.lease.Store(true)
@@ -76,7 +78,9 @@ func withService(t *testing.T, set Settings, test func(*house)) {
 }
 
 func (h *house) start(ctx context.Context, running *sync.WaitGroup) *Service {
+	wrong := &atomic.Int64{}
 	s := New(Config{
+		Clock:      func(t time.Time) int64 { return t.UnixMilli() + wrong.Load() },
 		Partitions: func() int32 { return 1 },
 		Settings:   func() Settings { return h.set },
 		TxnVersion: func() int16 { return int16(h.level.Load()) },
@@ -91,6 +95,7 @@ func (h *house) start(ctx context.Context, running *sync.WaitGroup) *Service {
 		Ask:            h.ask,
 		Lease:          h.lease.Load,
 	})
+	h.hours[s] = wrong
 	running.Go(func() {
 		if err := s.Run(ctx); err != nil {
 			h.Errorf("Run: %v", err)
@@ -151,6 +156,10 @@ func (h *house) line(line string) error {
 		return h.logDoes(words[1])
 	case "broker":
 		return h.befall(words[1:])
+	case "hour":
+		d, err := time.ParseDuration(words[1])
+		h.hours[h.service.Load()].Store(d.Milliseconds())
+		return err
 	case "level":
 		n, err := strconv.Atoi(words[1])
 		h.level.Store(int32(n))

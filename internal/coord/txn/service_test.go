@@ -151,3 +151,49 @@ func TestDescribeRepeated(t *testing.T) {
 		t.Errorf("answered: %s", got)
 	}
 }
+
+// A transaction that takes too long is aborted in its time though the hour was wrong when it
+// began, or is now; one that began elsewhere in the future is aborted as long after the move.
+func TestOverdueByTheWrongHour(t *testing.T) {
+	for name, script := range map[string]string{
+		"set right": `
+			init p timeout=6000 -> 1000/0
+			hour 50m
+			add p as=1000/0 t/0 -> ok
+			hour 0s
+			after 4s
+			describe p -> Ongoing 1000/0 open=t/0
+			after 17s
+			markers -> 1: abort 1000/1 t/0
+			describe p -> CompleteAbort 1000/1`,
+		"elsewhere": `
+			init p timeout=6000 -> 1000/0
+			hour 50m
+			add p as=1000/0 t/0 -> ok
+			log moves
+			after 4s
+			describe p -> Ongoing 1000/0 open=t/0
+			after 17s
+			markers -> 1: abort 1000/1 t/0 coordinator=1
+			describe p -> CompleteAbort 1000/1`,
+		"set forward": `
+			init p timeout=60000 -> 1000/0
+			add p as=1000/0 t/0 -> ok
+			hour 50m
+			after 30s
+			add p as=1000/0 u/0 -> ok
+			after 20s
+			describe p -> Ongoing 1000/0 open=t/0,u/0
+			after 20s
+			describe p -> CompleteAbort 1000/1`,
+		"open before a move": `
+			init p timeout=60000 -> 1000/0
+			add p as=1000/0 t/0 -> ok
+			after 55s
+			log moves
+			after 11s
+			describe p -> CompleteAbort 1000/1`,
+	} {
+		t.Run(name, func(t *testing.T) { play(t, Settings{}, script) })
+	}
+}
