@@ -7,6 +7,8 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -26,36 +28,54 @@ func Append(t testing.TB, file string, figure any) {
 	if file == "" {
 		return
 	}
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.Write(append(line, '\n')); err != nil {
+	if err := Add(file, figure); err != nil {
 		t.Fatal(err)
 	}
 }
 
+// Add appends a figure to a file.
+func Add(file string, figure any) error {
+	line, err := json.Marshal(figure)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(line, '\n'))
+	return errors.Join(err, f.Close())
+}
+
 // Read returns the figures of a file, which must be there: pages are made of it.
-func Read[F any](t testing.TB, file string) (all []F) {
+func Read[F any](t testing.TB, file string) []F {
 	t.Helper()
-	data, err := os.ReadFile(file)
+	all, err := All[F](file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return all
+}
+
+// All returns the figures of a file.
+func All[F any](file string) (all []F, err error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
+	for n := 1; lines.Scan(); n++ {
 		var f F
 		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
-			t.Fatalf("%s: %v: %s", file, err, lines.Bytes())
+			return nil, fmt.Errorf("%s:%d: %w: %s", file, n, err, lines.Bytes())
 		}
 		all = append(all, f)
 	}
 	if err := lines.Err(); err != nil {
-		t.Fatalf("%s: %v", file, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return all
+	return all, nil
 }
 
 // Page writes a page, or fails if it is not what the figures make; again says how to write it.
