@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -138,6 +139,23 @@ func Fetched(answer []byte) (batches []byte, err error) {
 		return nil, fmt.Errorf("an answer with %d bytes of records and %d bytes left", n, len(r.b))
 	}
 	return r.b, r.err
+}
+
+// CheckFetch says what is wrong with the answer to a Fetch that should bring one batch of
+// size bytes from offset on.
+func CheckFetch(answer []byte, offset int64, size int) error {
+	bytes, err := Fetched(answer)
+	if err != nil {
+		return err
+	}
+	b, rest, err := record.Split(bytes)
+	if err != nil {
+		return fmt.Errorf("%d bytes at offset %d: %w", len(bytes), offset, err)
+	}
+	if len(rest) > 0 || len(b) != size || b.BaseOffset() != offset {
+		return fmt.Errorf("a batch of %d bytes at offset %d and %d bytes after it, want %d at %d", len(b), b.BaseOffset(), len(rest), size, offset)
+	}
+	return nil
 }
 
 // reader takes fields from the front of b. After the first that is not there it has an

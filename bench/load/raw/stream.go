@@ -101,8 +101,8 @@ func (s *Stream) pipelined(limit Limit, d *Done) error {
 	inFlight := make(chan time.Time, s.InFlight-1)
 	failed := make(chan struct{})
 	sender := make(chan error, 1)
+	i := s.next // the sender moves it on
 	go func() { sender <- s.sendAll(limit, inFlight, failed) }()
-	i := s.next
 	var err error
 	for began := range inFlight {
 		if err = s.receive(i); err != nil {
