@@ -315,6 +315,9 @@ func (u *upper) awaitCluster(ctx context.Context) error {
 		return err
 	}
 	defer adm.Close()
+	// The library remembers the brokers that it was told of when no topic is asked for, however
+	// old that is, unless it is asked what the client may do as well.
+	ctx = kadm.WithAuthorizedOps(ctx)
 	want := len(bootstrap(u.Cluster))
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
