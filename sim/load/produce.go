@@ -56,7 +56,7 @@ func (p *producer) size() int {
 // send begins to write one record, and tells done, if it is not nil, how that ended.
 func (p *producer) send(at history.Place, key string, tombstone bool, txn int64, done func(err error)) history.Value {
 	op := p.blank(history.Send, at)
-	op.Value, op.Key, op.Acks, op.Txn = p.value(), key, p.acks, txn
+	op.Value, op.Key, op.Absent, op.Acks, op.Txn = p.value(), key, tombstone, p.acks, txn
 	rec := &kgo.Record{Topic: at.Topic, Partition: at.Partition, Value: op.Value.Bytes(p.size())}
 	if key != "" {
 		rec.Key = []byte(key)
