@@ -3,7 +3,6 @@ package group
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 
 	"github.com/odradek/odradek/internal/base/run"
@@ -42,26 +41,9 @@ func (h *shareAdvance) begin() beginning {
 	}
 	due := map[model.ID]topicParts{}
 	for name := range h.topics {
-		t, ok := st.topics.image.Topic(name)
-		if !ok {
-			continue
+		if t, ok := st.topics.image.Topic(name); ok {
+			with(due, t.ID, topicParts{name, st.due(g, t, now)})
 		}
-		known := g.states.initialized[t.ID].partitions
-		if at, ok := g.asked[t.ID]; ok && now.Sub(at) < st.settings().ShareInitializeRetry {
-			if _, ends := g.states.deleting[t.ID]; ends {
-				continue
-			}
-			known = inForm(slices.Concat(known, g.states.initializing[t.ID].partitions))
-		}
-		if len(known) >= len(t.Partitions) {
-			continue
-		}
-		all := make([]int32, len(t.Partitions))
-		for i := range all {
-			all[i] = int32(i)
-		}
-		_, missing := split(all, known)
-		due[t.ID] = topicParts{name, missing}
 	}
 	if len(due) == 0 {
 		return beginning{}
@@ -69,15 +51,11 @@ func (h *shareAdvance) begin() beginning {
 	if next := g.states.begin(due); !next.equal(g.states) {
 		h.plan.write(shareStatesRecord(g.id, next))
 	}
-	h.plan.then(func() {
-		for id := range due {
-			g.asked[id] = now
-		}
-	})
 	b := beginning{group: g.id, these: due}
 	for _, k := range shareKeys(g.id, due) {
-		b.starts = append(b.starts, share.Start{Key: k, StateEpoch: h.epoch, Offset: share.NoStart})
+		b.starts = append(b.starts, st.next(share.Start{Key: k, StateEpoch: h.epoch, Offset: share.NoStart}))
 	}
+	st.tried(h.plan, b.starts)
 	return b
 }
 
@@ -142,16 +120,12 @@ func (s *Service) beginState(ctx context.Context, task beginning) map[share.Key]
 			fenced = append(fenced, k)
 		}
 	}
-	past := int32(-1)
+	var known map[share.Key]share.Summary
 	if len(fenced) > 0 {
-		known, _ := s.cfg.Shares.Summaries(ctx, fenced, -1)
-		for _, sum := range known {
-			past = max(past, sum.StateEpoch)
-		}
+		known, _ = s.cfg.Shares.Summaries(ctx, fenced, -1)
 	}
-	begun, missed := task.outcome(failed)
 	_, err := do(ctx, s, task.group, runtime.Alone, func(st *state, t *runtime.Turn) (struct{}, error) {
-		return struct{}{}, st.statesBegun(t, task.group, begun, missed, past)
+		return struct{}{}, st.statesBegun(t, &task, failed, known)
 	})
 	if err != nil {
 		s.cfg.Log.Info("states of a share group began, which it could not note", "group", task.group, "error", err)
@@ -167,38 +141,39 @@ func (s *Service) beginState(ctx context.Context, task beginning) map[share.Key]
 	return failed
 }
 
-// outcome divides the partitions by what became of them.
-func (b *beginning) outcome(failed map[share.Key]error) (begun, missed map[model.ID]topicParts) {
-	begun, missed = map[model.ID]topicParts{}, map[model.ID]topicParts{}
-	for id, t := range b.these {
-		isMissed := func(p int32) bool {
-			return failed[share.Key{Group: b.group, TopicID: id, Partition: p}] != nil
-		}
-		with(begun, id, topicParts{t.name, slices.DeleteFunc(slices.Clone(t.partitions), isMissed)})
-		with(missed, id, topicParts{t.name, slices.DeleteFunc(slices.Clone(t.partitions), func(p int32) bool { return !isMissed(p) })})
-	}
-	return begun, missed
-}
-
-// statesBegun notes what became of states. Those of a group that is gone stay: nobody has
-// read with them, and the next group of the name begins its own.
-func (st *state) statesBegun(t *runtime.Turn, id string, begun, missed map[model.ID]topicParts, past int32) error {
-	g := st.shares[id]
-	if g == nil {
-		return nil
-	}
+// statesBegun notes what became of a task, as far as nothing later decides. known are the
+// states that fenced it. States of a group that is gone stay: nobody has read with them, and
+// the next group of the name begins its own.
+func (st *state) statesBegun(t *runtime.Turn, task *beginning, failed map[share.Key]error, known map[share.Key]share.Summary) error {
 	p := newPlan(t)
-	next := g.states.begun(begun, missed).drop(func(id model.ID) bool { _, ok := st.topics.name(id); return ok })
-	if !next.equal(g.states) {
-		p.write(shareStatesRecord(g.id, next))
-	}
-	if past >= g.epoch {
-		p.write(shareEpochRecord(g.id, past+1, g.hash))
-	}
-	p.then(func() {
-		for id := range missed {
-			delete(g.asked, id)
+	begun, missed, past := map[model.ID]topicParts{}, map[model.ID]topicParts{}, int32(-1)
+	for _, s := range task.starts {
+		k := s.Key
+		last, ok := st.tries[k]
+		if !ok || last.start.StateEpoch != s.StateEpoch {
+			continue
 		}
-	})
+		p.then(func() { delete(st.tries, k) })
+		one := topicParts{task.these[k.TopicID].name, []int32{k.Partition}}
+		switch {
+		case last.void:
+		case failed[k] == nil:
+			with(begun, k.TopicID, one)
+		default:
+			with(missed, k.TopicID, one)
+			if left, ok := known[k]; ok {
+				past = max(past, left.StateEpoch)
+			}
+		}
+	}
+	if g := st.shares[task.group]; g != nil {
+		next := g.states.begun(begun, missed).drop(func(id model.ID) bool { _, ok := st.topics.name(id); return ok })
+		if !next.equal(g.states) {
+			p.write(shareStatesRecord(g.id, next))
+		}
+		if past >= g.epoch {
+			p.write(shareEpochRecord(g.id, past+1, g.hash))
+		}
+	}
 	return p.carryOut()
 }

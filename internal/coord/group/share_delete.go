@@ -114,7 +114,15 @@ func (st *state) forgetStates(t *runtime.Turn, id string, which func(name string
 	if next := g.states.forget(these); !next.equal(g.states) {
 		p.write(shareStatesRecord(g.id, next))
 	}
-	p.then(func() { g.deletions++ })
+	p.then(func() {
+		g.deletions++
+		for k, last := range st.tries {
+			if _, ok := these[k.TopicID]; ok && k.Group == id {
+				last.void = true
+				st.tries[k] = last
+			}
+		}
+	})
 	return these, p.carryOut()
 }
 
@@ -137,8 +145,14 @@ func (s *Service) deleteStates(ctx context.Context, id string, these map[model.I
 			return struct{}{}, nil
 		}
 		p := newPlan(t)
-		if next := g.states.forgotten(done); !next.equal(g.states) {
+		next := g.states.forgotten(done)
+		if !next.equal(g.states) {
 			p.write(shareStatesRecord(id, next))
+		}
+		for topic := range next.deleting {
+			if _, tried := these[topic]; tried {
+				g.ending[topic] = t.Now
+			}
 		}
 		g.deletions = max(g.deletions-1, 0)
 		return struct{}{}, p.carryOut()

@@ -17,16 +17,18 @@ import (
 //
 //	a partition that was never initialized is assigned to nobody
 //	a state is begun under an epoch of the group that was never used for it before
+//	a state that members may have read with begins anew by AlterShareGroupOffsets alone (try)
 type shareGroup struct {
 	modern
 	members map[string]*shareMember
 	states  shareStates
 
-	// Soft: what is assigned may not be what is initialized; when it was last asked that the
-	// states of a topic begin; how many requests to delete states are under way.
+	// Soft: what is assigned may not be what is initialized; how many requests to delete
+	// states are under way; when such a request, of a topic's states, may still have been on
+	// its way though nobody waited for it any more.
 	unassigned bool
-	asked      map[model.ID]time.Time
 	deletions  int
+	ending     map[model.ID]time.Time
 }
 
 // shareMember is a member of a share group. It is never changed.
@@ -35,7 +37,7 @@ type shareMember struct{ modernMember }
 func newShareGroup(id string) *shareGroup {
 	return &shareGroup{
 		modern: newModern(id), members: map[string]*shareMember{}, states: newShareStates(),
-		unassigned: true, asked: map[model.ID]time.Time{},
+		unassigned: true, ending: map[model.ID]time.Time{},
 	}
 }
 

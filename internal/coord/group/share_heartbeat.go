@@ -182,7 +182,7 @@ func (h *shareAdvance) step() error {
 		h.plan.write(shareMemberRecord(g.id, h.next))
 	}
 	changed := !slices.Equal(h.was.topics, h.next.topics)
-	bump := changed || g.epoch == 0 || g.pending(h.plan)
+	bump := changed || g.epoch == 0 || h.pending()
 	h.epoch, h.topics = g.epoch, g.topics
 	if bump || g.stale(now) {
 		h.topics = g.topicsWith(h.was.topics, h.next.topics)
@@ -213,7 +213,8 @@ func (h *shareAdvance) step() error {
 
 // pending reports whether states have begun of partitions that are assigned to nobody, or
 // ended of some that are.
-func (g *shareGroup) pending(p *plan) bool {
+func (h *shareAdvance) pending() bool {
+	g := h.group
 	if !g.unassigned || g.empty() {
 		return false
 	}
@@ -224,12 +225,15 @@ func (g *shareGroup) pending(p *plan) bool {
 		}
 	}
 	assigned.settle()
+	whole := true
 	for id, t := range g.states.initialized {
-		if _, ok := g.topics[t.name]; ok && !slices.Equal(assigned[id], t.partitions) {
+		ready, all := h.state.ready(g, id, h.plan.t.Now)
+		whole = whole && all
+		if _, ok := g.topics[t.name]; ok && !slices.Equal(assigned[id], ready) {
 			return true
 		}
 	}
-	p.then(func() { g.unassigned = false })
+	h.plan.then(func() { g.unassigned = !whole })
 	return false
 }
 
@@ -248,7 +252,7 @@ func (h *shareAdvance) targetFor() (int32, parts, error) {
 	}
 	topics := h.state.topics.describe(h.topics)
 	for id, t := range topics {
-		ready := g.states.initialized[id].partitions
+		ready, _ := h.state.ready(g, id, h.plan.t.Now)
 		t.Assignable = func(p int32) bool { _, ok := slices.BinarySearch(ready, p); return ok }
 		topics[id] = t
 	}
@@ -318,7 +322,7 @@ func (st *state) loadedShare(t *runtime.Turn, g *shareGroup) {
 		st.armConsumerSession(t, g.id, m.id, session)
 	}
 	for id := range g.states.deleting {
-		g.asked[id] = t.Now
+		g.ending[id] = t.Now
 	}
 	st.dropShareStates(t, g)
 }

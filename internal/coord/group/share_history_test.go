@@ -21,7 +21,7 @@ import (
 
 // Random histories of a share group: members come, read, change their minds, fall silent
 // and leave while topics grow, the log stalls, fails and moves, and the share coordinator
-// stalls, fails and loses answers; now and then the group is altered, forgets and is
+// is slow, stalls, fails and loses answers; now and then the group is altered, forgets and is
 // deleted. A checker that knows only answers and what the share coordinator keeps holds the
 // group to its word:
 //
@@ -84,6 +84,7 @@ func (h *shareHistory) run() {
 	h.topic("t", 2)
 	h.topic("u", 1)
 	h.shares.watch = h.watch
+	h.shares.pace = h.pacer(rand.New(rand.NewPCG(h.rng.Uint64(), 10)))
 	for i := range 4 {
 		rng := rand.New(rand.NewPCG(h.rng.Uint64(), 8))
 		h.wg.Go(func() { h.live(fmt.Sprint("m", i), rng) })
@@ -148,6 +149,22 @@ func (h *shareHistory) disturb() {
 func (h *shareHistory) partitionsOf(topic string) int32 {
 	t, _ := h.image.Load().Topic(topic)
 	return int32(len(t.Partitions))
+}
+
+// pacer is how states begin: mostly at once, at times late, or told of late, or not at all.
+func (h *shareHistory) pacer(rng *rand.Rand) func() (begins, told time.Duration, lost bool) {
+	var mu sync.Mutex // guards rng
+	some := func() time.Duration {
+		if rng.IntN(2) == 0 {
+			return 0
+		}
+		return time.Duration(rng.IntN(5000)) * time.Millisecond
+	}
+	return func() (begins, told time.Duration, lost bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		return some(), some(), rng.IntN(8) == 0
+	}
 }
 
 // watch is told of states that begin over others, by the share coordinator.

@@ -203,6 +203,7 @@ func (st *state) alterShareOffsets(t *runtime.Turn, req *kmsg.AlterShareGroupOff
 	p := newPlan(t)
 	p.write(shareEpochRecord(g.id, g.epoch+1, g.hash))
 	p.write(shareStatesRecord(g.id, g.states.begin(task.these)))
+	st.tried(p, task.starts)
 	return task, p.carryOut()
 }
 

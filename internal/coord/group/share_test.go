@@ -129,6 +129,63 @@ func TestShareGroups(t *testing.T) {
 			coordinator flows -> ok
 			shb A epoch=1 -> epoch=2 t:0
 		`,
+		"a state is asked for once, also by a group that is only being made": `
+			topic t 1 -> ok
+			coordinator holds -> ok
+			shb A epoch=0 topics=t -> epoch=1 -
+			shb B epoch=0 topics=t -> epoch=2 -
+			coordinator flows -> ok
+			states -> t/0@1=-1
+			shb A epoch=1 -> epoch=3 t:0
+		`,
+		"what is asked for again begins nothing anew": `
+			topic t 1 -> ok
+			coordinator holds -> ok
+			shb A epoch=0 topics=t -> epoch=1 -
+			after 31s
+			shb B epoch=0 topics=t -> epoch=2 -
+			coordinator answers t/0@1 -> ok
+			shb A epoch=1 -> epoch=3 t:0
+			coordinator flows -> ok
+			states -> t/0@1=-1
+		`,
+		"of several requests the last one counts": `
+			topic t 1 -> ok
+			coordinator holds -> ok
+			salter t:0 start=4 -> waits
+			salter t:0 start=5 -> waits
+			shb A epoch=0 topics=t -> epoch=3 -
+			coordinator answers t/0@1 -> ok
+			states -> t/0@1=4
+			shb A epoch=3 -> epoch=3
+			coordinator answers t/0@2 -> ok
+			states -> t/0@2=5
+			shb A epoch=3 -> epoch=4 t:0
+		`,
+		"an earlier request that is fenced does not begin another": `
+			topic t 1 -> ok
+			coordinator holds -> ok
+			salter t:0 start=4 -> waits
+			salter t:0 start=5 -> waits
+			coordinator takes t/0@2 -> ok
+			coordinator answers t/0@1 -> ok
+			shb A epoch=0 topics=t -> epoch=3 -
+			coordinator flows -> ok
+			states -> t/0@2=5
+			shb A epoch=3 -> epoch=4 t:0
+		`,
+		"another coordinator begins what was asked for, and members wait for that": `
+			topic t 1 -> ok
+			coordinator holds -> ok
+			shb A epoch=0 topics=t -> epoch=1 -
+			log moves
+			shb B epoch=0 topics=t -> epoch=2 -
+			coordinator answers t/0@1 -> ok
+			shb A epoch=1 -> epoch=2
+			coordinator answers t/0@2 -> ok
+			shb A epoch=2 -> epoch=3 t:0
+			states -> t/0@2=-1
+		`,
 		"what a deleted group of the same name left does not stop states": `
 			topic t 1 -> ok
 			coordinator has t/0@9 -> ok
@@ -201,6 +258,26 @@ func TestShareGroupOffsets(t *testing.T) {
 			shb A epoch=0 topics=t -> epoch=4 t:0+1
 			states -> t/0@1=4 t/1@3=-1
 		`,
+		"who joins while a group is altered waits for that": sharing + `
+			shb A epoch=-1 -> epoch=-1
+			coordinator holds -> ok
+			salter t:0 start=4 -> waits
+			shb B epoch=0 topics=t -> epoch=5 t:1
+			shb B epoch=5 -> epoch=5
+			coordinator flows -> ok
+			t:0 <- t/0
+			states -> t/0@4=4 t/1@1=-1
+			shb B epoch=5 -> epoch=6 t:0+1
+		`,
+		"also where it has never been": `
+			topic t 1 -> ok
+			coordinator holds -> ok
+			salter t:0 start=4 -> waits
+			shb A epoch=0 topics=t -> epoch=2 -
+			coordinator flows -> ok
+			states -> t/0@1=4
+			shb A epoch=2 -> epoch=3 t:0
+		`,
 		"a group with members is not altered": sharing + `
 			salter t:0 start=4 -> NON_EMPTY_GROUP
 			sforget t -> NON_EMPTY_GROUP
@@ -255,6 +332,18 @@ func TestShareGroupOffsets(t *testing.T) {
 			after 31s
 			shb B epoch=4 -> epoch=4
 			shb B epoch=4 -> epoch=5 t:0+1
+		`,
+		"a state that was forgotten while it began has not": `
+			topic t 1 -> ok
+			coordinator holds -> ok
+			shb A epoch=0 topics=t -> epoch=1 -
+			shb A epoch=-1 -> epoch=-1
+			coordinator takes t/0@1 -> ok
+			sforget t -> waits
+			coordinator flows -> ok
+			shb B epoch=0 topics=t -> epoch=3 -
+			shb B epoch=3 -> epoch=4 t:0
+			states -> t/0@3=-1
 		`,
 		"while states are being deleted none begins": sharing + `
 			shb A epoch=-1 -> epoch=-1

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/odradek/odradek/internal/coord/share"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -26,6 +27,8 @@ import (
 //	states -> t/0@1=-1                         what the share coordinator keeps: epoch, start
 //	coordinator fails CODE | holds | flows     how it answers from now on
 //	coordinator has t/0@9                      somebody else began a state
+//	coordinator takes | answers t/0@1          of what it holds, the first that begins that state in that
+//	                                           epoch comes to pass, and is answered
 //
 // Where members are the words of consumer groups count.
 
@@ -171,6 +174,18 @@ type fakeShares struct {
 	hold   chan struct{} // until which no request is answered, nil if they are
 	// watch is told of states that begin, with those that were; it may be nil.
 	watch func(k share.Key, was *share.Summary, is share.Summary)
+	// pace is how long it takes until states begin, and then until that is told, or that
+	// nobody knows, before they begin; nil is no time.
+	pace func() (begins, told time.Duration, lost bool)
+	held []*heldStarts
+}
+
+// heldStarts is a request to begin states that is held.
+type heldStarts struct {
+	first string        // t/0@1
+	begin chan struct{} // closed when it may come to pass
+	tell  chan struct{} // and when that may be told
+	begun bool
 }
 
 func (f *fakeShares) has(k share.Key) bool {
@@ -196,10 +211,22 @@ func (f *fakeShares) does(words []string) {
 		p, _ := strconv.Atoi(number)
 		e, _ := strconv.Atoi(epoch)
 		f.states[share.Key{Group: "g", TopicID: scriptTopicID(topic), Partition: int32(p)}] = share.Summary{StateEpoch: int32(e), Start: 77}
+	case "takes", "answers":
+		i := slices.IndexFunc(f.held, func(r *heldStarts) bool { return r.first == words[1] && (words[0] == "answers" || !r.begun) })
+		r := f.held[i]
+		if !r.begun {
+			close(r.begin)
+			r.begun = true
+		}
+		if words[0] == "answers" {
+			close(r.tell)
+			f.held = slices.Delete(f.held, i, i+1)
+		}
 	case "flows":
 		if f.hold != nil {
 			close(f.hold)
 		}
+		f.held = nil
 		f.fail, f.hold = nil, nil
 	}
 }
@@ -216,6 +243,10 @@ func (f *fakeShares) begin(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+	return f.enter()
+}
+
+func (f *fakeShares) enter() error {
 	f.mu.Lock()
 	if err := f.fail; err != nil {
 		f.mu.Unlock()
@@ -225,16 +256,70 @@ func (f *fakeShares) begin(ctx context.Context) error {
 }
 
 func (f *fakeShares) InitializeStates(ctx context.Context, starts []share.Start) map[share.Key]error {
+	if f.pace != nil {
+		return f.slowly(ctx, starts)
+	}
+	f.mu.Lock()
+	hold := f.hold
+	if hold == nil {
+		f.mu.Unlock()
+		return f.initialize(f.enter(), starts)
+	}
+	r := &heldStarts{begin: make(chan struct{}), tell: make(chan struct{})}
+	topic, _, _ := strings.Cut(string(starts[0].Key.TopicID[:]), "\x00")
+	r.first = fmt.Sprintf("%s/%d@%d", topic, starts[0].Key.Partition, starts[0].StateEpoch)
+	f.held = append(f.held, r)
+	f.mu.Unlock()
+	wait := func(until <-chan struct{}) error {
+		select {
+		case <-until:
+		case <-hold:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		return nil
+	}
+	err := wait(r.begin)
+	if err == nil {
+		err = f.enter()
+	}
+	failed := f.initialize(err, starts)
+	if err := wait(r.tell); err != nil {
+		return f.initialize(err, starts)
+	}
+	return failed
+}
+
+// slowly takes its time, and may not tell what came of it.
+func (f *fakeShares) slowly(ctx context.Context, starts []share.Start) map[share.Key]error {
+	begins, told, lost := f.pace()
+	if lost {
+		go func() {
+			time.Sleep(begins + told)
+			f.initialize(f.begin(ctx), starts)
+		}()
+		time.Sleep(begins)
+		return f.initialize(kerr.CoordinatorNotAvailable, starts)
+	}
+	time.Sleep(begins)
+	failed := f.initialize(f.begin(ctx), starts)
+	time.Sleep(told)
+	return failed
+}
+
+// initialize begins states, unless it fails; mu is held if it does not, and given back.
+func (f *fakeShares) initialize(err error, starts []share.Start) map[share.Key]error {
 	failed := map[share.Key]error{}
-	err := f.begin(ctx)
 	if err == nil {
 		defer f.mu.Unlock()
 	}
 	for _, s := range starts {
+		if err != nil {
+			failed[s.Key] = err
+			continue
+		}
 		have, ok := f.states[s.Key]
 		switch {
-		case err != nil:
-			failed[s.Key] = err
 		case ok && have.StateEpoch > s.StateEpoch:
 			failed[s.Key] = kerr.FencedStateEpoch
 		case !ok || have.StateEpoch < s.StateEpoch:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/coord/runtime"
+	"github.com/odradek/odradek/internal/coord/share"
 )
 
 // state is the machine of one partition of __consumer_offsets: its groups and their
@@ -25,6 +26,7 @@ type state struct {
 	groups    map[string]*group // classic ones, and those that only hold offsets
 	consumers map[string]*consumerGroup
 	shares    map[string]*shareGroup
+	tries     map[share.Key]try // soft, and may be older than the group that they are for
 	offsets   offsets
 	topics    *topicView
 	newTopics int64          // the newest image that brought topics, as far as is known
@@ -55,6 +57,7 @@ func newState(d doors) *state {
 		groups:    map[string]*group{},
 		consumers: map[string]*consumerGroup{},
 		shares:    map[string]*shareGroup{},
+		tries:     map[share.Key]try{},
 		offsets:   newOffsets(),
 		topics:    newTopicView(d.image),
 		skipped:   map[int16]bool{},
