@@ -24,7 +24,7 @@ func Batch(size, recordSize int) ([]byte, int, error) {
 		}
 	}
 	now := time.Now().UnixMilli()
-	text := words(2*recordSize + 64)
+	text := Text(2*recordSize + 64)
 	b := record.NewBuilder(record.BuilderConfig{})
 	for _, n := range values {
 		b.Append(record.Record{Value: text[:n], Timestamp: now})
@@ -82,8 +82,8 @@ func varintLen(n int) int {
 	return binary.PutVarint(b[:], int64(n))
 }
 
-// words is text that compresses about as well as JSON does.
-func words(size int) []byte {
+// Text is text that compresses about as well as JSON does.
+func Text(size int) []byte {
 	const letters = "etaoin shrdlu{},"
 	b, state := make([]byte, size), uint32(1)
 	for i := range b {

@@ -1,0 +1,109 @@
+package load
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// cluster is the cluster under load and the load's topic on it.
+type cluster struct {
+	spec  *Spec
+	adm   *kadm.Client
+	topic string
+}
+
+// patience is how long the cluster may take to do what is asked of it beside the load.
+const patience = 2 * time.Minute
+
+// newCluster makes the topic and waits until each partition has a leader.
+func newCluster(ctx context.Context, s *Spec) (*cluster, error) {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	adm, err := kadm.NewOptClient(kgo.SeedBrokers(strings.Split(s.Bootstrap, ",")...))
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{spec: s, adm: adm, topic: s.Topic}
+	if c.topic == "" {
+		c.topic = "load-" + strings.ToLower(rand.Text()[:10])
+	}
+	configs := make(map[string]*string)
+	for name, value := range s.TopicConfigs {
+		configs[name] = &value
+	}
+	adm.SetTimeoutMillis(int32(patience.Milliseconds()))
+	if _, err := adm.CreateTopic(ctx, int32(s.Partitions), int16(s.Replication), configs, c.topic); err != nil {
+		adm.Close()
+		return nil, fmt.Errorf("create topic %s: %w", c.topic, err)
+	}
+	for {
+		if ends, err := c.ends(ctx); err == nil && len(ends) == s.Partitions {
+			return c, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("topic %s has no leaders: %w", c.topic, ctx.Err()), c.close())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// ends are the ends of the topic's partitions: the offsets that come next.
+func (c *cluster) ends(ctx context.Context) (map[int32]int64, error) {
+	return c.listed(c.adm.ListEndOffsets(ctx, c.topic))
+}
+
+// stable are the ends of what readers of committed records see.
+func (c *cluster) stable(ctx context.Context) (map[int32]int64, error) {
+	return c.listed(c.adm.ListCommittedOffsets(ctx, c.topic))
+}
+
+func (c *cluster) listed(list kadm.ListedOffsets, err error) (map[int32]int64, error) {
+	if err == nil {
+		err = list.Error()
+	}
+	ends := make(map[int32]int64)
+	list.Each(func(o kadm.ListedOffset) { ends[o.Partition] = o.Offset })
+	return ends, err
+}
+
+func sum(ends map[int32]int64) (n int64) {
+	for _, end := range ends {
+		n += end
+	}
+	return n
+}
+
+// holds waits until the topic's ends add up to want, which may take the cluster a moment
+// where an answer does not wait for it, and fails if they do not, or go beyond.
+func (c *cluster) holds(ctx context.Context, want int64, ends func(context.Context) (map[int32]int64, error)) error {
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		list, err := ends(ctx)
+		if err != nil {
+			return fmt.Errorf("read the ends of the topic: %w", err)
+		}
+		if got := sum(list); got == want {
+			return nil
+		} else if got > want || time.Now().After(deadline) {
+			return fmt.Errorf("the partitions end at %d together, but %d was acknowledged", got, want)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// close deletes the topic, also when the load was interrupted.
+func (c *cluster) close() error {
+	ctx, stop := context.WithTimeout(context.Background(), patience)
+	defer stop()
+	defer c.adm.Close()
+	_, err := c.adm.DeleteTopic(ctx, c.topic)
+	return err
+}
