@@ -33,6 +33,15 @@ func (u Usage) Since(e Usage) Usage {
 
 func (u Usage) plus(o Usage) Usage { return u.Since(Usage{}.Since(o)) }
 
+// Machine is processor time of the whole machine, in seconds.
+type Machine struct {
+	Busy   float64 `json:"busy"`   // of all processes, and of the kernel for itself
+	Stolen float64 `json:"stolen"` // that a virtual machine did not get
+}
+
+// Since is what was used after an earlier look.
+func (m Machine) Since(e Machine) Machine { return Machine{m.Busy - e.Busy, m.Stolen - e.Stolen} }
+
 // ErrUnknown is returned where the system does not tell.
 var ErrUnknown = errors.New("this system does not tell")
 

@@ -5,6 +5,9 @@ package measure
 // Of reads what processes have used.
 func Of(...int) (Usage, error) { return Usage{}, ErrUnknown }
 
+// Now reads what the whole machine has used.
+func Now() (Machine, error) { return Machine{}, ErrUnknown }
+
 // Resident is the memory of processes that is in RAM, in bytes.
 func Resident(...int) (int64, error) { return 0, ErrUnknown }
 

@@ -19,8 +19,11 @@ type Heap struct {
 // Since is what was allocated after an earlier look.
 func (h Heap) Since(e Heap) Heap { return Heap{h.Objects - e.Objects, h.Bytes - e.Bytes} }
 
-// HeapOf asks the admin listeners of nodes, and says what asking allocates as well: a
-// difference of two looks has that in it once.
+// Less is what was allocated but for n times what o is.
+func (h Heap) Less(n int64, o Heap) Heap { return Heap{h.Objects - n*o.Objects, h.Bytes - n*o.Bytes} }
+
+// HeapOf asks the admin listeners of nodes, twice: it returns the first answer, and what asking
+// allocates. The difference of the answers of two calls has that in it twice.
 func HeapOf(ctx context.Context, admins ...string) (now, asking Heap, err error) {
 	var looks [2]Heap
 	for i := range looks {
@@ -33,7 +36,7 @@ func HeapOf(ctx context.Context, admins ...string) (now, asking Heap, err error)
 			looks[i].Bytes += h.Bytes
 		}
 	}
-	return looks[1], looks[1].Since(looks[0]), nil
+	return looks[0], looks[1].Since(looks[0]), nil
 }
 
 func scrape(ctx context.Context, url string) (h Heap, err error) {

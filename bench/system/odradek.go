@@ -15,7 +15,7 @@ func Odradek(bin string) (*System, error) {
 		return nil, err
 	}
 	return &System{
-		Name: "odradek", Title: "Odradek", Version: commit(), Peer: true,
+		Name: "odradek", Title: "Odradek", Version: commit(),
 		About:    "with its defaults: a record is acknowledged when it is on the disk (odradek.durability=fsync)",
 		program:  cluster.Odradek(binary),
 		settings: func(nodes int) []string { return append(replicas(nodes), "odradek.admin.listener=127.0.0.1:0") },

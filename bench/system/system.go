@@ -1,6 +1,5 @@
-// Package system starts what is compared: Odradek as it is built from this tree, Apache Kafka as its
-// documentation recommends, and the floor, which is what the kernel alone would ask. It gives each
-// fresh folders and free ports of the loopback, knows their processes, and sees to it that none
+// Package system starts what is compared: Odradek as it is built from this tree, and Apache Kafka as
+// its documentation recommends. It gives each fresh folders and free ports of the loopback, knows their processes, and sees to it that none
 // outlives the comparison. It knows nothing of loads and measures nothing. Its processes are owned
 // by a Running until Stop.
 package system
@@ -10,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,7 +25,6 @@ type System struct {
 	Title   string // on the page
 	Version string
 	About   string // how it is run, for the page: one sentence
-	Peer    bool   // holds records, and can be started again upon them; the floor does not
 
 	program  cluster.Program
 	settings func(nodes int) []string
@@ -75,45 +72,15 @@ func (s *System) Start(ctx context.Context, nodes int, dir string) (*Running, er
 func (r *Running) Launch() error { return r.cluster.Launch() }
 
 // Ready waits until every node answers, and knows of the others.
-func (r *Running) Ready(ctx context.Context) (err error) {
-	if r.System.Peer {
-		err = r.cluster.Ready(ctx)
-	} else {
-		err = r.listens(ctx)
-	}
-	if err != nil {
+func (r *Running) Ready(ctx context.Context) error {
+	if err := r.cluster.Ready(ctx); err != nil {
 		return fmt.Errorf("%s: %w\n%s", r.System.Name, err, r.cluster.LastWords(20))
-	}
-	return nil
-}
-
-// listens waits until connections are accepted.
-func (r *Running) listens(ctx context.Context) error {
-	for _, n := range r.cluster.All {
-		for {
-			conn, err := net.DialTimeout("tcp", n.Addr, time.Second)
-			if err == nil {
-				conn.Close()
-				break
-			}
-			if !n.Running() {
-				return fmt.Errorf("node %d has ended", n.ID)
-			}
-			select {
-			case <-ctx.Done():
-				return errors.Join(err, ctx.Err())
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
 	}
 	return nil
 }
 
 // Bootstrap are the addresses for clients, by commas.
 func (r *Running) Bootstrap() string { return strings.Join(r.cluster.Addrs(), ",") }
-
-// Line is a client of the first node.
-func (r *Running) Line() *cluster.Line { return r.cluster.All[0].Line() }
 
 // Alive tells whether every process runs.
 func (r *Running) Alive() bool { return len(r.cluster.Running()) == len(r.cluster.All) }
