@@ -30,9 +30,9 @@ func (s *Spec) load(c *cluster) load {
 	case RawProduce, RawFetch, RawPing:
 		return &rawLoad{spec: s, cluster: c}
 	case JavaProduce, JavaConsume:
-		return &javaLoad{spec: s, cluster: c}
+		return &javaLoad{foreign{spec: s, cluster: c}}
 	case RdkafkaProduce, RdkafkaConsume:
-		return &rdkafkaLoad{spec: s, cluster: c}
+		return &rdkafkaLoad{foreign{spec: s, cluster: c}}
 	case Idle:
 		return idleLoad{spec: s}
 	}

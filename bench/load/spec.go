@@ -156,6 +156,8 @@ func (s *Spec) check() error {
 	refuse(s.Kind == RawFetch && s.Partitions > 1, "a raw fetch is of one partition")
 	refuse(s.Kind != RawProduce && s.Spots > 1, "only a raw Produce has several batches")
 	refuse(s.Group && s.Passes > 1, "the second pass of a group would begin where the first ended")
+	refuse(s.Kind == JavaProduce && s.Records == 0 && s.Bytes == 0, "the Java producer wants to know how many records")
+	refuse(s.Kind == RdkafkaProduce && s.Rate > 0, "librdkafka's producer knows no rate here")
 	refuse(s.InFlight < s.Burst, "a burst of %d with %d in flight", s.Burst, s.InFlight)
 	refuse(s.Seconds < 0 || s.Bytes < 0 || s.Records < 0 || s.Rate < 0 || s.Warmup < 0 || s.Linger < 0 || s.Idle < 0, "something is negative")
 	return errors.Join(errs...)
