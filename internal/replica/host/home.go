@@ -68,9 +68,14 @@ func (f *folder) openLog(tp model.TopicPartition, id model.IDPartition, c commit
 
 func (f *folder) options(tp model.TopicPartition, id model.IDPartition, c commitlog.Config, r resting) commitlog.Options {
 	cfg := &f.host.cfg
+	epochs := int32(0)
+	// The newest image: it has all that any leader of the log has heard.
+	if t, ok := cfg.Feed.Image().TopicByID(id.Topic); ok && int(id.Partition) < len(t.Partitions) {
+		epochs = t.Partitions[id.Partition].LeaderEpoch + 1
+	}
 	return commitlog.Options{
 		FS: cfg.FS, Dir: f.path(tp), ID: id, Topic: tp.Topic, Config: c,
-		RecoveryPoint: r.recovery, Start: r.start, FirstDirty: r.dirty, Clean: r.clean,
+		RecoveryPoint: r.recovery, Start: r.start, FirstDirty: r.dirty, Clean: r.clean, Epochs: epochs,
 		Clock: cfg.Clock, Log: cfg.Log, Rand: cfg.Random,
 	}
 }

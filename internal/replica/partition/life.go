@@ -49,6 +49,9 @@ func (p *Partition) open() (*commitlog.Log, error) {
 	}
 	p.log.Store(log)
 	log.SetConfig(p.settings.Load().Log) // they may have changed since the home took them
+	for _, r := range log.Condemned() {
+		p.Suspect(log, r.Offset, r.Next)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.advance()

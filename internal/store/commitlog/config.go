@@ -92,6 +92,9 @@ type Options struct {
 	FirstDirty int64
 	// Clean says that the log was closed by Close: nothing is scanned.
 	Clean bool
+	// Epochs is how many leader epochs the partition has had, by what the cluster agreed on:
+	// every record here is of one below. 0 if that is not known.
+	Epochs int32
 
 	Clock clock.Clock // what records, files and producers are as old as
 	Log   *slog.Logger

@@ -12,6 +12,7 @@ import (
 	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/proto/record"
 )
 
 var _ = failpoint.Register("commitlog.epochs.before_write", "commitlog.epochs.after_write")
@@ -43,6 +44,21 @@ func (e epochs) assign(epoch int32, start int64) epochs {
 		keep--
 	}
 	return append(e[:keep:keep], epochStart{epoch, start})
+}
+
+// with notes that a record at start is of epoch, among others whose epochs are known.
+func (e epochs) with(epoch int32, start int64) epochs {
+	if e.at(start) == epoch {
+		return e
+	}
+	all := e.before(start)
+	rest := e[len(all):]
+	for all = append(all, epochStart{epoch, start}); len(rest) > 0; rest = rest[1:] {
+		if rest[0].epoch > epoch {
+			all = append(all, rest[0])
+		}
+	}
+	return all
 }
 
 // before forgets what begins at end or later.
@@ -126,12 +142,25 @@ func (l *Log) loadEpochs() (found bool, err error) {
 	if err != nil {
 		return false, storageError(err)
 	}
-	if l.epochs, err = parseEpochs(string(b)); err != nil {
+	if l.epochs, err = parseEpochs(string(b)); err == nil && l.had > 0 && l.epochs.latest() >= l.had {
+		err = fmt.Errorf("epoch %d is told of, and the cluster has had %d", l.epochs.latest(), l.had)
+	}
+	if err != nil {
+		l.epochs = nil
 		l.logger.Warn("leader epoch checkpoint is damaged and made anew", "partition", l.name, "err", err)
 		return false, nil
 	}
 	l.loaded = l.epochs
 	return true, nil
+}
+
+// never reports whether a batch cannot be of the leader epoch that its header has, which no
+// checksum covers. One bit that turns makes the log tell of an epoch far in the future, after
+// which no leader could write any more; or of one that was over by then.
+func (l *Log) never(b record.Batch) bool {
+	e := b.LeaderEpoch()
+	return e < model.NoEpoch || l.had > 0 && e >= l.had ||
+		e >= 0 && b.NextOffset() <= l.sure && e < l.loaded.at(b.BaseOffset())
 }
 
 // Lost notes that the log once reached had, beyond its end, and returns the latest epoch of

@@ -60,6 +60,8 @@ type Log struct {
 	epochs      epochs
 	loaded      epochs // of the checkpoint, when the log was opened
 	lost        epochs // of records that the log has lost: see Lost
+	had         int32  // how many epochs there have been, while the log is being opened: see Options
+	sure        int64  // below it the checkpoint has all epochs, while the log is being opened
 	epochsSaved mark
 	names       mark  // files were made since the last SyncDir
 	folder      mark  // the folder itself was

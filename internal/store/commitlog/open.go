@@ -33,7 +33,7 @@ func Open(o Options) (*Log, error) {
 		fs: o.FS, dir: o.Dir, id: o.ID, rand: o.Rand, clock: o.Clock, logger: o.Log,
 		name:       model.TopicPartition{Topic: o.Topic, Partition: o.ID.Partition}.String(),
 		compacting: gate.New(), syncing: gate.New(), writing: gate.New(),
-		firstDirty: o.FirstDirty, unindexed: none,
+		firstDirty: o.FirstDirty, unindexed: none, had: o.Epochs,
 	}
 	l.SetConfig(o.Config)
 	if err := l.open(o); err != nil {
@@ -61,7 +61,12 @@ func (l *Log) open(o Options) error {
 	if err != nil {
 		return err
 	}
-	return l.recover(o, found)
+	if found {
+		l.sure = o.RecoveryPoint
+	}
+	err = l.recover(o, found)
+	l.had, l.sure = 0, 0 // there will be more
+	return err
 }
 
 // readDir lists the folder, which it makes if it is missing.

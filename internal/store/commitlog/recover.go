@@ -138,7 +138,7 @@ func (l *Log) recoverSegment(s *segment, from int64) (cut bool, err error) {
 
 // scanTail walks batches to the end of the segment and sets what it knows of them;
 // those at or above offset from are verified. It returns nil at the end, or why it
-// stopped before.
+// stopped before. A whole batch of an epoch that cannot be is condemned, and does not stop it.
 func (l *Log) scanTail(s *segment, sc *scanner, from int64) error {
 	next, interval := s.base, l.config().IndexIntervalBytes
 	defer func() {
@@ -154,10 +154,11 @@ func (l *Log) scanTail(s *segment, sc *scanner, from int64) error {
 		if err != nil {
 			return err
 		}
-		if err := l.follows(s, next, b); err != nil {
+		never := l.never(b)
+		if err := l.follows(s, next, b, never); err != nil {
 			return err
 		}
-		if b.NextOffset() > from {
+		if b.NextOffset() > from || never {
 			if b, err = sc.batch(); err == nil {
 				err = b.Verify()
 			}
@@ -165,9 +166,12 @@ func (l *Log) scanTail(s *segment, sc *scanner, from int64) error {
 				return err
 			}
 		}
+		if never {
+			l.condemn(l.rotOfEpoch(s, b, sc.pos))
+		}
 		l.mu.Lock()
 		s.note(b, size, sc.pos, interval)
-		if e := b.LeaderEpoch(); e >= 0 && e > l.epochs.latest() {
+		if e := b.LeaderEpoch(); e >= 0 && e > l.epochs.latest() && !l.condemned(b.BaseOffset()) {
 			l.setEpochs(l.epochs.assign(e, b.BaseOffset()))
 		}
 		l.mu.Unlock()
@@ -176,14 +180,15 @@ func (l *Log) scanTail(s *segment, sc *scanner, from int64) error {
 	}
 }
 
-// follows checks that a batch may stand where the next offset is expected.
-func (l *Log) follows(s *segment, next int64, b record.Batch) error {
+// follows checks that a batch may stand where the next offset is expected. never: its epoch
+// is known to be wrong, and tells nothing.
+func (l *Log) follows(s *segment, next int64, b record.Batch, never bool) error {
 	switch {
 	case b.BaseOffset() < next || b.LastOffset() < b.BaseOffset():
 		return fmt.Errorf("offset %d after %d: %w", b.BaseOffset(), next-1, record.ErrCorrupt)
 	case b.LastOffset()-s.base > maxRelative:
 		return fmt.Errorf("offset %d in the segment of %d: %w", b.LastOffset(), s.base, record.ErrCorrupt)
-	case b.LeaderEpoch() >= 0 && b.LeaderEpoch() < l.epochs.at(b.BaseOffset()):
+	case !never && b.LeaderEpoch() >= 0 && b.LeaderEpoch() < l.epochs.at(b.BaseOffset()):
 		return fmt.Errorf("epoch %d after %d: %w", b.LeaderEpoch(), l.epochs.latest(), record.ErrCorrupt)
 	}
 	return nil
@@ -217,10 +222,14 @@ func (l *Log) rebuildEpochs() error {
 	l.epochs = nil
 	l.epochsSaved.touch()
 	for _, s := range l.segs {
+		pos := int64(0)
 		err := l.eachHeader(s, func(b record.Batch) {
-			if b.LeaderEpoch() > l.epochs.latest() {
+			if l.never(b) {
+				l.condemn(l.rotOfEpoch(s, b, pos))
+			} else if b.LeaderEpoch() > l.epochs.latest() {
 				l.epochs = l.epochs.assign(b.LeaderEpoch(), b.BaseOffset())
 			}
+			pos += int64(b.Size())
 		})
 		if err != nil && !notABatch(err) {
 			return err

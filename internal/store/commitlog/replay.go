@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/proto/record"
@@ -16,9 +17,9 @@ var _ = failpoint.Register("commitlog.replay.before_append", "commitlog.replay.a
 // takes the journal's.
 // It returns ErrUnexpectedOffset wrapped if the log ends before base.
 //
-// No checksum covers a batch's epoch. Where the log says that it has had a later one than
-// what the journal has beyond its end, it is the log that has rotted: it is cut where that
-// epoch begins, and ends before base.
+// No checksum covers a batch's epoch. One that Open has condemned is mended. Where the log
+// says that it has had a later one than what the journal has beyond its end, it is the log
+// that has rotted: it is cut where that epoch begins, and ends before base.
 //
 // Bytes are not compared. Open has checked what is above the recovery point, so a batch
 // that is there is whole; that it differs from the journal's means that it was compacted
@@ -38,6 +39,9 @@ func (l *Log) Replay(base int64, batches []byte) error {
 		}
 		if !l.covers(b) {
 			break
+		}
+		if err := l.mend(b); err != nil {
+			return err
 		}
 		base, batches = max(base, b.NextOffset()), rest
 	}
@@ -80,6 +84,45 @@ func (l *Log) cutAfterEpoch(epoch int32) error {
 	l.logger.Error("log is cut where it tells of a leader epoch that was not yet", "partition", l.name,
 		"from", end, "end", l.end, "epoch", l.epochs.latest(), "journal_epoch", epoch)
 	return l.truncateTo(end)
+}
+
+// mend writes the header of a batch anew that was condemned for its epoch alone, as the
+// journal has it. The lock writing is held.
+func (l *Log) mend(b record.Batch) error {
+	same := func(r Rot) bool { return r.Offset == b.BaseOffset() && r.Next == b.NextOffset() }
+	rotten := l.Condemned()
+	i := slices.IndexFunc(rotten, same)
+	if i < 0 {
+		return nil
+	}
+	s, pos := l.segs[holding(l.segs, b.BaseOffset())], rotten[i].Pos
+	h, err := l.acquire(s)
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	sc := newScanner(h, pos, s.size)
+	defer sc.close()
+	there, err := sc.batch()
+	if err == nil {
+		err = there.Verify()
+	}
+	if err != nil && !notABatch(err) {
+		return storageError(err)
+	}
+	if err != nil || there.CRC() != b.CRC() || there.BaseOffset() != b.BaseOffset() || there.Size() != b.Size() {
+		return nil // it is another one
+	}
+	if _, err := h.WriteAt(b[:record.HeaderLen], pos); err != nil {
+		return l.fail("mend", err)
+	}
+	l.changed = true
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rotten = slices.DeleteFunc(slices.Clone(l.rotten), same)
+	l.recovery = min(l.recovery, b.BaseOffset()) // what was written is not durable
+	l.setEpochs(l.epochs.with(b.LeaderEpoch(), b.BaseOffset()))
+	return nil
 }
 
 // covers reports whether the log has gone beyond a batch: it has all its offsets, and

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -105,9 +106,9 @@ func (w *walk) step() (r Rot, err error) {
 			// The offset is not in the checksum: which of the two is wrong is not known.
 			r.Offset = w.before
 			err = fmt.Errorf("offset %d after %d: %w", b.BaseOffset(), w.next-1, record.ErrCorrupt)
-		case b.LeaderEpoch() >= 0 && b.LeaderEpoch() < w.epoch || b.LeaderEpoch() > w.latest:
+		case b.LeaderEpoch() >= 0 && b.LeaderEpoch() < w.epoch:
 			r.Offset = w.before // nor is the epoch
-			err = fmt.Errorf("epoch %d after %d, of up to %d: %w", b.LeaderEpoch(), w.epoch, w.latest, record.ErrCorrupt)
+			err = fmt.Errorf("epoch %d after %d: %w", b.LeaderEpoch(), w.epoch, record.ErrCorrupt)
 		case last < b.BaseOffset() || last >= w.limit:
 			err = fmt.Errorf("offsets %d to %d before %d: %w", b.BaseOffset(), last, w.limit, record.ErrCorrupt)
 		}
@@ -118,10 +119,17 @@ func (w *walk) step() (r Rot, err error) {
 		}
 		return r, err
 	}
-	w.before, w.next, w.epoch = w.next, b.NextOffset(), max(w.epoch, b.LeaderEpoch())
+	epoch := b.LeaderEpoch()
+	never := epoch < model.NoEpoch || epoch > w.latest
+	if w.before, w.next = w.next, b.NextOffset(); !never {
+		w.epoch = max(w.epoch, epoch)
+	}
 	r.Next = w.next
 	if b, err = w.batch(); err == nil {
 		err = b.Verify()
+	}
+	if err == nil && never {
+		err = fmt.Errorf("epoch %d, of up to %d: %w", epoch, w.latest, record.ErrCorrupt)
 	}
 	w.skip(size)
 	return r, err
@@ -159,6 +167,29 @@ func (l *Log) condemn(r Rot) {
 	list := slices.DeleteFunc(slices.Clone(l.rotten), func(o Rot) bool { return o.Next <= l.start || o.Offset == r.Offset })
 	i, _ := slices.BinarySearchFunc(list, r.Offset, func(o Rot, at int64) int { return int(min(1, max(-1, o.Offset-at))) })
 	l.rotten = slices.Insert(list, i, r)
+}
+
+// rotOfEpoch is a batch that is whole but for its epoch, which never was.
+func (l *Log) rotOfEpoch(s *segment, b record.Batch, pos int64) Rot {
+	r := Rot{
+		File: l.path(s.base, logExt), Pos: pos, Offset: b.BaseOffset(), Next: b.NextOffset(),
+		Err: fmt.Errorf("epoch %d, which it cannot be of: %w", b.LeaderEpoch(), record.ErrCorrupt),
+	}
+	l.logger.Error("the disk has changed the leader epoch of a batch", "partition", l.name, "file", r.File,
+		"position", pos, "offset", r.Offset, "upto", r.Next, "err", r.Err)
+	return r
+}
+
+// Condemned are the places in the log that are known to be rotten, in order.
+func (l *Log) Condemned() []Rot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rotten
+}
+
+// condemned reports whether the batch at an offset is rotten. mu is held.
+func (l *Log) condemned(offset int64) bool {
+	return slices.ContainsFunc(l.rotten, func(r Rot) bool { return r.Offset <= offset && offset < r.Next })
 }
 
 // pardon forgets what was rotten beyond the log's new end. mu is held.
