@@ -2,8 +2,13 @@ package load
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
+
+	"github.com/odradek/odradek/bench/load/raw"
+	"github.com/odradek/odradek/internal/proto/record"
 )
 
 // catchUpLoad fills a topic, has producers go on at a rate, first alone and then beside a
@@ -13,7 +18,6 @@ type catchUpLoad struct {
 	cluster *cluster
 	cold    map[int32]int64 // where the cold data ends
 	ps      *producers
-	traffic traffic
 }
 
 func (l *catchUpLoad) prepare(ctx context.Context) (err error) {
@@ -51,7 +55,6 @@ func (l *catchUpLoad) run(ctx context.Context, r *Result) error {
 	beside.into(l.spec, r)
 	r.Records += alone.records
 	r.Bytes = r.Records * int64(l.spec.Size)
-	r.Received = l.traffic.received.Load()
 	a, b := latencyOf(&alone.latency), r.Latency
 	r.more("alone", a)
 	r.more("beside", b)
@@ -64,43 +67,76 @@ func (l *catchUpLoad) run(ctx context.Context, r *Result) error {
 	return nil
 }
 
-// catchUp reads the cold data, and again, until the load is over.
+// catchUp reads the cold data, partition by partition, and again, until the load is over.
+// It has no client library, so that what it does to the producers is the cluster's doing
+// and little of its own.
 func (l *catchUpLoad) catchUp(ctx context.Context, read *consumed) error {
-	for ctx.Err() == nil {
-		c, err := l.cluster.consumer(&l.traffic)
-		if err != nil {
-			return err
+	leaders, err := l.cluster.leaders(ctx)
+	for err == nil && ctx.Err() == nil {
+		for p := int32(0); int(p) < len(leaders) && err == nil; p++ {
+			err = l.readCold(ctx, leaders[p], p, read)
 		}
-		err = l.pass(ctx, c)
-		c.client.Close()
-		read.records += c.read.Load()
-		read.bytes += c.bytes
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("the consumer of cold data: %w", err)
+		if err == nil {
+			err = evict(l.spec.Cold)
 		}
-		if err := evict(l.spec.Cold); err != nil {
+	}
+	if ctx.Err() != nil {
+		return nil // the load is over
+	}
+	return fmt.Errorf("the consumer of cold data: %w", err)
+}
+
+// readCold reads a partition to where the cold data ends, or a little further.
+func (l *catchUpLoad) readCold(ctx context.Context, leader string, p int32, read *consumed) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", leader)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	request, at := raw.Fetch(l.cluster.topic, p, mib)
+	next := int64(0)
+	s := raw.Stream{Conn: conn, MaxAnswer: 2 * mib,
+		Request: func(int64) []byte {
+			binary.BigEndian.PutUint64(request[at:], uint64(next))
+			return request
+		},
+		Check: func(_ int64, answer []byte) (err error) {
+			next, err = coldBatches(answer, next, read)
 			return err
+		}}
+	for next < l.cold[p] {
+		if _, err := s.Run(raw.Limit{Requests: 1}); err != nil {
+			return fmt.Errorf("partition %d: %w", p, err)
 		}
 	}
 	return nil
 }
 
-// pass reads to where the cold data ends, which it passes by a little: partitions that
-// are done go on bringing what is new.
-func (l *catchUpLoad) pass(ctx context.Context, c *consumer) error {
-	done := make(map[int32]bool)
-	for len(done) < len(l.cold) {
-		if err := c.poll(ctx); err != nil {
-			return err
-		}
-		for p, end := range l.cold {
-			if c.next[p] >= end && !done[p] {
-				done[p] = true
-				c.client.PauseFetchPartitions(map[string][]int32{l.cluster.topic: {p}})
-			}
-		}
+// coldBatches counts the whole batches of an answer, which must follow each other from
+// offset next on, and says which comes next.
+func coldBatches(answer []byte, next int64, read *consumed) (int64, error) {
+	bytes, err := raw.Fetched(answer)
+	if err != nil {
+		return next, err
 	}
-	return nil
+	before := next
+	for {
+		b, rest, err := record.Split(bytes)
+		if errors.Is(err, record.ErrShort) && next > before {
+			return next, nil // the last one is cut off
+		}
+		if err != nil {
+			return next, fmt.Errorf("at offset %d: %w", next, err)
+		}
+		if b.BaseOffset() != next {
+			return next, fmt.Errorf("offset %d came where %d comes next", b.BaseOffset(), next)
+		}
+		next = b.NextOffset()
+		read.records += int64(b.Count())
+		read.bytes += int64(len(b))
+		bytes = rest
+	}
 }
 
 func (l *catchUpLoad) check(ctx context.Context, _ *Result) error {

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,6 +74,25 @@ func (c *cluster) listed(list kadm.ListedOffsets, err error) (map[int32]int64, e
 	ends := make(map[int32]int64)
 	list.Each(func(o kadm.ListedOffset) { ends[o.Partition] = o.Offset })
 	return ends, err
+}
+
+// leaders are the addresses of the partitions' leaders.
+func (c *cluster) leaders(ctx context.Context) (map[int32]string, error) {
+	m, err := c.adm.Metadata(ctx, c.topic)
+	if err != nil {
+		return nil, err
+	}
+	brokers := make(map[int32]string)
+	for _, b := range m.Brokers {
+		brokers[b.NodeID] = net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port)))
+	}
+	leaders := make(map[int32]string)
+	for _, p := range m.Topics[c.topic].Partitions {
+		if leaders[p.Partition] = brokers[p.Leader]; leaders[p.Partition] == "" {
+			return nil, fmt.Errorf("partition %d has no leader", p.Partition)
+		}
+	}
+	return leaders, nil
 }
 
 func sum(ends map[int32]int64) (n int64) {

@@ -118,6 +118,7 @@ func TestLiesAreFound(t *testing.T) {
 		"an open end of transactions":  {Spec{Kind: Txn, Records: 10}, Hooks{Ran: more}, "was acknowledged"},
 		"records that are gone":        {Spec{Kind: Consume, Bytes: 10_000}, Hooks{Ready: fewer}, "offset 5 came where 0 comes next"},
 		"batches that are gone":        {Spec{Kind: RawFetch, Bytes: 10_000}, Hooks{Ready: fewer}, "OFFSET_OUT_OF_RANGE"},
+		"cold data that is gone":       {Spec{Kind: CatchUp, Bytes: 10_000, Rate: 100, Seconds: 0.05}, Hooks{Ready: fewer}, "OFFSET_OUT_OF_RANGE"},
 		"no topic any more":            {Spec{Kind: RawProduce, Records: 10}, Hooks{Ready: gone}, "UNKNOWN_TOPIC_OR_PARTITION"},
 		"a spec that cannot be":        {Spec{Kind: RawProduce, Spots: 2}, Hooks{}, "do not divide"},
 	} {

@@ -59,20 +59,16 @@ func (l *rawLoad) prepare(ctx context.Context) error {
 // leader is the address of the broker that leads all partitions: what one connection
 // sends is for one broker.
 func (l *rawLoad) leader(ctx context.Context) (string, error) {
-	m, err := l.cluster.adm.Metadata(ctx, l.cluster.topic)
+	leaders, err := l.cluster.leaders(ctx)
 	if err != nil {
 		return "", err
 	}
-	leaders := make(map[int32]bool)
-	for _, p := range m.Topics[l.cluster.topic].Partitions {
-		leaders[p.Leader] = true
-	}
-	for _, b := range m.Brokers {
-		if len(leaders) == 1 && leaders[b.NodeID] {
-			return fmt.Sprintf("%s:%d", b.Host, b.Port), nil
+	for _, address := range leaders {
+		if address != leaders[0] {
+			return "", fmt.Errorf("the topic has leaders at %s and %s: a raw load wants one", leaders[0], address)
 		}
 	}
-	return "", fmt.Errorf("the topic has leaders on %d brokers: a raw load wants one", len(leaders))
+	return leaders[0], nil
 }
 
 func (l *rawLoad) dial(ctx context.Context, address string) (net.Conn, error) {
