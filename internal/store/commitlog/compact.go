@@ -189,7 +189,7 @@ func (r *compactionRun) do() (Compacted, error) {
 		segs = segs[n:]
 	}
 	r.done.Ran, r.done.From, r.done.End = true, r.dirt.from, end
-	r.log.SetFirstDirty(end)
+	r.log.compactedTo(end)
 	return r.done, nil
 }
 
@@ -278,15 +278,16 @@ func (r *compactionRun) group(segs []*segment, end int64) int {
 	return n
 }
 
-// SetFirstDirty says where the next compaction begins; the host keeps it in
-// cleaner-offset-checkpoint.
-func (l *Log) SetFirstDirty(offset int64) {
+// compactedTo has the next compaction begin at offset, unless the log was cut below it since.
+func (l *Log) compactedTo(offset int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.firstDirty = offset
+	l.firstDirty = min(offset, l.end)
 }
 
-// FirstDirty is where the next compaction begins.
+// FirstDirty is where the next compaction begins; the host keeps it in
+// cleaner-offset-checkpoint. It is never above the end: what is appended after the log was
+// cut, or came back short, was not compacted.
 func (l *Log) FirstDirty() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

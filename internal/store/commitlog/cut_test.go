@@ -3,6 +3,7 @@ package commitlog
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/odradek/odradek/internal/store/producers"
@@ -102,5 +103,30 @@ func TestBeginCut(t *testing.T) {
 		if must[int64](t)(l.Sync()); l.RecoveryPoint() != l.End() {
 			t.Errorf("after the cut the recovery point is %d, the end %d", l.RecoveryPoint(), l.End())
 		}
+	}
+}
+
+// What comes in place of what is cut off is compacted, though a crash comes before the cut
+// is done, or after: the host writes down where compaction goes on when the cut begins.
+func TestCutBelowWhatIsCompacted(t *testing.T) {
+	c := testConfig()
+	c.Compact, c.Delete, c.MinCleanableRatio = true, false, 0
+	l := mustOpen(t, testOptions(newMem(t), c))
+	for _, key := range []string{"a", "b", "c"} {
+		b := record.NewBuilder(record.BuilderConfig{})
+		b.Append(record.Record{Timestamp: 1, Key: []byte(key), Value: []byte("v")})
+		must[Appended](t)(l.AppendLeader(must[record.Batch](t)(b.Build()), 0, Client))
+	}
+	if err := l.Roll(); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := l.Compact(3, time.UnixMilli(1000)); err != nil || !done.Ran || l.FirstDirty() != 3 {
+		t.Fatalf("%+v, %v, first dirty %d", done, err, l.FirstDirty())
+	}
+	if end, err := l.BeginCut(2); err != nil || end != 2 || l.FirstDirty() != 2 {
+		t.Errorf("a cut at %d begins, %v: first dirty %d, want 2", end, err, l.FirstDirty())
+	}
+	if err := l.TruncateTo(2); err != nil || l.FirstDirty() != 2 {
+		t.Errorf("after the cut, %v: first dirty %d, want 2", err, l.FirstDirty())
 	}
 }

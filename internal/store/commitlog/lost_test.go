@@ -3,10 +3,13 @@ package commitlog
 import (
 	"errors"
 	"os"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
+	"github.com/odradek/odradek/internal/proto/record"
 )
 
 // The epochs of what a log has lost are told, also after it was opened again, until it is
@@ -48,5 +51,52 @@ func TestLostEpochs(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A log that has lost its end, and has got it again from others, is compacted from there on:
+// what came again was never compacted here. A tombstone would go at last, and leave what it
+// deleted.
+func TestCompactWhatWasLost(t *testing.T) {
+	c := testConfig()
+	c.Compact, c.Delete, c.MinCleanableRatio, c.DeleteRetentionMs = true, false, 0, 1000
+	o := testOptions(newMem(t), c)
+	l := must[*Log](t)(Open(o))
+	add := func(key string, value []byte) {
+		b := record.NewBuilder(record.BuilderConfig{})
+		b.Append(record.Record{Timestamp: 1000, Key: []byte(key), Value: value})
+		must[Appended](t)(l.AppendLeader(must[record.Batch](t)(b.Build()), 0, Client))
+	}
+	add("a", []byte("1"))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o.FirstDirty = 3 // it was longer once
+	l = must[*Log](t)(Open(o))
+	add("k", []byte("2"))
+	add("k", nil)
+	for i, now := range []int64{2000, 4000} {
+		add("b", []byte{byte(i)})
+		if err := l.Roll(); err != nil {
+			t.Fatal(err)
+		}
+		if done, err := l.Compact(l.End(), time.UnixMilli(now)); err != nil || !done.Ran {
+			t.Fatalf("%+v, %v", done, err)
+		}
+	}
+	var left []string
+	for b, err := range Batches(readAll(t, l, 0, 1000)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r, err := range b.Records(record.Limits{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			left = append(left, string(r.Key))
+		}
+	}
+	if !slices.Equal(left, []string{"a", "b"}) {
+		t.Errorf("keys %q are left, want a and b: k was deleted", left)
 	}
 }

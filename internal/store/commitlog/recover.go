@@ -38,6 +38,7 @@ func (l *Log) recover(o Options, epochsFound bool) error {
 	l.end = l.active().next
 	l.start = max(o.Start, l.segs[0].base)
 	l.recovery = min(o.RecoveryPoint, l.end)
+	l.firstDirty = min(l.firstDirty, l.end) // what comes in place of what was lost is dirty
 	if o.Clean {
 		l.recovery = l.end
 	} else if o.RecoveryPoint > l.end {

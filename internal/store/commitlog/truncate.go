@@ -12,8 +12,9 @@ var _ = failpoint.Register("commitlog.truncate.before_cut", "commitlog.truncate.
 	"commitlog.truncate.before_reload", "commitlog.truncate.after_reload")
 
 // BeginCut tells where the log will end if it is truncated to offset. Until then, or
-// CancelCut, the recovery point does not pass that: who writes it down before the cut
-// makes sure that a crash after it checks what was appended since.
+// CancelCut, the recovery point does not pass that, and FirstDirty is not above it: who
+// writes them down before the cut makes sure that a crash after it checks what was appended
+// since, and that it is compacted.
 func (l *Log) BeginCut(offset int64) (end int64, err error) {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
@@ -27,7 +28,7 @@ func (l *Log) BeginCut(offset int64) (end int64, err error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.cutting, l.recovery = &end, min(l.recovery, end)
+	l.cutting, l.recovery, l.firstDirty = &end, min(l.recovery, end), min(l.firstDirty, end)
 	return end, nil
 }
 
