@@ -41,10 +41,20 @@ func Loads() []Named {
 		return s
 	}
 	consume := func(consumers int) Spec {
-		return with(func(s *Spec) { s.Kind, s.Consumers, s.Bytes, s.Seconds, s.Warmup = Consume, consumers, gib, 0, 2 })
+		return with(func(s *Spec) {
+			s.Kind, s.Consumers, s.Group, s.Bytes, s.Seconds, s.Warmup = Consume, consumers, true, gib, 0, 2
+		})
 	}
 	tail := func(consumers int) Spec {
 		return with(func(s *Spec) { s.Kind, s.Consumers, s.Rate = Tail, consumers, 50_000 })
+	}
+	// A producer that lingers adds its own pause to every system's latency.
+	endToEnd := func(rate, linger float64) Spec {
+		return with(func(s *Spec) { s.Kind, s.Rate, s.Linger, s.Bytes, s.Seconds = EndToEnd, rate, linger, 0, 20 })
+	}
+	replicated := func(s Spec) Spec {
+		s.Replication = 3
+		return s
 	}
 	list := []Named{
 		{Name: "produce-1k", Spec: base},
@@ -70,8 +80,9 @@ func Loads() []Named {
 		{Name: "fan-out-10", Spec: consume(10)},
 		{Name: "tail-1", Spec: tail(1)},
 		{Name: "tail-10", Spec: tail(10)},
-		{Name: "endtoend", Spec: with(func(s *Spec) { s.Kind, s.Rate, s.Bytes, s.Seconds = EndToEnd, 20_000, 0, 20 })},
-		{Name: "catchup", Spec: with(func(s *Spec) { s.Kind, s.Rate, s.Bytes, s.Seconds = CatchUp, 20_000, 2*gib, 15 })},
+		{Name: "endtoend", Spec: endToEnd(20_000, 0)},
+		{Name: "endtoend-linger-5", Spec: endToEnd(20_000, 5)},
+		{Name: "catchup", Spec: with(func(s *Spec) { s.Kind, s.Rate, s.Linger, s.Bytes, s.Seconds = CatchUp, 20_000, 0, 2*gib, 15 })},
 		{Name: "raw-produce-16k", Spec: raw(RawProduce, 16*kib, 8)},
 		{Name: "raw-produce-64k", Spec: raw(RawProduce, 64*kib, 8)},
 		{Name: "raw-produce-1m", Spec: raw(RawProduce, mib, 4)},
@@ -86,8 +97,8 @@ func Loads() []Named {
 		{Name: "java-consume-1k", Spec: with(func(s *Spec) { s.Kind, s.Bytes, s.Seconds, s.Warmup = JavaConsume, 2*gib, 0, 0 })},
 		{Name: "rdkafka-produce-1k", Spec: with(func(s *Spec) { s.Kind, s.Warmup = RdkafkaProduce, 0 })},
 		{Name: "rdkafka-consume-1k", Spec: with(func(s *Spec) { s.Kind, s.Bytes, s.Seconds, s.Warmup = RdkafkaConsume, gib, 0, 0 })},
-		{Name: "replicated-1k", Nodes: 3, Spec: with(func(s *Spec) { s.Replication = 3 })},
-		{Name: "replicated-endtoend", Nodes: 3, Spec: with(func(s *Spec) { s.Kind, s.Replication, s.Rate, s.Bytes, s.Seconds = EndToEnd, 3, 10_000, 0, 20 })},
+		{Name: "replicated-1k", Nodes: 3, Spec: replicated(base)},
+		{Name: "replicated-endtoend", Nodes: 3, Spec: replicated(endToEnd(10_000, 0))},
 	}
 	for i := range list {
 		list[i].Nodes = max(list[i].Nodes, 1)

@@ -18,11 +18,17 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 
 	"github.com/odradek/odradek/bench/load"
 )
 
+// garbage is how much the heap may grow between collections, in percent: the load shares
+// its processors with what it measures, and memory is there.
+const garbage = 400
+
 func main() {
+	debug.SetGCPercent(garbage)
 	var spec load.Spec
 	load.Flags(flag.CommandLine, &spec)
 	hold := flag.Bool("hold", false, "wait for a line of input before and after the load")
