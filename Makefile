@@ -88,6 +88,14 @@ failpoints: ## take nodes' power at every step at which something becomes durabl
 fuzz: ## every fuzz target for a few seconds (FUZZTIME=10s each, or FUZZTOTAL=600 seconds for all)
 	./scripts/fuzz
 
+.PHONY: bench-peers bench-short
+bench-peers: ## beside Apache Kafka on this machine: docs/benchmarks/peers.md (ROUNDS=3, WORKLOADS=a,b,c*, BENCHFLAGS; 2 to 3 hours; needs Java, a quiet machine)
+	$(GO) run ./bench -rounds $(or $(ROUNDS),3) -workloads '$(WORKLOADS)' $(BENCHFLAGS)
+	$(GO) run ./bench -page
+
+bench-short: ## the same, small, two minutes: that it works, and what a request may cost at most (bench/limits.json)
+	$(GO) run ./bench -short -out "$$(mktemp)" $(BENCHFLAGS)
+
 bench: ## micro-benchmarks beside the code, and odradek bench against a node of its own
 	$(GO) test -run '^$$' -bench . -benchtime 200ms ./...
 	$(GO) run ./cmd/odradek bench

@@ -15,6 +15,7 @@ import (
 	"github.com/odradek/odradek/bench/load"
 	"github.com/odradek/odradek/bench/report"
 	"github.com/odradek/odradek/bench/system"
+	"github.com/odradek/odradek/conformance/cluster"
 )
 
 // drive puts one load on a system, from a process of its own, and measures what it costs if there
@@ -93,9 +94,14 @@ func (p *process) read(out io.Reader) {
 	_ = p.cmd.Wait() // what it means that it failed is in its result, or in what it said
 }
 
-// kill ends the process, if it has not ended, and waits for its end.
+// kill ends the process, if it has not ended, with the tools that it runs, which would hold its
+// output open, and waits for its end.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
+	select {
+	case <-p.gone: // its id may be another's by now
+	default:
+		_ = cluster.Kill(p.cmd.Process)
+	}
 	for range p.lines { // let read get on
 	}
 	<-p.gone

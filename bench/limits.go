@@ -1,14 +1,16 @@
 package main
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/odradek/odradek/bench/report"
 )
+
+//go:embed limits.json
+var limitsJSON []byte
 
 // limit is what a request of a load may cost Odradek at most. None of it depends on how fast
 // the machine is.
@@ -21,12 +23,8 @@ type limit struct {
 
 // limits holds what was measured of Odradek against bench/limits.json.
 func (s *session) limits() error {
-	text, err := os.ReadFile(filepath.Join("bench", "limits.json"))
-	if err != nil {
-		return err
-	}
 	var all []limit
-	if err := json.Unmarshal(text, &all); err != nil {
+	if err := json.Unmarshal(limitsJSON, &all); err != nil {
 		return fmt.Errorf("bench/limits.json: %w", err)
 	}
 	var errs []error

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -29,7 +30,7 @@ func machine(dir string) report.Machine {
 	}
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) == nil {
-		m.Memory = float64(info.Totalram) * float64(info.Unit) / (1 << 30)
+		m.Memory = math.Round(float64(info.Totalram)*float64(info.Unit)/(1<<30)*10) / 10
 	}
 	var fs unix.Statfs_t
 	if unix.Statfs(dir, &fs) == nil {
@@ -42,7 +43,7 @@ func machine(dir string) report.Machine {
 	before, err := measure.Now()
 	time.Sleep(look)
 	if after, err2 := measure.Now(); err == nil && err2 == nil {
-		m.Others = after.Since(before).Busy / look.Seconds()
+		m.Others = math.Round(after.Since(before).Busy/look.Seconds()*100) / 100
 	}
 	return m
 }

@@ -4,7 +4,7 @@
 //
 //	go run ./bench                                all loads, three rounds: some hours
 //	go run ./bench -workloads produce-1k,start-empty -rounds 5
-//	go run ./bench -short -out /tmp/short.jsonl   small loads, one round, and the limits of bench/limits.json
+//	go run ./bench -short -out short.jsonl        small loads, one round, and the limits of bench/limits.json
 //	go run ./bench -list
 //	go run ./bench -page                          only makes the page
 //

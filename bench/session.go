@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -42,7 +43,7 @@ func newSession(o options) (*session, error) {
 	s := &session{options: o, work: work, loads: filepath.Join(work, "load")}
 	s.info = report.Session{
 		ID:      time.Now().UTC().Format("2006-01-02T15:04:05Z"),
-		Command: strings.Join(append([]string{"go run ./bench"}, os.Args[1:]...), " "),
+		Command: command(),
 		Rounds:  o.rounds, Short: o.short, Rates: make(map[string]float64),
 	}
 	if s.disk, err = measure.DiskOf(work); err != nil {
@@ -54,6 +55,17 @@ func newSession(o options) (*session, error) {
 	s.info.Machine = machine(work)
 	s.info.Machine.Go, s.info.Machine.Java = runtime.Version(), system.Java()
 	return s, nil
+}
+
+// command is how the session was begun, without folders, which differ from machine to machine.
+func command() string {
+	words := []string{"go run ./bench"}
+	flag.Visit(func(f *flag.Flag) {
+		if f.Name != "out" && f.Name != "dir" && f.Value.String() != "" {
+			words = append(words, "-"+f.Name+"="+f.Value.String())
+		}
+	})
+	return strings.Join(words, " ")
 }
 
 // build makes one of the commands beside this one.
@@ -147,7 +159,7 @@ func (s *session) does(sys *system.System, w workload) bool {
 // record keeps a run, and says so.
 func (s *session) record(r report.Run) error {
 	s.runs = append(s.runs, r)
-	say("round %d  %-12s %-24s %s", r.Round, r.System, r.Workload, report.Brief(r))
+	say("%d  %-12s %-24s %s", r.Round, r.System, r.Workload, report.Brief(r))
 	return s.write(report.Line{Run: &r})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ func (s *session) start(ctx context.Context, sys *system.System, partitions int)
 		return nil, err
 	}
 	defer s.end(r)
-	came := &report.Start{Partitions: partitions, Format: time.Since(began).Seconds()}
+	came := &report.Start{Partitions: partitions, Format: since(began)}
 	if partitions > 0 {
 		if err := s.fill(ctx, r, partitions); err != nil {
 			return nil, err
@@ -53,11 +54,11 @@ func (s *session) start(ctx context.Context, sys *system.System, partitions int)
 	if err := accepts(ctx, r); err != nil {
 		return nil, err
 	}
-	came.Answers = time.Since(began).Seconds()
+	came.Answers = since(began)
 	if err := first(ctx, r, partitions == 0); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, r.LastWords())
 	}
-	came.First = time.Since(began).Seconds()
+	came.First = since(began)
 	used, err := measure.Of(r.PIDs()...)
 	if err != nil {
 		return nil, err
@@ -71,6 +72,9 @@ func (s *session) start(ctx context.Context, sys *system.System, partitions int)
 	came.Resident, err = measure.Resident(r.PIDs()...)
 	return came, err
 }
+
+// since is a time in seconds, to a tenth of a millisecond.
+func since(began time.Time) float64 { return math.Round(time.Since(began).Seconds()*1e4) / 1e4 }
 
 // accepts waits until a client's connection is accepted.
 func accepts(ctx context.Context, r *system.Running) error {

@@ -26,10 +26,13 @@ func (u Usage) CPU() float64 { return u.UserSeconds + u.SystemSeconds }
 // Since is what was used after an earlier look.
 func (u Usage) Since(e Usage) Usage {
 	return Usage{
-		UserSeconds: u.UserSeconds - e.UserSeconds, SystemSeconds: u.SystemSeconds - e.SystemSeconds,
+		UserSeconds: exact(u.UserSeconds - e.UserSeconds), SystemSeconds: exact(u.SystemSeconds - e.SystemSeconds),
 		Read: u.Read - e.Read, Write: u.Write - e.Write, WroteBytes: u.WroteBytes - e.WroteBytes, Switches: u.Switches - e.Switches,
 	}
 }
+
+// exact is a difference of times in hundredths of a second, without what binary fractions add.
+func exact(seconds float64) float64 { return math.Round(seconds*100) / 100 }
 
 func (u Usage) plus(o Usage) Usage { return u.Since(Usage{}.Since(o)) }
 
@@ -40,7 +43,9 @@ type Machine struct {
 }
 
 // Since is what was used after an earlier look.
-func (m Machine) Since(e Machine) Machine { return Machine{m.Busy - e.Busy, m.Stolen - e.Stolen} }
+func (m Machine) Since(e Machine) Machine {
+	return Machine{exact(m.Busy - e.Busy), exact(m.Stolen - e.Stolen)}
+}
 
 // ErrUnknown is returned where the system does not tell.
 var ErrUnknown = errors.New("this system does not tell")

@@ -74,7 +74,7 @@ func kafka(heap int, more ...string) (*System, error) {
 	}
 	size := []string{fmt.Sprintf("-Xms%dm", heap), fmt.Sprintf("-Xmx%dm", heap)}
 	return &System{
-		Version: version,
+		Version:  version,
 		About:    "broker and controller in one process, " + strings.Join(append(size, flags[1:]...), " "),
 		program:  cluster.KafkaJVM(libs, append(size, flags...)...),
 		settings: func(nodes int) []string { return append(replicas(nodes), more...) },

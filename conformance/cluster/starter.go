@@ -41,6 +41,9 @@ func (s *starter) close() { s.stop() }
 // caller waits for its end, and sees to it before Close.
 func (c *Cluster) Spawn(cmd *exec.Cmd) error { return c.starter.start(cmd) }
 
+// Kill ends a process that was spawned, and what it has started itself.
+func Kill(p *os.Process) error { return kill(p) }
+
 // Pause makes a process that was spawned stand still (SIGSTOP).
 func Pause(p *os.Process) error { return pause(p) }
 
