@@ -143,12 +143,11 @@ func (m *move) copy(from *commitlog.Log) (n int, err error) {
 			return 0, err
 		}
 		// The log may start within a batch (DeleteRecords).
-		if first := record.Batch(batches); end == m.log.Start() && len(batches) > 0 && first.BaseOffset() < end {
-			if err := m.log.TruncateFullyAndStartAt(first.BaseOffset()); err != nil {
-				return 0, err
-			}
+		add := m.log.AppendFollower
+		if end == m.log.Start() && len(batches) > 0 && record.Batch(batches).BaseOffset() < end {
+			add = m.log.BeginWithin
 		}
-		if _, err := m.log.AppendFollower(batches); err != nil {
+		if _, err := add(batches); err != nil {
 			return 0, err
 		}
 		n = len(batches)

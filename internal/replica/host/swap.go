@@ -26,11 +26,16 @@ func (h *Host) promote(ctx context.Context, m *move) error {
 		failpoint.Hit("host.move.after_assign", h.cfg.FS)
 	}
 	from := m.r.dir()
-	err := m.r.Rehome(m.to, func(log *commitlog.Log) (*commitlog.Log, error) { return h.swap(m, from, log) })
+	err := m.r.Rehome(m.to, func(log *commitlog.Log) (*commitlog.Log, error) {
+		moved, err := h.swap(m, from, log)
+		if err == nil {
+			m.r.at.Store(m.to) // before anybody sees the log: a new start of it is written down there
+		}
+		return moved, err
+	})
 	if err != nil {
 		return err
 	}
-	m.r.at.Store(m.to)
 	from.count.Add(-1)
 	m.to.count.Add(1)
 	h.moves.end(m)

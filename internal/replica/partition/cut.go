@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/odradek/odradek/internal/base/failpoint"
@@ -97,7 +98,7 @@ func (p *Partition) Restart(epoch int32, at int64) error {
 	if at > log.End() {
 		return p.storage(p.restart(log, at))
 	}
-	return p.storage(log.AdvanceStart(p.startFor(at)))
+	return p.storage(p.raise(log, p.startFor(at)))
 }
 
 // startFor is how far the log start may follow the leader's, which is at. Mostly that is
@@ -114,6 +115,7 @@ func (p *Partition) startFor(at int64) int64 {
 	return min(at, p.hw.Load())
 }
 
+// restart empties the log, to begin at an offset. writing is held.
 func (p *Partition) restart(log *commitlog.Log, at int64) error {
 	if _, err := log.BeginCut(0); err != nil {
 		return err
@@ -134,12 +136,41 @@ func (p *Partition) restart(log *commitlog.Log, at int64) error {
 		return err
 	}
 	p.mu.Lock()
-	p.durable = at
+	p.durable, p.keptStart = at, unknown
 	p.hw.Store(at)
 	p.following.same = at
 	p.mu.Unlock()
 	failpoint.Hit("partition.restart.before_keep", p.on)
 	return p.home.Keep(p, log)
+}
+
+// beginWithin has an empty log begin with the leader's batch that holds the log start, which
+// DeleteRecords has moved there. The leader may have been told of the start, and does not
+// wait for it again: it stays where it is, as do all marks, and is on disk before the
+// segment goes whose name tells it. writing is held.
+func (p *Partition) beginWithin(log *commitlog.Log, batches []byte) error {
+	if err := p.keepStart(log); err != nil {
+		return err
+	}
+	if _, err := log.BeginCut(0); err != nil {
+		return err
+	}
+	failpoint.Hit("partition.restart.before_mark", p.on)
+	if err := p.home.Truncated(p, log, 0); err != nil {
+		log.CancelCut()
+		return err
+	}
+	failpoint.Hit("partition.restart.before_truncate", p.on)
+	if _, err := log.BeginWithin(batches); err != nil {
+		return p.untaken(err)
+	}
+	failpoint.Hit("partition.restart.before_sync", p.on)
+	end, err := log.Sync()
+	if err != nil { // what came is fetched again
+		return errors.Join(err, log.TruncateFullyAndStartAt(log.Start()))
+	}
+	p.Durable(end)
+	return nil
 }
 
 // lower takes back the marks before the log is cut to end at to and goes on at next. The
@@ -152,7 +183,7 @@ func (p *Partition) lower(log *commitlog.Log, to, next int64) {
 	defer p.mu.Unlock()
 	hw := p.hw.Load()
 	attrs := []any{"partition", p.tp, "epoch", p.role.Epoch, "leader", p.role.Leader, "end", log.End(), "hw", hw, "to", to, "next", next}
-	if next < hw && log.Start() < log.End() { // an empty log that begins within a batch gives up nothing
+	if next < hw {
 		p.logger.Error("log is truncated below its high watermark: records that were committed are given up here", attrs...)
 	} else {
 		p.logger.Info("log is truncated", attrs...)

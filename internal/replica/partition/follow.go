@@ -32,7 +32,8 @@ type following struct {
 func newFollowing() following { return following{asked: unknown} }
 
 // FetchFrom tells from where to fetch: the durable end, which is what the leader counts,
-// the epoch of the record before it, model.NoEpoch if there is none, and the log start.
+// the epoch of the record before it, model.NoEpoch if there is none, and the log start that
+// is durable.
 func (p *Partition) FetchFrom() (offset int64, lastEpoch int32, start int64, err error) {
 	log, err := p.openUnused()
 	if err != nil {
@@ -47,7 +48,10 @@ func (p *Partition) FetchFrom() (offset int64, lastEpoch int32, start int64, err
 	if f.cut = false; f.asked == unknown {
 		f.asked = offset
 	}
-	return offset, log.EpochAt(offset - 1), log.Start(), p.failed
+	if start = log.Start(); p.keptStart != unknown {
+		start = min(start, p.keptStart)
+	}
+	return offset, log.EpochAt(offset - 1), start, p.failed
 }
 
 // AppendFetched takes the answer to a fetch in a leader epoch: the leader's batches,
@@ -101,14 +105,37 @@ func (p *Partition) FollowStart(epoch int32, leaderStart int64) error {
 		return err
 	}
 	log := p.log.Load() // it may have been replaced meanwhile
-	start := min(leaderStart, p.hw.Load())
-	if start <= log.Start() {
+	return p.raise(log, min(leaderStart, p.hw.Load()))
+}
+
+// raise moves the log start, unless it is there, and makes it durable. While it is not, as on
+// a full disk, the leader is told of the one before. writing is held.
+func (p *Partition) raise(log *commitlog.Log, start int64) error {
+	before := log.Start()
+	p.mu.Lock()
+	owing := p.keptStart != unknown
+	if start > before && !owing {
+		p.keptStart = before
+	}
+	p.mu.Unlock()
+	if start <= before && !owing {
 		return nil
 	}
 	if err := log.AdvanceStart(start); err != nil {
 		return p.storage(err)
 	}
-	return p.home.Started(p, log)
+	return p.keepStart(log)
+}
+
+// keepStart makes the log start durable. writing is held.
+func (p *Partition) keepStart(log *commitlog.Log) error {
+	if err := p.home.Started(p, log); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keptStart = unknown
+	return nil
 }
 
 // appendFetched appends what lies at the log end, or deals with the first batch that does
@@ -128,28 +155,33 @@ func (p *Partition) appendFetched(log *commitlog.Log, batches []byte, same int64
 		return nil, same, fmt.Errorf("fetched for %s: %w: a batch of epoch %d in epoch %d", p.tp, kerr.CorruptMessage, first.LeaderEpoch(), p.Role().Epoch)
 	case first.BaseOffset() >= before:
 		a, err := log.AppendFollower(batches)
-		if errors.Is(err, vfs.ErrNoSpace) {
-			return nil, same, fmt.Errorf("the disk of %s is full: %w", p.tp, err)
-		}
-		if errors.Is(err, commitlog.ErrInvariant) { // the leader's, not ours
-			return nil, same, fmt.Errorf("fetched for %s: %w: %v", p.tp, kerr.CorruptMessage, err)
-		}
 		if err != nil {
-			return nil, same, err
+			return nil, same, p.untaken(err)
 		}
 		failpoint.Hit("partition.fetch.before_commit", p.on)
 		return nil, a.End, p.commit(log, before, a.End, batches, p.settings.Load())
-	case first.NextOffset() <= before && log.EpochAt(first.BaseOffset()) == first.LeaderEpoch() &&
+	case first.NextOffset() <= before && log.EpochAt(max(first.BaseOffset(), log.Start())) == first.LeaderEpoch() &&
 		log.EpochAt(first.LastOffset()) == first.LeaderEpoch():
 		return rest, first.NextOffset(), nil // one leader an epoch: it is the same batch
 	case first.NextOffset() > before && before == log.Start():
 		// The log is empty, and the leader's begins within a batch (DeleteRecords).
-		return batches, same, p.restart(log, first.BaseOffset())
+		return nil, same, p.beginWithin(log, batches)
 	}
 	if err := p.cut(log, first.BaseOffset()); err != nil || log.End() < first.BaseOffset() {
 		return nil, same, err // what is missing in between is fetched again
 	}
 	return batches, same, nil
+}
+
+// untaken tells why batches of the leader were not appended.
+func (p *Partition) untaken(err error) error {
+	switch {
+	case errors.Is(err, vfs.ErrNoSpace):
+		return fmt.Errorf("the disk of %s is full: %w", p.tp, err)
+	case errors.Is(err, commitlog.ErrInvariant): // the leader's, not ours
+		return fmt.Errorf("fetched for %s: %w: %v", p.tp, kerr.CorruptMessage, err)
+	}
+	return err
 }
 
 // heard takes in what the leader says of itself, and how far the log is the same by what

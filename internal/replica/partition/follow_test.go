@@ -191,45 +191,6 @@ func TestFetchedRubbish(t *testing.T) {
 	}
 }
 
-// The leader's log start is followed up to the high watermark; if it lies within a batch
-// an empty log begins with that batch, and goes on to the leader's when that is committed.
-func TestFollowLogStart(t *testing.T) {
-	p, h, epoch := followed(t, 4)
-	for _, c := range []struct {
-		leader, start int64
-		told          int
-	}{{2, 2, 1}, {5, 4, 2}, {4, 4, 2}} {
-		if err := p.FollowStart(epoch, c.leader); err != nil || marks(t, p).Start != c.start || h.starts != c.told {
-			t.Errorf("leader's start %d: %+v, made durable %d times, %v", c.leader, marks(t, p), h.starts, err)
-		}
-	}
-	if err := p.Restart(epoch, 11); err != nil {
-		t.Fatal(err)
-	}
-	_, err := p.AppendFetched(epoch, stamped(t, 6, epoch, 7), 13)
-	wantErr(t, "the answer to an older fetch", err, kerr.FencedLeaderEpoch)
-	p.FetchFrom()
-	if end, err := p.AppendFetched(epoch, stamped(t, 10, epoch, 1, 2, 3), 13); err != nil || end != 13 {
-		t.Fatalf("end %d, %v", end, err)
-	}
-	if err := p.FollowStart(epoch, 11); err != nil {
-		t.Fatal(err)
-	}
-	if o := marks(t, p); o.Start != 11 || o.HW != 13 {
-		t.Errorf("%+v", o)
-	}
-}
-
-// A leader's start that the log has reached takes nothing away.
-func TestLateRestart(t *testing.T) {
-	p, _, epoch := followed(t, 4)
-	for _, c := range []struct{ at, start int64 }{{2, 2}, {5, 4}} {
-		if err := p.Restart(epoch, c.at); err != nil || marks(t, p).Start != c.start || marks(t, p).End != 6 {
-			t.Errorf("at %d: %+v, %v", c.at, marks(t, p), err)
-		}
-	}
-}
-
 // leading has node 1 lead three replicas with one batch of three.
 func leading(t *testing.T, isr ...int32) (*Partition, *home, int32) {
 	t.Helper()

@@ -117,6 +117,9 @@ type Partition struct {
 	mu      sync.Mutex
 	role    Role
 	durable int64
+	// keptStart is the log start that is on stable storage while a later one, which the log
+	// has already, is not; unknown else.
+	keptStart int64
 	// spent is the latest leader epoch in which this replica may have led before a crash.
 	// It has perhaps forgotten what it told others then, and leads in none up to it.
 	spent     int32
@@ -135,7 +138,7 @@ func New(cfg Config) *Partition {
 		tp: cfg.TP, id: cfg.ID, home: cfg.Home, lease: cfg.Lease, eager: cfg.Eager, doubts: cfg.Doubts, on: cfg.On, clock: cfg.Clock, logger: cfg.Log,
 		opening: gate.New(), writing: gate.New(),
 		role:  Role{Self: model.NoLeader, Leader: model.NoLeader, Epoch: model.NoEpoch},
-		spent: model.NoEpoch, following: newFollowing(), rot: rot{at: unknown},
+		spent: model.NoEpoch, keptStart: unknown, following: newFollowing(), rot: rot{at: unknown},
 	}
 	if p.logger == nil {
 		p.logger = slog.New(slog.DiscardHandler)

@@ -24,6 +24,7 @@ type home struct {
 	broken []error
 	opens  int
 	starts int // how often a log start was made durable
+	full   bool
 	had    int64
 	lost   int32
 }
@@ -36,7 +37,6 @@ func (h *home) Open(p *Partition) (Opened, error) {
 
 func (h *home) Truncated(*Partition, *commitlog.Log, int64) error { return nil }
 func (h *home) Keep(*Partition, *commitlog.Log) error             { return nil }
-func (h *home) Started(*Partition, *commitlog.Log) error          { h.starts++; return nil }
 
 func (h *home) Close(_ *Partition, log *commitlog.Log) error { return log.Close() }
 

@@ -61,8 +61,13 @@ func (l *Log) Replay(base int64, batches []byte) error {
 		if err := l.cutAfterEpoch(epoch); err != nil {
 			return err
 		}
-		if base > l.end {
-			return fmt.Errorf("replay of [%d, …), log is rotten from %d on: %w", base, l.end, ErrUnexpectedOffset)
+		if end := l.end; base > end {
+			if end < start { // nothing is left but what was deleted
+				if err := l.restartAt(start); err != nil {
+					return err
+				}
+			}
+			return fmt.Errorf("replay of [%d, …), log is rotten from %d on: %w", base, end, ErrUnexpectedOffset)
 		}
 	}
 	failpoint.Hit("commitlog.replay.before_append", l.fs)

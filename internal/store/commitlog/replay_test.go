@@ -136,6 +136,21 @@ func TestReplayAfterRottenEpoch(t *testing.T) {
 	}
 }
 
+// A log that is cut for a rotten epoch starts no earlier than it did, though nothing of it is
+// left.
+func TestReplayAfterRottenEpochKeepsTheStart(t *testing.T) {
+	l := mustOpen(t, testOptions(newMem(t), testConfig()))
+	appendAll(t, l, 5, plain(3, 10, 1), plain(3, 10, 4))
+	if err := l.AdvanceStart(4); err != nil {
+		t.Fatal(err)
+	}
+	b := plain(3, 10, 7)
+	b.Stamp(6, 3)
+	if err := l.Replay(6, b); !errors.Is(err, ErrUnexpectedOffset) || l.Start() != 4 || l.End() != 4 {
+		t.Errorf("%v, the log is [%d, %d), want [4, 4)", err, l.Start(), l.End())
+	}
+}
+
 // A log start that lies within a batch of the journal stays where it is, though the log has
 // to begin with that batch: what was deleted does not come back.
 func TestReplayKeepsTheStart(t *testing.T) {

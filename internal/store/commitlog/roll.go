@@ -80,7 +80,11 @@ func (l *Log) finishIndexes(s *segment) error {
 
 // restartAt makes the log empty, with its start and end at offset. The lock writing is
 // held, or the log is being opened.
-func (l *Log) restartAt(offset int64) error {
+func (l *Log) restartAt(offset int64) error { return l.restart(offset, offset) }
+
+// restart makes the log empty, to go on at base. The start may be beyond if what is
+// appended next reaches it: nobody is told of an earlier one meanwhile.
+func (l *Log) restart(base, start int64) error {
 	failpoint.Hit("commitlog.restart.before_drop", l.fs)
 	for _, s := range slices.Backward(l.segs) {
 		if err := l.doom(s, time.Time{}); err != nil {
@@ -91,7 +95,7 @@ func (l *Log) restartAt(offset int64) error {
 		return l.fail("empty", err)
 	}
 	failpoint.Hit("commitlog.restart.before_create", l.fs)
-	s, err := l.createSegment(offset)
+	s, err := l.createSegment(base)
 	if err != nil {
 		return l.fail("make the first segment", err)
 	}
@@ -101,9 +105,9 @@ func (l *Log) restartAt(offset int64) error {
 	defer l.mu.Unlock()
 	l.segs = []*segment{s}
 	clear(l.hints[:])
-	l.start, l.end, l.recovery, l.rotten = offset, offset, offset, nil
+	l.start, l.end, l.recovery, l.rotten = start, base, base, nil
 	l.unindexed = none
-	l.firstDirty = min(l.firstDirty, offset)
+	l.firstDirty = min(l.firstDirty, base)
 	l.setEpochs(nil)
 	l.names.touch()
 	return nil
