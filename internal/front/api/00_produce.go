@@ -50,12 +50,12 @@ func (s *Server) produce(c *wire.Conn, r *wire.Request) wire.Pending {
 		return p.unanswered()
 	}
 	if !p.waits() {
-		return r.Ready(wire.Message(p.response()))
+		return r.Ready(wire.Produce(p.response()))
 	}
 	r.WillWait = p.waits
 	return func(ctx context.Context) (wire.Reply, error) {
 		p.wait(ctx)
-		return wire.Message(p.response()), nil
+		return wire.Produce(p.response()), nil
 	}
 }
 
@@ -191,8 +191,11 @@ func (p *producing) settled(d *produced) bool {
 
 // wait returns when every batch has settled or failed, or the client's time is up.
 func (p *producing) wait(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, p.timeout)
-	defer cancel()
+	if p.waits() { // else nobody looks at the time
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.timeout)
+		defer cancel()
+	}
 	for i := range p.topics {
 		for j := range p.topics[i].parts {
 			switch d := &p.topics[i].parts[j]; {
@@ -210,19 +213,21 @@ func (p *producing) response() *kmsg.ProduceResponse {
 	resp := kmsg.NewPtrProduceResponse()
 	resp.Topics = make([]kmsg.ProduceResponseTopic, len(p.topics))
 	newest := p.server.cfg.Feed.Image()
-	leaders := make(map[int32]bool)
+	var leaders map[int32]bool
 	for i := range p.topics {
-		t := &p.topics[i]
-		rt := kmsg.NewProduceResponseTopic()
+		t, rt := &p.topics[i], &resp.Topics[i]
 		rt.Topic, rt.TopicID = t.name, t.id
 		rt.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(t.parts))
 		for j := range t.parts {
-			rt.Partitions[j] = t.parts[j].answer()
-			if errors.Is(t.parts[j].err, kerr.NotLeaderForPartition) {
-				hint(newest, &rt.Partitions[j], t.name, leaders)
+			t.parts[j].answer(&rt.Partitions[j])
+			if !errors.Is(t.parts[j].err, kerr.NotLeaderForPartition) {
+				continue
 			}
+			if leaders == nil {
+				leaders = make(map[int32]bool)
+			}
+			hint(newest, &rt.Partitions[j], t.name, leaders)
 		}
-		resp.Topics[i] = rt
 	}
 	for id := range leaders {
 		if n, ok := aliveNode(newest, p.listener, id); ok {
@@ -240,13 +245,14 @@ func hint(m *metadata.Image, rp *kmsg.ProduceResponseTopicPartition, topic strin
 	}
 }
 
-func (d *produced) answer() kmsg.ProduceResponseTopicPartition {
-	rp := kmsg.NewProduceResponseTopicPartition()
+// answer words the fate of a batch.
+func (d *produced) answer(rp *kmsg.ProduceResponseTopicPartition) {
+	rp.CurrentLeader.LeaderID, rp.CurrentLeader.LeaderEpoch = -1, -1
 	rp.Partition, rp.ErrorCode = d.number, model.ErrorCode(d.err)
 	rp.BaseOffset, rp.LogAppendTime, rp.LogStartOffset = -1, -1, -1
 	if d.err == nil {
 		rp.BaseOffset, rp.LogAppendTime, rp.LogStartOffset = d.Base, d.LogAppendTime, d.Start
-		return rp
+		return
 	}
 	if planted.Is(planted.OffsetZeroOnError) {
 		rp.BaseOffset = 0 // nobody looks at it
@@ -257,5 +263,4 @@ func (d *produced) answer() kmsg.ProduceResponseTopicPartition {
 		re.RelativeOffset, re.ErrorMessage = e.Index, &e.Message
 		rp.ErrorRecords = append(rp.ErrorRecords, re)
 	}
-	return rp
 }

@@ -150,11 +150,7 @@ func (e *fetchEncoder) endpoints(nodes []kmsg.FetchResponseBroker) {
 	inner := encoder{flexible: true}
 	inner.count(len(nodes))
 	for i := range nodes {
-		inner.int32(nodes[i].NodeID)
-		inner.string(nodes[i].Host)
-		inner.int32(nodes[i].Port)
-		inner.nullableString(nodes[i].Rack)
-		inner.noTags()
+		inner.node(nodes[i].NodeID, nodes[i].Host, nodes[i].Port, nodes[i].Rack)
 	}
 	e.uvarint(len(inner.b))
 	e.b = append(e.b, inner.b...)
@@ -221,6 +217,15 @@ func (e *encoder) nullableString(s *string) {
 	default:
 		e.int16(-1)
 	}
+}
+
+// node writes where a broker is.
+func (e *encoder) node(id int32, host string, port int32, rack *string) {
+	e.int32(id)
+	e.string(host)
+	e.int32(port)
+	e.nullableString(rack)
+	e.noTags()
 }
 
 func (e *encoder) noTags() {

@@ -206,7 +206,7 @@ func (p *Partition) isCut() bool {
 // kerr.FencedLeaderEpoch wrapped if the leader epoch changes first, or it is cut off.
 func (p *Partition) WaitDurable(ctx context.Context, end int64) error {
 	epoch := p.Role().Epoch
-	return p.await(ctx, newLocalWaiter(), func() (bool, error) {
+	return p.await(ctx, true, func() (bool, error) {
 		switch {
 		case p.failed != nil:
 			return false, p.failed

@@ -30,12 +30,6 @@ type Waiter struct {
 // NewWaiter returns a waiter that watches nothing yet.
 func NewWaiter() *Waiter { return &Waiter{C: make(chan struct{}, 1)} }
 
-func newLocalWaiter() *Waiter {
-	w := NewWaiter()
-	w.local = true
-	return w
-}
-
 // Wake makes C ready, or calls Notify.
 func (w *Waiter) Wake() {
 	if w.Notify != nil {
@@ -123,7 +117,7 @@ func (p *Partition) appended() {
 // kerr.RequestTimedOut if ctx ends by its deadline first, the cause of ctx if it ends
 // otherwise, and an error that wraps kerr.KafkaStorageError if the disk fails.
 func (p *Partition) Wait(ctx context.Context, end int64, epoch int32) error {
-	return p.await(ctx, NewWaiter(), func() (bool, error) {
+	return p.await(ctx, false, func() (bool, error) {
 		switch {
 		case p.failed != nil && p.hw.Load() < end:
 			return false, p.failed
@@ -144,7 +138,7 @@ func (p *Partition) Wait(ctx context.Context, end int64, epoch int32) error {
 // It fails as Wait does, and with kerr.NotLeaderForPartition if this broker has lost its
 // lease: another may lead already.
 func (p *Partition) WaitLocal(ctx context.Context, end int64, epoch int32) error {
-	return p.await(ctx, newLocalWaiter(), func() (bool, error) {
+	return p.await(ctx, true, func() (bool, error) {
 		switch {
 		case p.failed != nil && p.durable < end:
 			return false, p.failed
@@ -161,17 +155,22 @@ func (p *Partition) WaitLocal(ctx context.Context, end int64, epoch int32) error
 // again, when it has its lease back.
 var errLease = fmt.Errorf("%w: the controller has not heard of this broker for too long", kerr.NotLeaderForPartition)
 
-// await blocks until done says so, with mu held, or ctx ends. w is fresh.
-func (p *Partition) await(ctx context.Context, w *Waiter, done func() (bool, error)) error {
+// await blocks until done says so, with mu held, or ctx ends. local has it look again when
+// something becomes durable here, too.
+func (p *Partition) await(ctx context.Context, local bool, done func() (bool, error)) error {
 	look := func() (bool, <-chan time.Time, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		ok, err := done()
-		return ok, p.again(), err
+		if ok, err := done(); ok || err != nil {
+			return ok, nil, err
+		}
+		return false, p.again(), nil
 	}
 	if ok, _, err := look(); ok || err != nil {
 		return err
 	}
+	w := NewWaiter()
+	w.local = local
 	p.Watch(w)
 	defer p.Unwatch(w)
 	for {
