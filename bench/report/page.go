@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,6 +58,9 @@ measured.
 	last := s[len(s)-1]
 	b.WriteString("\nMedians of the rounds, with their range; ratios are made pair by pair, of one round each, before the\nmedian is taken. Each table is of the newest session that has measured it.\n")
 	fmt.Fprintf(&b, "\nThe last session: %s, %d rounds, `%s`, on %s.\n\n", last.ID, last.Rounds, last.Command, last.Machine.text())
+	for _, load := range slices.Sorted(maps.Keys(last.Rates)) {
+		fmt.Fprintf(&b, "- %s: %s records a second.\n", load, number(last.Rates[load]))
+	}
 	for _, system := range last.Systems {
 		fmt.Fprintf(&b, "- **%s** %s: %s.\n", system.Title, system.Version, system.About)
 	}

@@ -53,7 +53,7 @@ func (c *chart) svg(titles map[string]string) string {
 	y := chartTop
 	for _, g := range c.groups {
 		middle := y + len(g.bars)*(barHeight+barGap)/2
-		fmt.Fprintf(&bars, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\" dominant-baseline=\"middle\">%s</text>\n", chartLeft-10, middle, html.EscapeString(g.label))
+		fmt.Fprintf(&bars, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\" dy=\".35em\">%s</text>\n", chartLeft-10, middle, html.EscapeString(g.label))
 		for _, b := range g.bars {
 			if !seen[b.system] {
 				seen[b.system], present = true, append(present, b.system)
@@ -89,11 +89,10 @@ func (b *bar) draw(out *strings.Builder, y int, longest float64) {
 	at := func(v float64) float64 { return chartLeft + v/longest*(chartWidth-chartLeft-chartRight) }
 	fmt.Fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\" fill=\"%s\"/>\n", chartLeft, y, at(b.at.median)-chartLeft, barHeight, colours[b.system])
 	middle := float64(y) + barHeight/2
-	if b.at.n > 1 {
-		low, high := at(b.at.low), at(b.at.high)
+	if low, high := at(b.at.low), at(b.at.high); high-low >= 1 {
 		fmt.Fprintf(out, "<path class=\"range\" fill=\"none\" d=\"M%.1f %.1fH%.1fM%.1f %.1fv6M%.1f %.1fv6\"/>\n", low, middle, high, low, middle-3, high, middle-3)
 	}
-	fmt.Fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" dominant-baseline=\"middle\">%s</text>\n", at(b.at.high)+6, middle, number(b.at.median))
+	fmt.Fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" dy=\".35em\">%s</text>\n", at(b.at.high)+6, middle, number(b.at.median))
 }
 
 // plots are the drawings of the page, by file name.

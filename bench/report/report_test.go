@@ -78,9 +78,9 @@ func TestFiguresBecomeAPage(t *testing.T) {
 	page := pages["peers.md"]
 	for _, want := range []string{
 		"| produce throughput, 1 KB, acks=all, 6 partitions | ≥ 1.5 × Kafka | yes, in 1 of 2 rounds | 1.5 × | 1 × to 2 × |",
-		"| the same, if Kafka flushes each record too | ≥ 4 × Kafka, flushing | not measured | – | – |",
+		"| the same throughput, if Kafka flushes each record too | ≥ 4 × Kafka, flushing | not measured | – | – |",
 		"| broker CPU seconds per GB produced, 1 KB records of a client | ≤ 0.5 × Kafka | **yes** | 0.5 × | 0.5 × to 0.5 × |",
-		"| the same, 16 KiB batches | ≤ 1.5 × the kernel alone | no | 2 × | 2 × to 2 × |",
+		"| broker CPU seconds per GB produced, 16 KiB batches | ≤ 1.5 × the kernel alone | no | 2 × | 2 × to 2 × |",
 		"| start to first acknowledged record, empty | ≤ 200 ms | **yes** | 150 ms | 150 ms to 150 ms |",
 		"| produce-1k | Odradek | 300 (200–900) |",
 		"| A | 3 | kafka | produce-1k | it \\| broke |",

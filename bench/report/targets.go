@@ -78,15 +78,16 @@ func targets() (all []target) {
 		all = append(all, target{what: what, over: over, under: under, bound: bound, most: most})
 	}
 	against("produce throughput, 1 KB, acks=all, 6 partitions", kafka, "produce-1k", megabytes, 1.5, false)
-	against("the same, if Kafka flushes each record too", flushes, "produce-1k", megabytes, 4, false)
+	against("the same throughput, if Kafka flushes each record too", flushes, "produce-1k", megabytes, 4, false)
 	for _, way := range []struct{ done, client, raw string }{
 		{"produced", "produce-1k", "raw-produce-"}, {"fetched", "consume-1k", "raw-fetch-"},
 	} {
-		against("broker CPU seconds per GB "+way.done+", 1 KB records of a client", kafka, way.client, perGB, 0.5, true)
+		cost := "broker CPU seconds per GB " + way.done
+		against(cost+", 1 KB records of a client", kafka, way.client, perGB, 0.5, true)
 		for _, size := range []string{"16k", "64k", "1m"} {
 			in := map[string]string{"16k": "16 KiB", "64k": "64 KiB", "1m": "1 MiB"}[size] + " batches"
-			against("the same, "+in, kafka, way.raw+size, perGB, 0.5, true)
-			against("the same, "+in, kernel, way.raw+size, perGB, 1.5, true)
+			against(cost+", "+in, kafka, way.raw+size, perGB, 0.5, true)
+			against(cost+", "+in, kernel, way.raw+size, perGB, 1.5, true)
 		}
 	}
 	own("server CPU per small request, one by one", "ping", perRequest, 20, "µs")
