@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/odradek/odradek/internal/base/vfs"
@@ -46,6 +47,31 @@ func BenchmarkReadTail(b *testing.B) {
 			b.Fatal(err, s.Len)
 		}
 		s.Release()
+	}
+}
+
+// BenchmarkReadBatch finds one batch after the other, as consumers do that take little at once.
+func BenchmarkReadBatch(b *testing.B) {
+	for _, records := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("%dKiB", records), func(b *testing.B) {
+			l := benchLog(b)
+			batch := plain(records, 1000, 1000)
+			for range 256 {
+				if _, err := l.AppendLeader(batch, 0, Client); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportAllocs()
+			at := int64(0)
+			for b.Loop() {
+				s, err := l.Read(at, l.End(), len(batch), true)
+				if err != nil || s.Len != len(batch) {
+					b.Fatal(err, s.Len)
+				}
+				s.Release()
+				at = (at + int64(records)) % (l.End() - int64(records))
+			}
+		})
 	}
 }
 

@@ -13,6 +13,9 @@ import (
 // large one.
 const chunk = 16 << 10
 
+// glance is how much it reads where a chunk would be mostly records that nobody looks at.
+const glance = 1 << 10
+
 var chunks = sync.Pool{New: func() any { b := make([]byte, chunk); return &b }}
 
 // scanner walks the batches of a file from pos to end. It reads headers in chunks and
@@ -24,17 +27,19 @@ type scanner struct {
 	buf *[]byte
 	at  int64 // where in the file buf was read
 	n   int   // how much of buf is filled
+	// little says that no chunk is worth its copy: the last batch was large, or none was seen.
+	little bool
 }
 
 func newScanner(f io.ReaderAt, pos, end int64) scanner {
-	return scanner{f: f, pos: pos, end: end, buf: chunks.Get().(*[]byte)}
+	return scanner{f: f, pos: pos, end: end, buf: chunks.Get().(*[]byte), little: true}
 }
 
 // widen makes the scanner read larger chunks.
 func (s *scanner) widen(size int) {
 	s.close()
 	bigger := make([]byte, size)
-	s.buf, s.n = &bigger, 0
+	s.buf, s.n, s.little = &bigger, 0, false
 }
 
 // close gives the buffer back; what the scanner returned is no longer valid.
@@ -80,7 +85,10 @@ func (s *scanner) batch() (record.Batch, error) {
 	return b, err
 }
 
-func (s *scanner) skip(size int) { s.pos += int64(size) }
+func (s *scanner) skip(size int) {
+	s.pos += int64(size)
+	s.little = size > len(*s.buf)/4
+}
 
 // bytes returns n bytes from pos on, or what is left of the file.
 func (s *scanner) bytes(n int) ([]byte, error) {
@@ -103,6 +111,9 @@ func (s *scanner) fill(n int) error {
 		s.buf = &bigger
 	}
 	want := min(int64(len(*s.buf)), s.end-s.pos)
+	if s.little {
+		want = min(want, int64(max(n, glance)))
+	}
 	got, err := s.f.ReadAt((*s.buf)[:want], s.pos)
 	s.at, s.n = s.pos, got
 	if got >= n {
