@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,7 +32,7 @@ func (s *session) drive(ctx context.Context, r *system.Running, spec load.Spec, 
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := startLoad(r, s.loads, string(asked))
+	p, err := startLoad(r, cmp.Or(r.System.Load, s.loads), string(asked))
 	if err != nil {
 		return nil, nil, err
 	}

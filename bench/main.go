@@ -46,9 +46,11 @@ type options struct {
 	warm      float64
 }
 
+const everything = "odradek,kafka,kafka-flush,nats,floor"
+
 func main() {
 	var o options
-	flag.StringVar(&o.systems, "systems", "odradek,kafka,kafka-flush,floor", "what to compare: odradek, kafka, kafka-flush, floor; those that cannot be started are left out, and that is said")
+	flag.StringVar(&o.systems, "systems", everything, "what to compare: odradek, kafka, kafka-flush, nats, floor; those that cannot be started are left out, and that is said")
 	flag.StringVar(&o.workloads, "workloads", "", "names of loads, by commas; a * at the end takes all that begin so; default: all")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often everything is done")
 	flag.BoolVar(&o.short, "short", false, "small loads and one round, and fails if bench/limits.json is exceeded: some minutes, and no result")
@@ -82,6 +84,9 @@ func run(o options) error {
 	}
 	if o.short {
 		o.rounds, o.warm = 1, 2
+		if o.systems == everything {
+			o.systems = "odradek,kafka"
+		}
 		if o.workloads == "" {
 			o.workloads = shortly
 		}

@@ -89,6 +89,7 @@ func (s *session) prepare() error {
 		"odradek":     func() (*system.System, error) { return system.Odradek(s.work) },
 		"kafka":       func() (*system.System, error) { return system.Kafka(heap) },
 		"kafka-flush": func() (*system.System, error) { return system.KafkaFlush(heap) },
+		"nats":        func() (*system.System, error) { return system.NATS(s.work) },
 	}
 	for name := range strings.SplitSeq(s.options.systems, ",") {
 		if name == floorName {
@@ -151,7 +152,7 @@ func (s *session) all(ctx context.Context, list []workload) error {
 // does tells whether a workload says something of a system.
 func (s *session) does(sys *system.System, w workload) bool {
 	if w.starts {
-		return sys.Name != "kafka-flush" // which starts as Kafka does
+		return sys.Load == "" && sys.Name != "kafka-flush" // which starts as Kafka does
 	}
 	return sys.Does(w.Named)
 }

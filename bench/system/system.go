@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,7 @@ type System struct {
 	Title   string // on the page
 	Version string
 	About   string // how it is run, for the page: one sentence
+	Load    string // the command that makes its load; "" if it speaks Kafka's protocol
 
 	program  cluster.Program
 	settings func(nodes int) []string
@@ -72,9 +74,36 @@ func (s *System) Start(ctx context.Context, nodes int, dir string) (*Running, er
 func (r *Running) Launch() error { return r.cluster.Launch() }
 
 // Ready waits until every node answers, and knows of the others.
-func (r *Running) Ready(ctx context.Context) error {
-	if err := r.cluster.Ready(ctx); err != nil {
+func (r *Running) Ready(ctx context.Context) (err error) {
+	if r.System.Load == "" {
+		err = r.cluster.Ready(ctx)
+	} else {
+		err = r.accepts(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w\n%s", r.System.Name, err, r.cluster.LastWords(20))
+	}
+	return nil
+}
+
+// accepts waits until every node accepts connections.
+func (r *Running) accepts(ctx context.Context) error {
+	for _, n := range r.cluster.All {
+		for {
+			conn, err := net.DialTimeout("tcp", n.Addr, time.Second)
+			if err == nil {
+				conn.Close()
+				break
+			}
+			if !n.Running() {
+				return fmt.Errorf("node %d has ended", n.ID)
+			}
+			select {
+			case <-ctx.Done():
+				return errors.Join(err, ctx.Err())
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
 	}
 	return nil
 }

@@ -32,6 +32,16 @@ func Odradek(binary string) Program {
 	}
 }
 
+// Command is a program that is told on its command line what its node has, and reads no
+// settings.
+func Command(name string, argv func(*Node) []string) Program {
+	return Program{
+		Name: name, argv: argv,
+		format:     func(*Cluster, *Node) error { return nil },
+		advertised: func(*Node) string { return "" },
+	}
+}
+
 // Build makes the binary that people run, in a folder, unless $ODRADEK_BINARY names one: it
 // must have been built with the tags.
 func Build(dir string, tags ...string) (binary string, err error) {
