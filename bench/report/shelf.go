@@ -20,22 +20,6 @@ func results(books []*Book) (s Shelf) {
 	return s
 }
 
-// newest is the last session with figures of all these loads on all these systems, or nil.
-func (s Shelf) newest(systems, workloads []string) *Book {
-	for _, b := range slices.Backward(s) {
-		has := true
-		for _, w := range workloads {
-			for _, system := range systems {
-				has = has && len(b.of(system, w)) > 0
-			}
-		}
-		if has {
-			return b
-		}
-	}
-	return nil
-}
-
 // of are the runs of a load on a system that have figures, by round.
 func (b *Book) of(system, workload string) map[int]*Run {
 	runs := make(map[int]*Run)
