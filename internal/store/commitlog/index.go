@@ -3,6 +3,7 @@ package commitlog
 import (
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io/fs"
 	"sort"
 
@@ -36,6 +37,12 @@ type index struct {
 	tail  []byte // entries that it has not
 
 	lastKey int64 // of the last entry; -1 if there is none
+
+	// summed is an index that is believed to the bit: what it says cannot be told from the
+	// segment. sums are of each entry that the file has, since it was written or first read;
+	// an array that a reader may hold is only appended to.
+	summed bool
+	sums   []uint32
 }
 
 func (x *index) count() int { return x.disk + len(x.tail)/x.entry }
@@ -75,7 +82,7 @@ func byValue(e entry) int64 { return e.value }
 // the number is -1 if there is none.
 func (x *index) search(at ref, of by, target int64) (int, entry, error) {
 	at.log.mu.Lock()
-	disk := x.disk
+	disk, sums := x.disk, x.sums
 	if len(x.tail) > 0 && of(x.decode(x.tail)) <= target {
 		i, e := x.searchIn(x.tail, of, target)
 		at.log.mu.Unlock()
@@ -85,7 +92,7 @@ func (x *index) search(at ref, of by, target int64) (int, entry, error) {
 	if disk == 0 {
 		return -1, entry{}, nil
 	}
-	return x.searchFile(at, disk, of, target)
+	return x.searchFile(at, disk, sums, of, target)
 }
 
 func (x *index) searchIn(b []byte, of by, target int64) (int, entry) {
@@ -97,7 +104,7 @@ func (x *index) searchIn(b []byte, of by, target int64) (int, entry) {
 }
 
 // searchFile halves the file down to a block, which it reads whole.
-func (x *index) searchFile(at ref, disk int, of by, target int64) (int, entry, error) {
+func (x *index) searchFile(at ref, disk int, sums []uint32, of by, target int64) (int, entry, error) {
 	h, err := x.file.acquire(at)
 	if err != nil {
 		return -1, entry{}, err
@@ -109,7 +116,7 @@ func (x *index) searchFile(at ref, disk int, of by, target int64) (int, entry, e
 	for hi-lo > min(flushEntries, chunk/x.entry) {
 		mid := (lo + hi) / 2
 		b := (*buf)[:x.entry]
-		if _, err := h.ReadAt(b, int64(mid*x.entry)); err != nil {
+		if err := x.readAt(h, b, mid, sums); err != nil {
 			return -1, entry{}, err
 		}
 		if of(x.decode(b)) <= target {
@@ -119,7 +126,7 @@ func (x *index) searchFile(at ref, disk int, of by, target int64) (int, entry, e
 		}
 	}
 	b := (*buf)[:(hi-lo)*x.entry]
-	if _, err := h.ReadAt(b, int64(lo*x.entry)); err != nil {
+	if err := x.readAt(h, b, lo, sums); err != nil {
 		return -1, entry{}, err
 	}
 	i, e := x.searchIn(b, of, target)
@@ -127,6 +134,29 @@ func (x *index) searchFile(at ref, disk int, of by, target int64) (int, entry, e
 		return -1, entry{}, nil
 	}
 	return lo + i, e, nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// readAt reads entries of the file from the number i on. It returns errSum if they are not
+// what they were.
+func (x *index) readAt(h *handle, b []byte, i int, sums []uint32) error {
+	if _, err := h.ReadAt(b, int64(i*x.entry)); err != nil || !x.summed {
+		return err
+	}
+	for ; len(b) >= x.entry; b, i = b[x.entry:], i+1 {
+		if crc32.Checksum(b[:x.entry], castagnoli) != sums[i] {
+			return errSum
+		}
+	}
+	return nil
+}
+
+// sum takes the sums of entries that the file has got. mu is held, or the log is being opened.
+func (x *index) sum(b []byte) {
+	for ; x.summed && len(b) >= x.entry; b = b[x.entry:] {
+		x.sums = append(x.sums, crc32.Checksum(b[:x.entry], castagnoli))
+	}
 }
 
 // flush writes the tail to the file, making the file if it is missing. The lock writing
@@ -146,6 +176,7 @@ func (x *index) flush(at ref) error {
 	}
 	failpoint.Hit("commitlog.index.after_write", at.log.fs)
 	at.log.mu.Lock()
+	x.sum(x.tail)
 	x.disk += len(x.tail) / x.entry
 	x.tail = x.tail[:0]
 	at.log.mu.Unlock()
@@ -161,6 +192,9 @@ func (x *index) cut(n int, last int64) {
 		return
 	}
 	x.disk, x.tail = n, x.tail[:0]
+	if x.summed {
+		x.sums = x.sums[:n:n]
+	}
 }
 
 // read counts the entries of the file that valid accepts, each given with the one
@@ -195,6 +229,7 @@ func (x *index) read(at ref, valid func(before, e entry) bool) (whole bool, err 
 				return e == entry{}, nil
 			}
 			before = e
+			x.sum(b[:x.entry])
 			x.disk, x.lastKey = x.disk+1, e.key
 		}
 	}

@@ -221,6 +221,7 @@ func (l *Log) search(s *segment, x *index, ext string, of by, target int64) (int
 		err = errGone
 	case errors.Is(err, io.EOF) || errors.Is(err, fs.ErrNotExist):
 		err = errIndex // the file is shorter than it was
+	case isBadIndex(err):
 	case err != nil:
 		err = storageError(err)
 	}

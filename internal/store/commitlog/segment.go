@@ -45,7 +45,7 @@ func newSegment(base int64) *segment {
 	return &segment{
 		base: base, next: base,
 		off: index{entry: offsetEntry, lastKey: -1}, tim: index{entry: timeEntry, lastKey: -1},
-		txn:       index{entry: txnEntry, lastKey: -1},
+		txn:       index{entry: txnEntry, lastKey: -1, summed: true},
 		firstTime: noTime, maxTime: entry{noTime, base - 1},
 	}
 }
@@ -55,6 +55,8 @@ var (
 	errGone = errors.New("segment is gone")
 	// errIndex tells that an index entry leads nowhere: the index is made anew.
 	errIndex = errors.New("index does not fit its segment")
+	// errSum tells that an index is not what it was.
+	errSum = fmt.Errorf("%w: an entry has changed", errIndex)
 )
 
 func isGone(err error) bool     { return errors.Is(err, errGone) }

@@ -77,6 +77,7 @@ func (r *compactionRun) clean(group []*segment) (*segment, int64, error) {
 			return s, 0, storageError(err)
 		}
 		s.txn.disk, s.txn.lastKey, s.txnFile = len(r.kept)/txnEntry, r.last, true
+		s.txn.sum(r.kept)
 	}
 	failpoint.Hit("commitlog.clean.before_sync", l.fs)
 	err = l.syncCleaned(s, h)

@@ -79,7 +79,7 @@ func (s *segment) aborted(a producers.Applied) {
 // readTxns takes over the entries of a segment's index, or has them made anew if they
 // cannot be right. The lock writing is held, or the log is being opened.
 func (l *Log) readTxns(s *segment) error {
-	s.txn.disk, s.txn.lastKey, s.txn.tail = 0, -1, s.txn.tail[:0]
+	s.txn.disk, s.txn.lastKey, s.txn.tail, s.txn.sums = 0, -1, s.txn.tail[:0], nil
 	if !s.txnFile {
 		return nil
 	}
@@ -122,6 +122,10 @@ func (l *Log) forgetTxns(s *segment) {
 // from next on.
 func (l *Log) cutTxns(s *segment, next int64) error {
 	i, e, err := s.txn.search(l.ref(s.base, txnIndexExt), byKey, next-1)
+	if errors.Is(err, errSum) { // what is made anew ends where the log does then
+		l.doubtTxns(s)
+		return nil
+	}
 	if err != nil {
 		return storageError(err)
 	}
@@ -266,6 +270,9 @@ func (l *Log) abortedOf(s *segment, from, to int64, txns []AbortedTxn) (_ []Abor
 		return txns, false, nil
 	}
 	i, _, err := l.search(s, &s.txn, txnIndexExt, byKey, from-1)
+	if errors.Is(err, errSum) {
+		err = l.txnReadError(s, err)
+	}
 	if err != nil {
 		return txns, false, err
 	}
@@ -299,10 +306,14 @@ func (l *Log) eachTxn(s *segment, from, until int, do func([]byte) (enough bool)
 	defer h.release()
 	buf := chunks.Get().(*[]byte)
 	defer chunks.Put(buf)
+	l.mu.Lock()
+	sums := s.txn.sums
+	l.mu.Unlock()
+	until = min(until, len(sums)) // it may have been cut since
 	for from < until {
 		n := min(chunk/txnEntry, until-from)
 		b := (*buf)[:n*txnEntry]
-		if _, err := h.ReadAt(b, int64(from*txnEntry)); err != nil {
+		if err := s.txn.readAt(h, b, from, sums); err != nil {
 			return l.txnReadError(s, err)
 		}
 		if do(b) {
@@ -313,13 +324,19 @@ func (l *Log) eachTxn(s *segment, from, until int, do func([]byte) (enough bool)
 	return nil
 }
 
-// txnReadError tells a segment that was replaced meanwhile from trouble with the disk.
+// txnReadError tells a segment that was replaced meanwhile from trouble with the disk. An index
+// that is not what it was is made anew.
 func (l *Log) txnReadError(s *segment, err error) error {
 	l.mu.Lock()
 	gone := s.gone
 	l.mu.Unlock()
 	if gone {
 		return errGone
+	}
+	if errors.Is(err, errSum) {
+		l.logger.Warn("transaction index is damaged, and is made anew", "partition", l.name, "segment", fileName(s.base, txnIndexExt))
+		l.doubtTxns(s)
+		return err
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrNotExist) {
 		return errIndex // it has just been cut
