@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,12 +22,11 @@ import (
 )
 
 var (
-	seeds    = flag.Int("seeds", 5, "how many clusters to live through")
-	first    = flag.Uint64("first", 1, "the first seed")
-	oneSeed  = flag.Uint64("seed", 0, "this seed only, if it is not 0")
-	stride   = flag.Uint64("stride", 1, "from one seed to the next")
-	keep     = flag.String("history", "", "a file for the history of a seed that fails")
-	progress = flag.String("totals", "", "a file to which one line of JSON is appended after each seed")
+	seeds   = flag.Int("seeds", 5, "how many clusters to live through")
+	first   = flag.Uint64("first", 1, "the first seed")
+	oneSeed = flag.Uint64("seed", 0, "this seed only, if it is not 0")
+	stride  = flag.Uint64("stride", 1, "from one seed to the next")
+	keep    = flag.String("history", "", "a file for the history of a seed that fails, %d in its name for the seed")
 )
 
 // Whatever befalls a cluster, as long as disks keep what was synced: what clients saw can be
@@ -56,49 +55,7 @@ func TestSeeds(t *testing.T) {
 		}
 		sum.tell(seed, time.Since(began))
 	}
-	line, _ := json.Marshal(sum)
-	t.Logf("%s", line)
-	fmt.Printf("%s\n", line)
-}
-
-// totals are what many seeds lived through.
-type totals struct {
-	Seeds    int            `json:"seeds"`
-	Failed   []uint64       `json:"failed"`
-	Virtual  float64        `json:"virtual_hours"`
-	Sends    int            `json:"sends"`
-	Polled   int            `json:"polled"`
-	Others   int            `json:"other_operations"`
-	Faults   map[string]int `json:"faults"`
-	Healing  []int64        `json:"-"`
-	HealP50  int64          `json:"healing_p50_ms"`
-	HealP99  int64          `json:"healing_p99_ms"`
-	HealMost int64          `json:"healing_max_ms"`
-}
-
-func (s *totals) healed(d time.Duration) {
-	s.Healing = append(s.Healing, d.Milliseconds())
-	slices.Sort(s.Healing)
-	at := func(p int) int64 { return s.Healing[min(len(s.Healing)-1, len(s.Healing)*p/100)] }
-	s.HealP50, s.HealP99, s.HealMost = at(50), at(99), at(100)
-}
-
-// tell appends what there is so far, for one who starts again after a panic.
-func (s *totals) tell(seed uint64, took time.Duration) {
-	if *progress == "" {
-		return
-	}
-	f, err := os.OpenFile(*progress, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return
-	}
-	defer f.Close()
-	line, _ := json.Marshal(struct {
-		Seed uint64  `json:"seed"`
-		Took float64 `json:"seconds"`
-		totals
-	}{seed, took.Seconds(), *s})
-	_, _ = f.Write(append(line, '\n'))
+	sum.print(t)
 }
 
 // live is the life of one cluster: faults, healing, the proof that it lives, and the check of
@@ -132,7 +89,7 @@ func live(t *testing.T, seed uint64, sum *totals) {
 		}
 		if t.Failed() {
 			t.Logf("faults: %v", tallied(w.Tally()))
-			save(t, h)
+			save(t, seed, h)
 		}
 	}()
 	w.Up()
@@ -266,11 +223,11 @@ func folderOf(n *world.Node, p history.Place) string {
 	return name // there is none, which is to be told
 }
 
-func save(t *testing.T, h *history.History) {
+func save(t *testing.T, seed uint64, h *history.History) {
 	if *keep == "" {
 		return
 	}
-	f, err := os.Create(*keep)
+	f, err := os.Create(strings.ReplaceAll(*keep, "%d", fmt.Sprint(seed)))
 	if err != nil {
 		t.Log(err)
 		return

@@ -97,7 +97,7 @@ func (tr trap) spring(t *testing.T, seed uint64) {
 		h := rec.History()
 		verify(t, l, h)
 		if t.Failed() {
-			save(t, h)
+			save(t, seed, h)
 		}
 	}()
 	tr.story(&play{w, t, rand.New(rand.NewPCG(seed, 2))})

@@ -59,6 +59,9 @@ type Config struct {
 	Clock clock.Clock
 	// Phase spreads the ticks of nodes, so that they do not tick as one.
 	Phase time.Duration
+	// FirstEpoch is the first epoch of a transactional producer, other than 0 to see what
+	// comes after the last one.
+	FirstEpoch int16
 	// Release is told to those who ask what runs here.
 	Release string
 	Log     *slog.Logger

@@ -18,6 +18,7 @@ func (b *Broker) txnConfig() txn.Config {
 		Settings:       b.settings.txns,
 		TxnVersion:     b.txnVersion,
 		ProducerID:     b.producerID,
+		FirstEpoch:     b.cfg.FirstEpoch,
 		GroupPartition: b.groups.PartitionFor,
 		Leader:         b.leaderOf,
 		Ask:            b.brokers.Ask,

@@ -55,8 +55,6 @@ type Mix struct {
 	Registers, Keys                                 int
 	Eager, Cooperative, Consumers, Sharers, Exactly int // groups' members
 	Fleet                                           bool
-	// Aged transactional ids have epochs of which few are left.
-	Aged bool
 }
 
 // Draw draws a mix. Brokers is how many there are.
@@ -65,6 +63,9 @@ func Draw(rng *rand.Rand, brokers int) Mix {
 	add := func(t Topic) {
 		if t.Config == nil {
 			t.Config = map[string]string{}
+		}
+		if rng.IntN(2) == 0 { // some hold a large record or two
+			t.Config["internal.segment.bytes"] = strconv.Itoa(2*m.Large + 1000<<rng.IntN(6))
 		}
 		if rng.IntN(3) == 0 {
 			t.Config["segment.ms"] = strconv.Itoa(200 << rng.IntN(6))
@@ -77,7 +78,7 @@ func Draw(rng *rand.Rand, brokers int) Mix {
 	in := func(of int) bool { return rng.IntN(of) == 0 }
 	if in(2) {
 		add(Topic{Name: Copies, Partitions: m.Topics[0].Partitions})
-		m.Zombies, m.Aged = rng.IntN(3), in(3)
+		m.Zombies = rng.IntN(3)
 		if in(2) {
 			m.Pipelines = 1 + rng.IntN(2)
 		}
@@ -139,9 +140,6 @@ func (m Mix) String() string {
 	}
 	if m.Fleet {
 		s += ", fleet"
-	}
-	if m.Aged {
-		s += ", aged"
 	}
 	return s
 }

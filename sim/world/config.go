@@ -20,8 +20,8 @@ func (n *Node) config() broker.Config {
 		Random: random(n.w.draw()),
 		Clock:  func(t time.Time) int64 { return t.Add(time.Duration(n.skew.Load())).UnixMilli() },
 		Phase:  time.Duration(n.ID) * 7 * time.Millisecond,
-		Static: n.static,
-		Log:    slog.New(slog.NewTextHandler(n.w.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: noTime})).With("on", n.ID),
+		Static: n.static, FirstEpoch: n.w.shape.FirstEpoch,
+		Log: slog.New(slog.NewTextHandler(n.w.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: noTime})).With("on", n.ID),
 	}
 	if cfg.Broker {
 		cfg.Listeners = []broker.Listener{{Name: "PLAINTEXT", Bind: kafkaAddress(n.ID)}}

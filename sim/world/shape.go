@@ -2,6 +2,7 @@ package world
 
 import (
 	"maps"
+	"math"
 	"math/rand/v2"
 	"strconv"
 )
@@ -13,6 +14,8 @@ type Shape struct {
 	Voters, Brokers int
 	Split           bool
 	Dirs            int // log folders of a node; default 1
+	// FirstEpoch is the first of a transactional producer.
+	FirstEpoch int16
 	// Static are settings of all nodes, over those that a small world has anyway.
 	Static map[string]string
 }
@@ -58,10 +61,15 @@ func Draw(rng *rand.Rand) Shape {
 			s.Static[key] = strconv.Itoa(values[rng.IntN(len(values))])
 		}
 	}
-	perhaps(2, "log.segment.bytes", 16384, 65536, 262144)
+	for _, topic := range []string{"offsets.topic", "transaction.state.log", "share.coordinator.state.topic"} {
+		perhaps(2, topic+".segment.bytes", 2000, 10000, 50000)
+	}
 	perhaps(3, "metadata.log.max.record.bytes.between.snapshots", 3000, 20000)
 	perhaps(3, "odradek.journal.file.bytes", 65536, 262144)
 	perhaps(4, "share.coordinator.snapshot.update.records.per.snapshot", 2, 10)
+	if rng.IntN(4) == 0 {
+		s.FirstEpoch = math.MaxInt16 - 1 - int16(rng.IntN(8))
+	}
 	if rng.IntN(4) == 0 {
 		s.Dirs = 2 + rng.IntN(2)
 	}

@@ -39,8 +39,8 @@ var (
 		"An index entry is added after about this many bytes of records.",
 		atLeast(0), from("log.index.interval.bytes"))
 	TopicInternalSegmentBytes = Topic.int("internal.segment.bytes", null,
-		"Segment size in Kafka's own tests.",
-		internal, inert("segment.bytes is the only segment size"))
+		"Segment size of tests, in place of segment.bytes and without its lower bound (KIP-1030).",
+		internal)
 	TopicLeaderReplicationThrottledReplicas = Topic.list("leader.replication.throttled.replicas", "",
 		"Replicas whose leading is throttled, as PARTITION:BROKER, or * for all.",
 		throttledReplicas, pending(quotas))

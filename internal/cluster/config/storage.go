@@ -13,7 +13,7 @@ import (
 func CommitLog(topic, broker Values) commitlog.Config {
 	policy := TopicCleanupPolicy.Get(topic)
 	return commitlog.Config{
-		SegmentBytes:       int64(TopicSegmentBytes.Get(topic)),
+		SegmentBytes:       segmentBytes(topic),
 		SegmentMs:          TopicSegmentMs.Get(topic),
 		SegmentJitterMs:    TopicSegmentJitterMs.Get(topic),
 		SegmentIndexBytes:  int64(TopicSegmentIndexBytes.Get(topic)),
@@ -31,6 +31,13 @@ func CommitLog(topic, broker Values) commitlog.Config {
 		MaxMessageBytes:    int64(TopicMaxMessageBytes.Get(topic)),
 		ProducerExpiry:     millis(int64(ProducerIDExpirationMs.Get(broker))),
 	}
+}
+
+func segmentBytes(topic Values) int64 {
+	if n, is := TopicInternalSegmentBytes.Lookup(topic); is && n > 0 {
+		return int64(n)
+	}
+	return int64(TopicSegmentBytes.Get(topic))
 }
 
 // Rules returns what a batch that a client sends to the topic must satisfy, and what is

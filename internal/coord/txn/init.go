@@ -33,7 +33,7 @@ func (s *Service) InitProducerID(ctx context.Context, req *kmsg.InitProducerIDRe
 }
 
 func (s *Service) initProducer(ctx context.Context, req *kmsg.InitProducerIDRequest) (identity, error) {
-	in := initInput{timeoutMillis: req.TransactionTimeoutMillis, was: identity{req.ProducerID, req.ProducerEpoch}, fresh: noProducer}
+	in := initInput{timeoutMillis: req.TransactionTimeoutMillis, was: identity{req.ProducerID, req.ProducerEpoch}, fresh: noProducer, first: s.cfg.FirstEpoch}
 	if req.Version < 3 {
 		in.was = nobody
 	}
@@ -71,6 +71,7 @@ type initInput struct {
 	timeoutMillis int32
 	was           identity // nobody: a new producer
 	fresh         int64    // noProducer: none was needed so far
+	first         int16    // the epoch that a fresh one begins with
 }
 
 func (m *machine) init(t *runtime.Turn, in initInput) (identity, *job, error) {
@@ -133,7 +134,7 @@ func (x *txn) renewed(t *runtime.Turn, in initInput) (value, error) {
 func (x *txn) reborn(t *runtime.Turn, in initInput) value {
 	v := x.idle(t, in)
 	v.prevID = x.producerID
-	v.producerID, v.epoch, v.lastEpoch = in.fresh, 0, noEpoch
+	v.producerID, v.epoch, v.lastEpoch = in.fresh, in.first, noEpoch
 	if in.was != nobody {
 		v.lastEpoch = in.was.epoch
 	}

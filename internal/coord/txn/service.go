@@ -58,6 +58,9 @@ type Config struct {
 	TxnVersion func() int16
 	// ProducerID returns a producer id that nobody had.
 	ProducerID func(context.Context) (int64, error)
+	// FirstEpoch is what the epochs of a new producer id begin with, 0 if nobody wants to see
+	// them end.
+	FirstEpoch int16
 	// GroupPartition is the partition of __consumer_offsets that holds a group, -1 if it
 	// is not known.
 	GroupPartition func(group string) int32

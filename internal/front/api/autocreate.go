@@ -80,7 +80,7 @@ func (s *Server) keptTopic(m *metadata.Image, name string) *keptTopic {
 			configs: [][2]string{
 				{"cleanup.policy", "compact"},
 				{"compression.type", "producer"},
-				{"segment.bytes", strconv.Itoa(config.OffsetsTopicSegmentBytes.Get(v))},
+				segmentBytes(config.OffsetsTopicSegmentBytes.Get(v)),
 			},
 		}
 	case model.TransactionStateTopic:
@@ -92,7 +92,7 @@ func (s *Server) keptTopic(m *metadata.Image, name string) *keptTopic {
 			{"cleanup.policy", "compact"},
 			{"compression.type", "uncompressed"},
 			{"min.insync.replicas", strconv.Itoa(min(config.TransactionStateLogMinISR.Get(v), int(k.replicas)))},
-			{"segment.bytes", strconv.Itoa(config.TransactionStateLogSegmentBytes.Get(v))},
+			segmentBytes(config.TransactionStateLogSegmentBytes.Get(v)),
 			{"unclean.leader.election.enable", "false"},
 		}
 		return k
@@ -107,9 +107,19 @@ func (s *Server) keptTopic(m *metadata.Image, name string) *keptTopic {
 			{"min.insync.replicas", strconv.Itoa(min(config.ShareCoordinatorStateTopicMinISR.Get(v), int(k.replicas)))},
 			{"retention.bytes", "-1"},
 			{"retention.ms", "-1"},
-			{"segment.bytes", strconv.Itoa(config.ShareCoordinatorStateTopicSegmentBytes.Get(v))},
+			segmentBytes(config.ShareCoordinatorStateTopicSegmentBytes.Get(v)),
 		}
 		return k
 	}
 	return nil
+}
+
+// segmentBytes is the setting that gives a topic's segments so many bytes: fewer than a user
+// may ask for are a broker's own choice, and that of tests.
+func segmentBytes(n int) [2]string {
+	key := "segment.bytes"
+	if n < 1<<20 {
+		key = "internal." + key
+	}
+	return [2]string{key, strconv.Itoa(n)}
 }
