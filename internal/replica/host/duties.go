@@ -32,11 +32,12 @@ func (h *Host) tend(r *replica, now time.Time) {
 		}
 		return
 	}
-	r.dir().mu.Lock()
-	defer r.dir().mu.Unlock()
-	if rest, ok := r.dir().known[r.TP()]; ok {
+	f := r.dir()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if rest, ok := f.known[r.TP()]; ok {
 		rest.again, rest.by, rest.compact = t.Again, s, t.Dirty
-		r.dir().known[r.TP()] = rest
+		f.known[r.TP()] = rest
 	}
 }
 
@@ -49,9 +50,10 @@ func (r *replica) dueAt(now time.Time) bool {
 	if r.Opened() != nil {
 		return true
 	}
-	r.dir().mu.Lock()
-	defer r.dir().mu.Unlock()
-	rest, here := r.dir().known[r.TP()]
+	f := r.dir()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rest, here := f.known[r.TP()]
 	switch {
 	case !here:
 		return false // it has never had a record
@@ -85,9 +87,10 @@ func (r *replica) isDirty() bool {
 	if r.Opened() != nil {
 		return true
 	}
-	r.dir().mu.Lock()
-	defer r.dir().mu.Unlock()
-	return r.dir().known[r.TP()].compact
+	f := r.dir()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.known[r.TP()].compact
 }
 
 // syncByAge syncs logs whose topic asks for it by time (flush.ms).
