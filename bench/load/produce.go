@@ -16,13 +16,18 @@ func (l *produceLoad) prepare(ctx context.Context) (err error) {
 	return l.ps.warm(ctx)
 }
 
-// warm makes the load for its warm-up, or at least has every client know its way.
+// warm has every client know its way and every partition, if they are visited in turn, have
+// its files, and then makes the load for its warm-up.
 func (ps *producers) warm(ctx context.Context) error {
-	l := limit{records: int64(len(ps.clients))}
-	if ps.spec.Warmup > 0 {
-		l = ps.spec.limit()
-		l.seconds = ps.spec.Warmup
+	first := limit{records: int64(len(ps.clients))}
+	if ps.spec.Spread {
+		first.records *= int64(ps.spec.Partitions)
 	}
+	if _, err := ps.run(ctx, first); err != nil || ps.spec.Warmup == 0 {
+		return err
+	}
+	l := ps.spec.limit()
+	l.seconds = ps.spec.Warmup
 	_, err := ps.run(ctx, l)
 	return err
 }

@@ -50,6 +50,11 @@ func (l *rawLoad) prepare(ctx context.Context) error {
 		}
 		l.streams = append(l.streams, l.stream(c, i))
 	}
+	if s.Kind == RawProduce { // a partition's first batch makes its files, which is not what is measured
+		if _, err := l.all(ctx, raw.Limit{Requests: int64(s.Partitions / s.Spots)}); err != nil {
+			return err
+		}
+	}
 	if s.Warmup > 0 {
 		_, err = l.all(ctx, raw.Limit{Until: time.Now().Add(seconds(s.Warmup)), Requests: l.limit().Requests})
 	}
