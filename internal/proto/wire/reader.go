@@ -17,6 +17,7 @@ const (
 	smallChunk = 4 * kib
 	largeChunk = 64 * kib
 	quiet      = 5 * time.Second // without a byte: back to a small chunk
+	headRoom   = 512             // what is read of a frame that is most likely large, to learn its length
 )
 
 // reader cuts a connection's bytes into frames and serves them in order. Frames that
@@ -30,6 +31,7 @@ type reader struct {
 	deadline time.Time // that the connection has, or zero
 	looked   time.Time // when the last deadline passed
 	frameAt  time.Time // when the unfinished frame began, or zero
+	wasLarge bool      // the last frame did not fit into a chunk
 	holding  bool      // the unfinished frame holds memory that others may wait for
 	windowAt time.Time // of such a frame: since when its speed is measured,
 	windowN  int       // and how much had come by then
@@ -95,7 +97,11 @@ func (rd *reader) fill(need int) error {
 	} else if rd.frameAt.IsZero() {
 		rd.frameAt = rd.now
 	}
-	n, err := rd.read(rd.chunk.B[rd.w:])
+	room := rd.chunk.B[rd.w:]
+	if need == 4 && rd.wasLarge { // a chunk of the next one would only be copied
+		room = room[:min(headRoom, len(room))]
+	}
+	n, err := rd.read(room)
 	if err != nil {
 		return err
 	}
@@ -151,7 +157,7 @@ func (rd *reader) small(size int) error {
 	rd.chunk.Retain()
 	r.lease.buf = rd.chunk
 	rd.r += r.size
-	rd.frameAt = time.Time{}
+	rd.frameAt, rd.wasLarge = time.Time{}, false
 	return rd.c.serve(r, frame)
 }
 
@@ -168,7 +174,7 @@ func (rd *reader) large(size int) error {
 	r.lease.buf = buf
 	r.Received = rd.now
 	rd.c.largest = max(rd.c.largest, size)
-	rd.frameAt = time.Time{}
+	rd.frameAt, rd.wasLarge = time.Time{}, true
 	return rd.c.serve(r, buf.B[:size:size])
 }
 
