@@ -112,7 +112,11 @@ func (s *Server) refreshAfter() time.Duration {
 }
 
 func (f *fetching) wants() []fetchsession.Wish {
-	var wants []fetchsession.Wish
+	n := 0
+	for i := range f.req.Topics {
+		n += len(f.req.Topics[i].Partitions)
+	}
+	wants := make([]fetchsession.Wish, 0, n)
 	for i := range f.req.Topics {
 		t := &f.req.Topics[i]
 		for _, p := range t.Partitions {

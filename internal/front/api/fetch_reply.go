@@ -103,6 +103,9 @@ func (f *fetching) answer(r *fetched, leaders map[int32]bool) kmsg.FetchResponse
 
 // endpoints says where the leaders are that partitions were told of (KIP-951).
 func (f *fetching) endpoints(resp *kmsg.FetchResponse, leaders map[int32]bool) {
+	if len(leaders) == 0 {
+		return
+	}
 	for n := range nodes(f.server.cfg.Feed.Image(), f.listener, false) {
 		if leaders[n.id] {
 			resp.Brokers = append(resp.Brokers, kmsg.FetchResponseBroker{NodeID: n.id, Host: n.host, Port: n.port, Rack: n.rack})
