@@ -48,6 +48,7 @@ func NewSession(m Maker, id string, v2 bool) *Session {
 	versions.SetMaxKeyVersion(int16(kmsg.EndTxn), end)
 	versions.SetMaxKeyVersion(int16(kmsg.OffsetCommit), 9) // 10 names topics by id
 	versions.SetMaxKeyVersion(int16(kmsg.OffsetFetch), 9)
+	versions.SetMaxKeyVersion(int16(kmsg.AddPartitionsToTxn), 3)
 	return &Session{c: m.Client(kgo.MaxVersions(versions)), id: id, v2: v2, Timeout: 8 * time.Second, Patience: 20 * time.Second, pid: -1, epoch: -1}
 }
 
@@ -154,7 +155,6 @@ var errEmpty = errors.New("an answer without partitions")
 func (s *Session) Add(ctx context.Context, at history.Place) error {
 	return s.persist(ctx, func(ctx context.Context) (int16, error) {
 		req := kmsg.NewPtrAddPartitionsToTxnRequest()
-		req.SetVersion(3)
 		req.TransactionalID, req.ProducerID, req.ProducerEpoch = s.id, s.pid, s.epoch
 		req.Topics = []kmsg.AddPartitionsToTxnRequestTopic{{Topic: at.Topic, Partitions: []int32{at.Partition}}}
 		resp, err := req.RequestWith(ctx, s.c)

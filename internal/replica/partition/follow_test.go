@@ -314,6 +314,11 @@ func TestLease(t *testing.T) {
 		t.Error(err)
 	}
 	wantErr(t, "acks=all of what others have too", p.Wait(t.Context(), 3, epoch), nil)
+	for from, want := range map[int64]error{2: nil, 3: nil, 4: kerr.NotLeaderForPartition} {
+		r, err := p.Read(ReadArgs{CurrentEpoch: model.NoEpoch, LastFetchedEpoch: model.NoEpoch, From: from, MaxBytes: 1000, AllowFollower: true})
+		wantErr(t, "what its successor may have written", err, want)
+		r.Release()
+	}
 }
 
 // The latest offset is not told before the new leader knows that it does not fall behind

@@ -64,7 +64,8 @@ type EpochEnd struct {
 
 // Read returns whole committed batches from the one that holds From.
 // It returns kerr.OffsetOutOfRange, with the Offsets filled in, if From is below the
-// log start or above the log end; kerr.NotLeaderForPartition,
+// log start or above the log end; kerr.NotLeaderForPartition, also if From is above the log
+// end and the controller has not heard of this broker for too long;
 // kerr.FencedLeaderEpoch or kerr.UnknownLeaderEpoch by the role.
 func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 	log, err := p.readable(a)
@@ -74,6 +75,10 @@ func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 	r := ReadResult{}
 	if r.Offsets, err = p.offsets(log); err != nil && a.Committed {
 		return ReadResult{}, p.doubted(p.storageOf(log, err))
+	}
+	if a.From > r.End && p.lease != nil && !p.lease() {
+		// Others may lead by now, and have written what the client has seen. It would begin anew.
+		return ReadResult{}, errLease
 	}
 	if r, err = check(r, log, a); err != nil || r.Diverging != nil {
 		return r, err
