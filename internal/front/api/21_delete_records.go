@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
@@ -56,8 +57,10 @@ func (s *Server) deleteBefore(tp model.TopicPartition, before int64) (d deletion
 	return d
 }
 
-// deleted waits until the followers that are alive start as late as the leader: until then
-// the records could come back with one of them as the leader.
+// deleted waits until the followers that are alive, or may lead as they are, start as late as
+// the leader: until then the records could come back with one of them as the leader. Kafka
+// does not wait for those that may lead and are away (KIP-966); as a write would be refused
+// while there are any, so is this: REQUEST_TIMED_OUT.
 func (s *Server) deleted(ctx context.Context, d deletion) (low int64, err error) {
 	if d.err != nil {
 		return -1, d.err
@@ -66,7 +69,7 @@ func (s *Server) deleted(ctx context.Context, d deletion) (low int64, err error)
 	d.replica.Watch(w)
 	defer d.replica.Unwatch(w)
 	for {
-		low, err := d.replica.LowWatermark(s.alive)
+		low, err := d.replica.LowWatermark(func(node int32) bool { return s.mayLead(d.replica.TP(), node) })
 		if err != nil || low >= d.start {
 			return low, err
 		}
@@ -76,6 +79,13 @@ func (s *Server) deleted(ctx context.Context, d deletion) (low int64, err error)
 			return low, kerr.RequestTimedOut
 		}
 	}
+}
+
+// mayLead reports whether a replica may lead, now or when it comes back, without having fetched
+// anything before.
+func (s *Server) mayLead(tp model.TopicPartition, node int32) bool {
+	_, p, ok := s.cfg.Feed.Image().Partition(tp.Topic, tp.Partition)
+	return s.alive(node) || ok && slices.Contains(p.ELR, node)
 }
 
 // alive reports whether a broker is there and not fenced.

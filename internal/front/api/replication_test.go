@@ -156,5 +156,21 @@ func TestDeleteRecordsWaitsForFollowers(t *testing.T) {
 		if p := <-answers; p.ErrorCode != kerr.RequestTimedOut.Code || p.LowWatermark != 2 {
 			t.Errorf("answer without the follower %+v", p)
 		}
+		d.apply(metadata.ChangeBroker{ID: 2, Epoch: epochOf(d, 2), Fenced: true})
+		h.change(d, 0, func(p *metadata.Partition) { p.ISR, p.ELR = []int32{1}, []int32{2} })
+		del()
+		if p := <-answers; p.ErrorCode != kerr.RequestTimedOut.Code || p.LowWatermark != 2 {
+			t.Errorf("answer while it is away and may lead when it comes back %+v", p)
+		}
+		h.change(d, 0, func(p *metadata.Partition) { p.ELR = nil })
+		del()
+		if p := <-answers; p.ErrorCode != 0 || p.LowWatermark != 3 {
+			t.Errorf("answer while it is away and may not %+v", p)
+		}
 	})
+}
+
+func epochOf(d *desk, id int32) int64 {
+	b, _ := d.feed.Image().Broker(id)
+	return b.Epoch
 }

@@ -117,15 +117,15 @@ func (p *Partition) Followers() []Follower {
 }
 
 // LowWatermark is the least log start of this replica and of those of its followers that
-// are alive: DeleteRecords is done when it has been reached.
-func (p *Partition) LowWatermark(alive func(node int32) bool) (int64, error) {
+// may lead: DeleteRecords is done when it has been reached.
+func (p *Partition) LowWatermark(mayLead func(node int32) bool) (int64, error) {
 	log, err := p.led(model.NoEpoch)
 	if err != nil {
 		return unknown, err
 	}
 	low := log.Start()
 	for _, f := range p.Followers() {
-		if alive(f.Node) {
+		if mayLead(f.Node) {
 			low = min(low, f.Start)
 		}
 	}
