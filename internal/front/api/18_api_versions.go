@@ -27,12 +27,7 @@ func (s *Server) apiVersions(_ context.Context, r *Request, req *kmsg.ApiVersion
 		}
 		r.Conn.SetClient(wire.ClientSoftware{Name: req.ClientSoftwareName, Version: req.ClientSoftwareVersion})
 	}
-	scope := s.scope(r.Listener)
-	for _, a := range Table() {
-		if a.on(scope) {
-			resp.ApiKeys = append(resp.ApiKeys, versionRow(&a))
-		}
-	}
+	resp.ApiKeys = s.versions[s.scope(r.Listener)]
 	for _, f := range s.cfg.Features {
 		// Clients that speak versions below 4 cannot read a least level of 0.
 		if f.Min > 0 || r.Version >= 4 {

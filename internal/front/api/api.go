@@ -97,6 +97,7 @@ type Server struct {
 	cfg       Config
 	log       *slog.Logger
 	apis      map[int16]*API
+	versions  map[Scope][]kmsg.ApiVersionsResponseApiKey // what ApiVersions tells on a kind of listener
 	producers producerIDs
 	sessions  *fetchsession.Cache
 	// shareSessions are those of members of share groups.
@@ -126,8 +127,14 @@ func New(cfg Config) (*Server, error) {
 	s.sessions = fetchsession.NewCache(config.MaxIncrementalFetchSessionCacheSlots.Get(cfg.Settings()),
 		func() uint32 { return uint32(cfg.Random(math.MaxInt32)) })
 	s.shareSessions = s.newShareSessions()
+	s.versions = make(map[Scope][]kmsg.ApiVersionsResponseApiKey)
 	for _, a := range Table() {
 		s.apis[a.Key] = &a
+		for _, scope := range []Scope{OnBrokers, OnControllers} {
+			if a.on(scope) {
+				s.versions[scope] = append(s.versions[scope], versionRow(&a))
+			}
+		}
 	}
 	return s, nil
 }
