@@ -1,7 +1,6 @@
 package check
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -17,6 +16,7 @@ func checkMetadata(f *facts, r *report) {
 	keys := make(map[string]*register)
 	copies := make(map[brokerKey][]opRef)
 	written := make(map[keyValue][]opRef)
+	done := make(map[keyValue]int64)
 	places := make(map[int32]*stairs)
 	for i := range f.h.Ops {
 		op, ref := &f.h.Ops[i], otherRef(i)
@@ -34,6 +34,9 @@ func checkMetadata(f *facts, r *report) {
 		case history.GetStale:
 			if op.Outcome == history.OK && !op.Absent {
 				copies[brokerKey{op.Broker, op.Key}] = append(copies[brokerKey{op.Broker, op.Key}], ref)
+				if at, ok := done[keyValue{op.Key, op.Text}]; !ok || op.Return < at {
+					done[keyValue{op.Key, op.Text}] = op.Return
+				}
 			}
 		case history.MetadataOffset:
 			if op.Outcome != history.OK {
@@ -52,7 +55,7 @@ func checkMetadata(f *facts, r *report) {
 		keys[key].report(f, r, key)
 	}
 	for _, all := range copies {
-		f.checkCopy(r, all, written)
+		f.checkCopy(r, all, written, done)
 	}
 }
 
@@ -91,9 +94,10 @@ func actOf(op *history.Op, ref opRef) (act, bool) {
 }
 
 // checkCopy looks at what one broker showed of one key. Only values that were written once
-// tell when.
-func (f *facts) checkCopy(r *report, all []opRef, written map[keyValue][]opRef) {
-	newest, seenBy := (*history.Op)(nil), noOp
+// tell when. A write whose end nobody was told may be done at any time, long after who asked
+// for it went away; that it is done is known once a broker has shown it, as done tells.
+func (f *facts) checkCopy(r *report, all []opRef, written map[keyValue][]opRef, done map[keyValue]int64) {
+	var newest stairs // the latest invocation of what the broker has shown
 	for _, ref := range all {
 		op := &f.h.Ops[ref>>2]
 		by := written[keyValue{op.Key, op.Text}]
@@ -101,19 +105,20 @@ func (f *facts) checkCopy(r *report, all []opRef, written map[keyValue][]opRef) 
 			r.add(f.ops(0, ref), "broker %d shows %s as %q, which it never was", op.Broker, op.Key, op.Text)
 			continue
 		}
-		first := &f.h.Ops[by[0]>>2]
 		if len(by) > 1 {
 			continue
 		}
-		if first.Invoke > op.Return {
+		write, end := &f.h.Ops[by[0]>>2], done[keyValue{op.Key, op.Text}]
+		if write.Outcome == history.OK {
+			end = min(end, write.Return)
+		}
+		if write.Invoke > op.Return {
 			r.add(f.ops(0, ref, by[0]), "broker %d shows %s as %q, before anybody made it so", op.Broker, op.Key, op.Text)
 		}
-		if newest != nil && first.Return < newest.Invoke && f.h.Ops[seenBy>>2].Return < op.Invoke {
-			r.add(f.ops(0, seenBy, ref), "%s", fmt.Sprintf("broker %d showed %s as %q, and later as %q, which was before that",
-				op.Broker, op.Key, newest.Text, op.Text))
+		if shown := newest.before(op.Invoke); end < shown.to {
+			r.add(f.ops(0, shown.by, ref), "broker %d showed %s as %q, and later as %q, which was before that",
+				op.Broker, op.Key, f.h.Ops[shown.by>>2].Text, op.Text)
 		}
-		if newest == nil || newest.Return < first.Invoke {
-			newest, seenBy = first, ref
-		}
+		newest.raise(op.Return, write.Invoke, ref)
 	}
 }

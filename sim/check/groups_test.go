@@ -149,6 +149,24 @@ func TestGroupsByHand(t *testing.T) {
 			1 put key=config/a/x text=2
 			2 getStale key=config/a/x text=2 broker=1
 			2 getStale key=config/a/x text=1 broker=1`},
+		{"what nobody was told the end of is done late", nil, Options{}, `
+			1 put key=config/a/x text=1 info @10-60
+			2 put key=config/a/x text=2 @70-80
+			2 getStale key=config/a/x text=2 broker=1
+			2 getStale key=config/a/x text=1 broker=1`},
+		{"what nobody was told the end of is done late, and shown a second time", bad("C14"), Options{}, `
+			1 put key=config/a/x text=1 info
+			2 getStale key=config/a/x text=1 broker=2
+			2 put key=config/a/x text=2
+			2 getStale key=config/a/x text=2 broker=1
+			2 getStale key=config/a/x text=1 broker=1`},
+		{"a broker's copy goes back by two", bad("C14"), Options{}, `
+			1 put key=config/a/x text=1 @1-15
+			2 put key=config/a/x text=2 @10-60
+			3 put key=config/a/x text=3 @20-70
+			2 getStale key=config/a/x text=2 broker=1 @80-81
+			2 getStale key=config/a/x text=3 broker=1 @82-83
+			2 getStale key=config/a/x text=1 broker=1 @84-85`},
 		{"another broker's copy is late", nil, Options{}, `
 			1 put key=config/a/x text=1
 			1 put key=config/a/x text=2
