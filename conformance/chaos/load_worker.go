@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -139,7 +140,10 @@ func (p *place) zombie(still time.Duration, stop <-chan struct{}) error {
 	p.mu.Lock()
 	old := p.now
 	p.mu.Unlock()
-	if err := cluster.Pause(old.cmd.Process); err != nil {
+	switch err := cluster.Pause(old.cmd.Process); {
+	case errors.Is(err, os.ErrProcessDone):
+		return nil // it has just ended, and another takes its place
+	case err != nil:
 		return err
 	}
 	err := p.fill()
