@@ -105,7 +105,7 @@ func (p *Partition) FollowStart(epoch int32, leaderStart int64) error {
 		return err
 	}
 	log := p.log.Load() // it may have been replaced meanwhile
-	return p.raise(log, min(leaderStart, p.hw.Load()))
+	return p.storage(p.raise(log, min(leaderStart, p.hw.Load())))
 }
 
 // raise moves the log start, unless it is there, and makes it durable. While it is not, as on
@@ -122,7 +122,7 @@ func (p *Partition) raise(log *commitlog.Log, start int64) error {
 		return nil
 	}
 	if err := log.AdvanceStart(start); err != nil {
-		return p.storage(err)
+		return err
 	}
 	return p.keepStart(log)
 }

@@ -321,6 +321,17 @@ func TestLease(t *testing.T) {
 	}
 }
 
+// A follower does not tell a reader that its place is out of range because it lags behind
+// (KIP-392), or has just begun anew.
+func TestReadBeyondFollower(t *testing.T) {
+	p, _, _ := followed(t, 4)
+	for from, want := range map[int64]error{6: nil, 7: kerr.NotLeaderForPartition, -1: kerr.OffsetOutOfRange} {
+		r, err := p.Read(ReadArgs{CurrentEpoch: model.NoEpoch, LastFetchedEpoch: model.NoEpoch, From: from, MaxBytes: 1000, AllowFollower: true})
+		wantErr(t, "a reader of a follower", err, want)
+		r.Release()
+	}
+}
+
 // The latest offset is not told before the new leader knows that it does not fall behind
 // what its predecessor told (KIP-207).
 func TestOffsetNotAvailable(t *testing.T) {

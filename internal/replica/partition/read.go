@@ -65,7 +65,7 @@ type EpochEnd struct {
 // Read returns whole committed batches from the one that holds From.
 // It returns kerr.OffsetOutOfRange, with the Offsets filled in, if From is below the
 // log start or above the log end; kerr.NotLeaderForPartition, also if From is above the log
-// end and the controller has not heard of this broker for too long;
+// end of a replica that follows, or that the controller has not heard of for too long;
 // kerr.FencedLeaderEpoch or kerr.UnknownLeaderEpoch by the role.
 func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 	log, err := p.readable(a)
@@ -76,9 +76,8 @@ func (p *Partition) Read(a ReadArgs) (ReadResult, error) {
 	if r.Offsets, err = p.offsets(log); err != nil && a.Committed {
 		return ReadResult{}, p.doubted(p.storageOf(log, err))
 	}
-	if a.From > r.End && p.lease != nil && !p.lease() {
-		// Others may lead by now, and have written what the client has seen. It would begin anew.
-		return ReadResult{}, errLease
+	if a.From > r.End && !p.knowsTheEnd() {
+		return ReadResult{}, errBehind
 	}
 	if r, err = check(r, log, a); err != nil || r.Diverging != nil {
 		return r, err
@@ -148,6 +147,16 @@ func (p *Partition) readable(a ReadArgs) (*commitlog.Log, error) {
 	}
 	return log, err
 }
+
+// knowsTheEnd reports whether nothing that was committed can lie beyond the log end: it does of
+// a follower's, and may of a leader's whose successor it has not heard of.
+func (p *Partition) knowsTheEnd() bool {
+	return p.Role().Leading && (p.lease == nil || p.lease())
+}
+
+// errBehind sends a client to the leader. Were it told that its place is out of range, it
+// would begin anew.
+var errBehind = fmt.Errorf("%w: the log of this replica ends before, and the leader's may not", kerr.NotLeaderForPartition)
 
 // check compares the reader's place and history with the log.
 func check(r ReadResult, log *commitlog.Log, a ReadArgs) (_ ReadResult, err error) {
