@@ -1,6 +1,9 @@
 package chaos
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Need is something that faults need and that not every machine has.
 type Need string
@@ -79,8 +82,8 @@ func (h *Harm) each(do func(n *Node) error) error {
 	return nil
 }
 
-// Faults are all there are, whether this machine can do them or not.
-func Faults() []Fault { return all }
+// Faults are all there are, whether this machine can do them or not. The list is the caller's.
+func Faults() []Fault { return slices.Clone(all) }
 
 // Named is the fault of that name. A name that is none is a mistake of the caller's.
 func Named(name string) Fault {

@@ -405,3 +405,13 @@ func TestEachFault(t *testing.T) {
 		t.Errorf("%d records were acknowledged, %d are there", n, there)
 	}
 }
+
+// Who takes some of the faults away takes them from nobody else.
+func TestFaultsAreTheCallers(t *testing.T) {
+	clear(Faults())
+	for _, f := range Faults() {
+		if f.Name == "" {
+			t.Fatal("a fault is gone")
+		}
+	}
+}
