@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/sim/check"
 	"github.com/odradek/odradek/sim/history"
@@ -126,6 +127,10 @@ func judge(t *testing.T, w *world.World, l *load.Load, h *history.History, repli
 		replicas = nil // what is rotten is healed when it is read, which may be never
 	}
 	for _, r := range replicas {
+		for i := range r.all {
+			one := &r.all[i]
+			one.Start = max(one.Start, startOf(*one, r.place))
+		}
 		for _, v := range check.Replicas(r.place, r.all, r.compact) {
 			t.Errorf("%v", v)
 		}
@@ -221,6 +226,19 @@ func folderOf(n *world.Node, p history.Place) string {
 		}
 	}
 	return name // there is none, which is to be told
+}
+
+// startOf is the log start that a folder tells. As the nodes stop their leaders are handed
+// over, maybe to one that had begun to delete records when it last led: then the others follow.
+func startOf(r check.Replica, p history.Place) int64 {
+	text, _ := vfs.ReadFile(r.FS, filepath.Join(filepath.Dir(r.Dir), "log-start-offset-checkpoint"))
+	for line := range strings.Lines(string(text)) {
+		var start int64
+		if n, _ := fmt.Sscanf(line, fmt.Sprintf("%s %d %%d", p.Topic, p.Partition), &start); n == 1 {
+			return start
+		}
+	}
+	return 0
 }
 
 func save(t *testing.T, seed uint64, h *history.History) {
