@@ -10,16 +10,19 @@ import (
 	"github.com/odradek/odradek/internal/store/commitlog"
 )
 
-// This file is what partitions see of their folder: partition.Home.
+// This file is what partitions see of their folder: partition.Home. An error of its disk is
+// one that ends the use of the folder, whichever of its files it was: to give up the one
+// partition that met it would leave a replica that nobody tries again, on a disk that is
+// trusted with the others.
 
 // Open opens the log of a partition as what is known of it asks.
 func (f *folder) Open(p *partition.Partition) (partition.Opened, error) {
 	tp, id := p.TP(), p.ID()
 	if err := f.makeWay(p); err != nil {
-		return partition.Opened{}, err
+		return partition.Opened{}, partition.StorageError(err)
 	}
 	if err := f.forget(tp); err != nil {
-		return partition.Opened{}, err
+		return partition.Opened{}, partition.StorageError(err)
 	}
 	f.mu.Lock()
 	before, durable := f.ready[id], false
@@ -55,10 +58,10 @@ func (f *folder) openLog(tp model.TopicPartition, id model.IDPartition, c commit
 	log, err = commitlog.Open(f.options(tp, id, c, r))
 	if errors.Is(err, commitlog.ErrTopicID) {
 		if err := f.setAside(tp, "it belongs to another topic of this name"); err != nil {
-			return nil, end, false, err
+			return nil, end, false, partition.StorageError(err)
 		}
 		if err := f.forget(tp); err != nil {
-			return nil, end, false, err
+			return nil, end, false, partition.StorageError(err)
 		}
 		r, existed = resting{}, false
 		log, err = commitlog.Open(f.options(tp, id, c, r))
@@ -148,12 +151,14 @@ func (f *folder) Keep(p *partition.Partition, log *commitlog.Log) error {
 	if !owing && was.recovery <= now.recovery && was.start <= now.start && was.hw <= now.hw {
 		return nil
 	}
-	return f.writeCheckpoints()
+	return partition.StorageError(f.writeCheckpoints())
 }
 
 // Started writes the checkpoints. Of many logs whose start rose together the first writes
 // for all.
-func (f *folder) Started(*partition.Partition, *commitlog.Log) error { return f.writeCheckpoints() }
+func (f *folder) Started(*partition.Partition, *commitlog.Log) error {
+	return partition.StorageError(f.writeCheckpoints())
+}
 
 // Submit hands an append to the journal.
 func (f *folder) Submit(p *partition.Partition, base, end int64, batches []byte) error {

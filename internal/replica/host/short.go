@@ -105,7 +105,7 @@ func (f *folder) giveUp(p *partition.Partition, log *commitlog.Log, h had) error
 	}
 	f.note(p.TP(), log, kept{hw: min(h.hw, log.End())}, false)
 	if err := f.writeCheckpoints(); err != nil {
-		return err
+		return partition.StorageError(err)
 	}
 	f.journal.Replayed(p, p.ID())
 	return nil
