@@ -63,6 +63,9 @@ func (q *Quorum) ready() bool {
 }
 
 func (q *Quorum) save(rd raft.Ready) error {
+	if err := q.store.wal.confirm(); err != nil {
+		return err
+	}
 	var hard *raftpb.HardState
 	if !raft.IsEmptyHardState(rd.HardState) {
 		hard = rd.HardState

@@ -3,6 +3,7 @@ package quorum
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -50,6 +51,12 @@ func openStore(c Config, voters []uint64) (*store, []byte, error) {
 	s.wal = wal{fs: c.FS, dir: c.Dir, max: c.SegmentBytes, rand: c.Rand, log: c.Log}
 	if err := vfs.MkdirAllDurable(c.FS, c.Dir, 0o755); err != nil {
 		return nil, nil, fmt.Errorf("make %s: %w", c.Dir, err)
+	}
+	// A process that was killed may have left names that are not on disk yet.
+	for _, dir := range []string{filepath.Dir(c.Dir), c.Dir} {
+		if err := c.FS.SyncDir(dir); err != nil {
+			return nil, nil, fmt.Errorf("sync %s: %w", dir, err)
+		}
 	}
 	snap, err := s.openSnapshot(voters)
 	if err != nil {

@@ -46,7 +46,8 @@ type wal struct {
 	hard   *raftpb.HardState // the newest that is durable
 	buf    []byte
 
-	reserved bool // see reserve.go
+	doubt    *again // the last frame, which may not be on disk; see again.go
+	reserved bool   // see reserve.go
 }
 
 // segment is one log file.
@@ -96,12 +97,18 @@ func (w *wal) read(seq uint64, last bool, replay func(*frame) error) error {
 	if seg.salt, err = parseLogHeader(b, seq); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	at, err := readFrames(b, seg.salt, func(_, _ int, f *frame) error {
+	if last {
+		if b, err = w.mend(name, b, seq, seg.salt); err != nil {
+			return err
+		}
+	}
+	newest := logHeader
+	at, err := readFrames(b, seg.salt, func(at, _ int, f *frame) error {
 		if err := replay(f); err != nil {
 			return fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 		seg.took(f)
-		w.hard = f.hard
+		w.hard, newest = f.hard, at
 		return nil
 	})
 	if err != nil {
@@ -111,6 +118,10 @@ func (w *wal) read(seq uint64, last bool, replay func(*frame) error) error {
 		if err := w.endsHere(name, b, at, seg.salt, last); err != nil {
 			return err
 		}
+	}
+	if last && newest > logHeader { // the first was on disk before the file had its name
+		w.doubt = &again{seq: seq, place: int64(newest), frame: make([]byte, at-newest)}
+		copy(w.doubt.frame, b[newest:])
 	}
 	seg.size = int64(at)
 	w.closed = append(w.closed, seg)
@@ -208,6 +219,9 @@ func (w *wal) append(f *frame) error {
 }
 
 func (w *wal) write(f *frame) error {
+	if err := w.confirm(); err != nil {
+		return err
+	}
 	if w.now.size >= w.max {
 		// Without room for a new file the old one must do.
 		if err := w.roll(); err != nil && !isFull(err) {
@@ -234,6 +248,9 @@ func (w *wal) write(f *frame) error {
 }
 
 func (w *wal) roll() error {
+	if err := w.confirm(); err != nil {
+		return err
+	}
 	was, full := w.file, w.now
 	failpoint.Hit("quorum.roll.before_create", w.fs)
 	if err := w.create(w.now.seq + 1); err != nil {
