@@ -40,6 +40,8 @@ type cluster struct {
 	// mute has the controller not answer.
 	mute bool
 	asks int
+	// late is how long the answer to a registration is on its way, after its word.
+	late time.Duration
 }
 
 // node is one broker: a rig with peers.
@@ -100,6 +102,7 @@ func (c *cluster) add(id int32) *node {
 func (n *node) up() {
 	c := n.cluster
 	c.mu.Lock()
+	n.epoch = -1 // a process knows no registration but its own
 	n.feed = metadata.NewFeed()
 	if err := n.feed.Restore(c.truth.Image().Encode()); err != nil {
 		c.t.Fatal(err)
@@ -175,6 +178,7 @@ func (n *node) register() {
 		epoch = e
 		return recs
 	})
+	time.Sleep(c.late)
 	c.mu.Lock()
 	n.epoch = epoch
 	c.mu.Unlock()

@@ -317,3 +317,27 @@ func TestThrottle(t *testing.T) {
 		c.end()
 	})
 }
+
+// A follower that fetches before it knows its own registration joins a leader that nobody
+// writes to.
+func TestJoinsIdleLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2)
+		c.topic("orders", 1, 1, 2)
+		for i := range 10 {
+			c.mustPut("orders", 0, fmt.Sprint(i))
+		}
+		c.late = 100 * time.Millisecond
+		for range 4 {
+			n := c.leader("orders", 0)
+			n.down()
+			n.up()
+			for began := time.Now(); len(c.partitionState("orders", 0).ISR) < 2; time.Sleep(100 * time.Millisecond) {
+				if time.Since(began) > 20*time.Second {
+					t.Fatalf("not in sync: %+v", c.partitionState("orders", 0))
+				}
+			}
+		}
+		c.end()
+	})
+}

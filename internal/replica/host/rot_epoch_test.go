@@ -102,7 +102,7 @@ func TestRotOfEpoch(t *testing.T) {
 							n := c.leader("orders", 0)
 							n.down()
 							n.up()
-							settle("not in sync", func() bool { put(); return inSync() })
+							settle("not in sync", inSync)
 						}
 						for range 10 {
 							put()

@@ -29,7 +29,13 @@ type serveSession struct {
 	waiter map[model.IDPartition]*partition.Waiter
 	moved  chan struct{}
 	marks  sync.Mutex
+
+	refreshed time.Time
 }
+
+// refreshAfter is how often all partitions of a session are looked at: a leader that nobody
+// writes to learns so in which registration its followers are.
+const refreshAfter = 2 * time.Second
 
 // Serve answers.
 func (s *serving) Serve(_ *wire.Conn, r *wire.Request) wire.Pending {
@@ -81,6 +87,12 @@ func (s *serving) session(req *kmsg.FetchRequest) (*serveSession, int32) {
 		return nil, 0
 	default:
 		ss.epoch++
+	}
+	if now := time.Now(); now.Sub(ss.refreshed) >= refreshAfter {
+		ss.refreshed = now
+		for id := range ss.parts {
+			ss.mark(id)
+		}
 	}
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
