@@ -71,8 +71,10 @@ func (m *Nemesis) defaults() {
 	m.tally = make(map[string]int64)
 }
 
-// round does what it draws, lets it last, and undoes it.
-func (m *Nemesis) round(ctx context.Context) error {
+// round does what it draws, lets it last, and undoes it. The end of over shortens it, and
+// stops nothing half way.
+func (m *Nemesis) round(over context.Context) error {
+	ctx := context.WithoutCancel(over)
 	long := m.Shortest + time.Duration(m.Rand.Int64N(int64(m.Longest-m.Shortest)+1))
 	var harms []*Harm
 	for _, f := range m.draw() {
@@ -100,13 +102,13 @@ func (m *Nemesis) round(ctx context.Context) error {
 		m.tally[f.Name]++
 	}
 	select {
-	case <-ctx.Done():
+	case <-over.Done():
 	case <-time.After(long):
 	}
 	alone := false
 	for i := len(harms) - 1; i >= 0; i-- {
 		h := harms[i]
-		if err := h.Undo(context.WithoutCancel(ctx)); err != nil {
+		if err := h.Undo(ctx); err != nil {
 			return fmt.Errorf("undo %s: %w", h.Fault, err)
 		}
 		alone = alone || h.alone
@@ -116,7 +118,7 @@ func (m *Nemesis) round(ctx context.Context) error {
 		return err
 	}
 	if alone {
-		return m.heal(context.WithoutCancel(ctx))
+		return m.heal(ctx)
 	}
 	return nil
 }
