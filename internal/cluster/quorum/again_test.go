@@ -119,8 +119,7 @@ func TestMend(t *testing.T) {
 			}
 			log, copied = c.damage(log, copied)
 			mem = vfs.NewMem()
-			s, err = storeOn(mem, 4<<20)
-			if err != nil {
+			if _, err := storeOn(mem, 4<<20); err != nil { // which makes the folder
 				t.Fatal(err)
 			}
 			put(t, mem, filepath.Join("/q", logName(1)), log)
