@@ -227,6 +227,9 @@ func (l *Load) startSharers() {
 	}
 	s := &sharers{topic: l.Mix.topic(Orders), seen: make(map[history.Place]map[int64]bool)}
 	l.behind("share group", func() string {
+		if l.w.Tally()["bit flips"] > 0 {
+			return "" // what was given out before its rot was found is given up after some deliveries
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for n := range s.topic.Partitions {

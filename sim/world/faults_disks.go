@@ -1,6 +1,7 @@
 package world
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -138,11 +139,29 @@ func bitFlips(w *World) string {
 	flips := 1 + w.Rand.IntN(4)
 	for range flips {
 		name := segments[w.Rand.IntN(len(segments))]
-		if size := written(n.Disk(), name); size > 0 {
-			_ = n.Disk().Rot(name, w.Rand.Int64N(size*8)) // it may have been deleted meanwhile
+		size := written(n.Disk(), name)
+		if size == 0 {
+			continue
+		}
+		if bit := w.Rand.Int64N(size * 8); !ofBaseOffset(n.Disk(), name, bit/8) {
+			_ = n.Disk().Rot(name, bit) // it may have been deleted meanwhile
 		}
 	}
 	return fmt.Sprintf("%d on node %d", flips, n.ID)
+}
+
+// ofBaseOffset reports whether a byte of a segment tells where a batch begins. No checksum covers
+// it in Kafka's format: until a scrub finds it, readers are told another offset, and can only
+// believe it.
+func ofBaseOffset(disk *vfs.Mem, name string, at int64) bool {
+	b, err := vfs.ReadFile(disk, name)
+	for pos := int64(0); err == nil && pos+12 <= int64(len(b)) && pos <= at; {
+		if at < pos+8 {
+			return true
+		}
+		pos += 12 + int64(binary.BigEndian.Uint32(b[pos+8:]))
+	}
+	return false
 }
 
 // spoil reports whether a node may lose what it has synced: one alone may, and none where one
