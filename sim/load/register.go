@@ -37,8 +37,7 @@ func (a *actor) register(s *rawTxn, group string) bool {
 	case 4, 5:
 		op := s.blank(history.CommitOffset, at)
 		op.Group, op.Offset = group, a.rng.Int64N(1<<40)
-		began := s.rec.Begin(op)
-		s.end(began, s.Commit(a.ctx, group, at, op.Offset))
+		s.perhapsTwice(op, func() error { return s.Commit(a.ctx, group, at, op.Offset) })
 	default:
 		s.txn = a.begin(s.id)
 		if s.enlist(a.ctx, group, at, a.rng.Int64N(1<<40)) != nil {
@@ -58,6 +57,17 @@ func (a *actor) register(s *rawTxn, group string) bool {
 func (s *rawTxn) forget(group string, at history.Place) {
 	op := s.blank(history.DeleteOffset, at)
 	op.Group = group
-	began := s.rec.Begin(op)
-	s.end(began, s.Forget(s.ctx, group))
+	s.perhapsTwice(op, func() error { return s.Forget(s.ctx, group) })
+}
+
+// perhapsTwice does what is sent again where an answer did not come, and so may be done twice,
+// with what others do in between: a second operation stands for that.
+func (s *rawTxn) perhapsTwice(op history.Op, do func() error) {
+	began, again := s.rec.Begin(op), s.rec.Begin(op)
+	s.end(began, do())
+	if s.attempts > 1 {
+		s.rec.End(again, history.Info)
+	} else {
+		s.rec.End(again, history.Fail)
+	}
 }

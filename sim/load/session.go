@@ -29,6 +29,8 @@ type Session struct {
 	pid   int64
 	epoch int16
 	seq   map[history.Place]int32 // next
+
+	attempts int // at what was done last
 }
 
 // Maker makes clients of a cluster.
@@ -99,7 +101,7 @@ func (s *Session) persist(ctx context.Context, do func(ctx context.Context) (cod
 	ctx, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
 	perhaps := false
-	for {
+	for s.attempts = 1; ; s.attempts++ {
 		attempt, over := context.WithTimeout(ctx, 5*time.Second)
 		code, err := do(attempt)
 		over()
