@@ -51,7 +51,9 @@ type possession struct {
 	member     string
 	leader     int
 	until      time.Time
-	deliveries int // under the leader
+	acks       bool // the member has acknowledged it, and is not told yet what came of that
+	passed     bool // to another since
+	deliveries int  // under the leader
 	settled    string
 	perhaps    bool     // accepted or rejected, by an acknowledgement whose answer says nothing
 	story      []string // of all that is known
@@ -99,9 +101,8 @@ func (l *life) done() bool {
 func (l *life) write() {
 	for !l.done() {
 		values := make([]string, 1+l.dice(8))
-		end := l.append(t0, values...)
-		l.mu.Lock()
-		l.end = end
+		l.mu.Lock() // not while another begins to lead
+		l.end = l.append(t0, values...)
 		l.mu.Unlock()
 		time.Sleep(time.Duration(l.dice(1000)) * time.Millisecond)
 	}
@@ -123,8 +124,8 @@ func (l *life) live(name string) {
 			l.acknowledge(name, leader, a)
 		}
 		if l.dice(30) == 0 {
+			l.forget(name) // before, for then others may have it
 			l.now().Release("g", name, model.IDPartition{Topic: topicID})
-			l.forget(name)
 		}
 	}
 }
@@ -167,7 +168,8 @@ func (l *life) possess(name string, o int64, deliveries int) {
 	if p.settled != "" {
 		l.Errorf("%d comes again to %s after it was %s", o, name, p.settled)
 	}
-	if p.leader == l.leader && p.member != "" && p.until.After(time.Now()) {
+	p.passed = p.acks
+	if p.leader == l.leader && p.member != "" && !p.acks && p.until.After(time.Now()) {
 		l.Errorf("%d is %s's and comes to %s", o, p.member, name)
 	}
 	if p.leader != l.leader {
@@ -200,6 +202,10 @@ func (l *life) acknowledge(name string, leader int, a Acquired) {
 	}
 	l.mu.Lock()
 	same := leader == l.leader
+	for o := a.First; o <= a.Last; o++ {
+		p := l.had[o]
+		p.acks, p.passed = p.member == name && p.leader == leader && same, false
+	}
 	verdict := l.now().Acknowledge("g", name, t0, topicID, []Ack{ack})
 	l.mu.Unlock()
 	err := verdict.Wait(l.Context())
@@ -210,6 +216,9 @@ func (l *life) acknowledge(name string, leader int, a Acquired) {
 		mine := p.member == name && p.leader == leader && same
 		kind := ack.Types[min(int(o-a.First), len(ack.Types)-1)]
 		p.tell("%s acks %d: %v", name, kind, err)
+		if p.acks = false; p.passed && err == nil && kind != Release {
+			l.Errorf("%d comes to %s, and %s was done with it", o, p.member, name)
+		}
 		switch {
 		case err != nil:
 			if mine && leader == l.leader && p.until.After(time.Now()) && isAny(err, kerr.InvalidRecordState, kerr.InvalidRequest) {
