@@ -165,7 +165,10 @@ func (p *Partition) appendFetched(log *commitlog.Log, batches []byte, same int64
 		return rest, first.NextOffset(), nil // one leader an epoch: it is the same batch
 	case first.NextOffset() > before && before == log.Start():
 		// The log is empty, and the leader's begins within a batch (DeleteRecords).
-		return nil, same, p.beginWithin(log, batches)
+		if err := p.beginWithin(log, batches); err != nil {
+			return nil, same, err
+		}
+		return nil, log.End(), nil
 	}
 	if err := p.cut(log, first.BaseOffset()); err != nil || log.End() < first.BaseOffset() {
 		return nil, same, err // what is missing in between is fetched again

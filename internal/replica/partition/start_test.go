@@ -38,7 +38,7 @@ func TestFollowLogStart(t *testing.T) {
 	if end, err := p.AppendFetched(epoch, stamped(t, 10, epoch, 1, 2, 3), 13); err != nil || end != 13 {
 		t.Fatalf("end %d, %v", end, err)
 	}
-	if o := marks(t, p); o.Start != 11 || o.HW != 11 || h.starts != 3 {
+	if o := marks(t, p); o.Start != 11 || o.HW != 13 || h.starts != 3 {
 		t.Errorf("%+v, made durable %d times", o, h.starts)
 	}
 	for range 2 { // an answer may come twice
