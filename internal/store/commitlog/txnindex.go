@@ -309,7 +309,9 @@ func (l *Log) eachTxn(s *segment, from, until int, do func([]byte) (enough bool)
 	l.mu.Lock()
 	sums := s.txn.sums
 	l.mu.Unlock()
-	until = min(until, len(sums)) // it may have been cut since
+	if until > len(sums) {
+		return errIndex // it has just been cut, or is being made anew
+	}
 	for from < until {
 		n := min(chunk/txnEntry, until-from)
 		b := (*buf)[:n*txnEntry]

@@ -50,3 +50,18 @@ func TestTxnIndexChanges(t *testing.T) {
 		t.Errorf("after it was cut: %v, before: %v", got, before)
 	}
 }
+
+// Who reads the index while it is made anew does not take what is missing for all there is.
+func TestTxnIndexIsShorter(t *testing.T) {
+	_, o := kafkaTxns(t)
+	l := mustOpen(t, o)
+	if len(must[[]AbortedTxn](t)(l.AbortedIn(0, kafkaTxnsEnd))) == 0 {
+		t.Fatal("nothing was aborted")
+	}
+	s := l.segs[0]
+	had := s.txn.disk
+	l.forgetTxns(s)
+	if err := l.eachTxn(s, 0, had, func([]byte) bool { return false }); !isBadIndex(err) {
+		t.Errorf("%d entries of an index that has %d: %v", had, s.txn.disk, err)
+	}
+}
