@@ -66,11 +66,10 @@ func TestStoredNonsenseIsReported(t *testing.T) {
 }
 
 // What the storage floors are told is what the topic's keys say.
-func TestCommitLogAndRules(t *testing.T) {
+func TestCommitLog(t *testing.T) {
 	n := Node{Static: kv{"log.cleaner.threads": "2", "log.cleaner.dedupe.buffer.size": "67108864", "log.segment.delete.delay.ms": "9223372036854775807"}}
 	b, _ := n.Values()
-	v, err := n.Topics().With(kv{"cleanup.policy": "compact,delete", "segment.bytes": "1048576", "retention.ms": "-1",
-		"compression.type": "zstd", "compression.zstd.level": "7", "message.timestamp.type": "LogAppendTime", "max.message.bytes": "99"})
+	v, err := n.Topics().With(kv{"cleanup.policy": "compact,delete", "segment.bytes": "1048576", "retention.ms": "-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +77,17 @@ func TestCommitLogAndRules(t *testing.T) {
 	if !c.Compact || !c.Delete || c.SegmentBytes != 1<<20 || c.RetentionMs != -1 || c.RetentionBytes != -1 ||
 		c.CompactionMapBytes != 32<<20 || c.ProducerExpiry != 24*time.Hour || c.MaxCompactionLagMs != math.MaxInt64 || c.FileDeleteDelay <= 0 {
 		t.Errorf("%+v", c)
+	}
+	if v, err = n.Topics().With(kv{"segment.bytes": "1048576", "internal.segment.bytes": "5000"}); err != nil || CommitLog(v, b).SegmentBytes != 5000 {
+		t.Errorf("segments of %d bytes, %v", CommitLog(v, b).SegmentBytes, err)
+	}
+}
+
+func TestRules(t *testing.T) {
+	v, err := Node{}.Topics().With(kv{"cleanup.policy": "compact,delete", "compression.type": "zstd", "compression.zstd.level": "7",
+		"message.timestamp.type": "LogAppendTime", "max.message.bytes": "99"})
+	if err != nil {
+		t.Fatal(err)
 	}
 	r := Rules(v)
 	if !r.Compacted || !r.LogAppendTime || r.Compression != 4 || r.ZstdLevel != 7 || r.MaxMessageBytes != 99 || r.AfterMaxMs != 3600000 {

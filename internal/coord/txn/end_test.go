@@ -99,6 +99,17 @@ func TestEndOfNothingBefore5(t *testing.T) {
 	`)
 }
 
+// A node may be told to begin near the last epoch.
+func TestFirstEpoch(t *testing.T) {
+	withFirstEpoch(t, Settings{}, 32765, func(h *house) {
+		h.play(`
+			init p -> 1000/32765
+			init p -> 1000/32766
+			init p -> 1001/32765
+		`)
+	})
+}
+
 // When the epochs are used up the client is promised another producer id. The last marker
 // has the epoch that no client gets; whoever asks again gets the same id, also from the
 // next coordinator.

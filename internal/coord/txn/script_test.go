@@ -45,6 +45,7 @@ type house struct {
 	stale   atomic.Pointer[Service] // who did, or will
 	log     *memlog.Log
 	set     Settings
+	first   int16
 	lease   atomic.Bool
 	hours   map[*Service]*atomic.Int64 // by how much clocks are wrong
 	drawn   atomic.Int64
@@ -59,9 +60,14 @@ type house struct {
 // another to which it may move.
 func withService(t *testing.T, set Settings, test func(*house)) {
 	t.Helper()
+	withFirstEpoch(t, set, 0, test)
+}
+
+func withFirstEpoch(t *testing.T, set Settings, first int16, test func(*house)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		h := &house{T: t, world: newWorld(), log: &memlog.Log{}, set: set, parked: map[string]chan string{}, hours: map[*Service]*atomic.Int64{}}
+		h := &house{T: t, world: newWorld(), log: &memlog.Log{}, set: set, first: first, parked: map[string]chan string{}, hours: map[*Service]*atomic.Int64{}}
 		h.drawn.Store(999)
 		h.level.Store(2)
 		h.lease.Store(true)
@@ -84,6 +90,7 @@ func (h *house) start(ctx context.Context, running *sync.WaitGroup) *Service {
 		Partitions: func() int32 { return 1 },
 		Settings:   func() Settings { return h.set },
 		TxnVersion: func() int16 { return int16(h.level.Load()) },
+		FirstEpoch: h.first,
 		ProducerID: func(context.Context) (int64, error) {
 			if h.noIDs.Load() {
 				return 0, kerr.CoordinatorLoadInProgress

@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
+	"github.com/odradek/odradek/internal/store/journal"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -104,6 +106,20 @@ func TestDeleteAndEnd(t *testing.T) {
 		time.Sleep(time.Minute)
 		if got := r.folders("/a"); got != "" {
 			t.Errorf("folders after the next start: %s", got)
+		}
+		r.end()
+	})
+}
+
+// What met the end of the journal says nothing of the disk: the folder is not given up.
+func TestClosedJournalIsNoDiskError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start()
+		f := r.host.dirs[0]
+		r.host.failedTo("delete partitions", f, fmt.Errorf("delete orders-0: %w", journal.ErrClosed))
+		if err := f.err(); err != nil {
+			t.Errorf("the folder is offline: %v", err)
 		}
 		r.end()
 	})

@@ -100,3 +100,11 @@ func TestCompactWhatWasLost(t *testing.T) {
 		t.Errorf("keys %q are left, want a and b: k was deleted", left)
 	}
 }
+
+// A log that was cut while it was compacted is not taken for compacted beyond its end.
+func TestCompactedToTheEnd(t *testing.T) {
+	l := must[*Log](t)(Open(testOptions(newMem(t), testConfig())))
+	if l.compactedTo(7); l.FirstDirty() != l.End() {
+		t.Errorf("the log ends at %d and is dirty from %d on", l.End(), l.FirstDirty())
+	}
+}
