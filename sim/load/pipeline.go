@@ -45,14 +45,12 @@ func (a *actor) pipeLife(n int32) {
 // copySome is one transaction; false ends the session's life.
 func (a *actor) copySome(s *rawTxn, source *kgo.Client, n int32) bool {
 	short, cancel := context.WithTimeout(a.ctx, 2*time.Second)
-	since := a.rec.Now()
 	fetches := source.PollRecords(short, 1+a.rng.IntN(6))
 	cancel()
 	records := fetches.Records()
 	if len(records) == 0 {
 		return true
 	}
-	_ = since
 	from, to := history.Place{Topic: Orders, Partition: n}, history.Place{Topic: Copies, Partition: n}
 	s.txn = a.begin(s.id)
 	if !s.v2 && s.Add(a.ctx, to) != nil {
