@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -255,93 +254,4 @@ func benchTopicOf(b *testing.B, c net.Conn, partitions int) {
 	t.Topic, t.NumPartitions, t.ReplicationFactor = "bench", int32(partitions), 1
 	req.Topics = append(req.Topics, t)
 	ask(b, c, frameOf(req, 5), make([]byte, 1<<16))
-}
-
-// BenchmarkLoadFloor is what the machine alone asks for the same loads: receive, checksum,
-// append to the page cache, answer; or read and send. Nothing is made durable.
-func BenchmarkLoadFloor(b *testing.B) {
-	for _, l := range []load{
-		{Records: 1, Partitions: 1, Each: 1, Window: 1},
-		{Records: 1, Partitions: 1, Each: 1, Window: 64},
-		{Records: 16, Partitions: 1, Each: 1, Window: 16},
-		{Records: 64, Partitions: 1, Each: 1, Window: 8},
-		{Records: 1000, Partitions: 1, Each: 1, Window: 4},
-		{Fetch: true, Records: 1, Each: 1, Window: 1},
-		{Fetch: true, Records: 1, Each: 1, Window: 64},
-		{Fetch: true, Records: 16, Each: 1, Window: 8},
-		{Fetch: true, Records: 64, Each: 1, Window: 4},
-		{Fetch: true, Records: 1000, Each: 1, Window: 2},
-	} {
-		kind := "produce"
-		if l.Fetch {
-			kind = "fetch"
-		}
-		b.Run(fmt.Sprintf("%s/batch=%dKiB/window=%d", kind, l.Records, l.Window), func(b *testing.B) {
-			ln, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer ln.Close()
-			f, err := os.Create(b.TempDir() + "/log")
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer f.Close()
-			size := len(batchOf(l.Records))
-			if l.Fetch {
-				f.Write(make([]byte, fetchedBatches*size))
-			}
-			go serveFloor(b, ln, f, l.Fetch, size)
-			l.measure(b, ln.Addr().String())
-		})
-	}
-}
-
-// serveFloor answers one connection: every complete frame that has come, then one write.
-func serveFloor(b *testing.B, ln net.Listener, f *os.File, fetch bool, size int) {
-	c, err := ln.Accept()
-	if err != nil {
-		return
-	}
-	in := make([]byte, max(64<<10, size+1024))
-	out := make([]byte, 0, max(64<<10, size+1024))
-	have, at, n := 0, int64(0), int64(0)
-	for {
-		m, err := c.Read(in[have:])
-		if err == io.EOF {
-			return
-		}
-		if err != nil {
-			b.Error(err)
-			return
-		}
-		have += m
-		done := 0
-		for have-done >= 4 && have-done >= 4+int(binary.BigEndian.Uint32(in[done:])) {
-			frame := in[done : done+4+int(binary.BigEndian.Uint32(in[done:]))]
-			done += len(frame)
-			if fetch {
-				out = binary.BigEndian.AppendUint32(out, uint32(size+64))
-				out = append(out, make([]byte, 64)...)
-				out = out[:len(out)+size]
-				f.ReadAt(out[len(out)-size:], n%fetchedBatches*int64(size))
-				c.Write(out)
-				out = out[:0]
-			} else {
-				batch := record.Batch(frame[len(frame)-size-3 : len(frame)-3])
-				if batch.Verify() != nil {
-					b.Error("bad batch")
-					return
-				}
-				f.WriteAt(batch, at)
-				at += int64(size)
-				out = append(out, 0, 0, 0, 60)
-				out = append(out, make([]byte, 60)...)
-			}
-			n++
-		}
-		c.Write(out)
-		out = out[:0]
-		have = copy(in, in[done:have])
-	}
 }
