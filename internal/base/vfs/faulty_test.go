@@ -6,9 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 )
 
@@ -79,7 +79,7 @@ func TestMishaps(t *testing.T) {
 
 // A rule that sleeps is a slow disk, in the time of the bubble.
 func TestStall(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		disk := vfs.NewFaulty(vfs.NewMem(), func(op vfs.Op, name string) error {
 			if op == vfs.OpSync && filepath.Base(name) == "f" {
 				time.Sleep(time.Minute)

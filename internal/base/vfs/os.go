@@ -1,9 +1,11 @@
 package vfs
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 )
 
 // OS is the machine's own file system.
@@ -28,8 +30,9 @@ func (osFS) Stat(name string) (fs.FileInfo, error)        { return os.Stat(name)
 func (osFS) SyncDir(name string) error                    { return syncDir(name) }
 func (osFS) Lock(name string) (io.Closer, error)          { return lockFile(name) }
 func (osFS) Space(name string) (int64, int64, error)      { return diskSpace(name) }
+func (osFS) WriteBack(dir string)                         { writeBack(dir) }
 
-// osFile embeds *os.File for ReadAt, WriteAt, Close, Name, Truncate and Sync, and
+// osFile embeds *os.File for ReadAt, Close, Name, Truncate and Sync, and
 // for SyscallConn, by which the wire sends file slices.
 type osFile struct{ *os.File }
 
@@ -51,3 +54,13 @@ func (f osFile) Size() (int64, error) {
 
 func (f osFile) Datasync() error              { return datasync(f.File) }
 func (f osFile) Preallocate(size int64) error { return preallocate(f.File, size) }
+func (f osFile) Direct()                      { setDirect(f.File, true) }
+
+// WriteAt gives up Direct where the system accepts it, but not what is written then.
+func (f osFile) WriteAt(b []byte, at int64) (int, error) {
+	n, err := f.File.WriteAt(b, at)
+	if n == 0 && errors.Is(err, syscall.EINVAL) && setDirect(f.File, false) {
+		return f.File.WriteAt(b, at)
+	}
+	return n, err
+}

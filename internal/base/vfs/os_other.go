@@ -15,3 +15,9 @@ func preallocate(f *os.File, size int64) error {
 	}
 	return f.Truncate(size)
 }
+
+// setDirect does nothing: these systems offer no such flag.
+func setDirect(*os.File, bool) bool { return false }
+
+// writeBack does nothing: these systems offer no call for it.
+func writeBack(string) {}

@@ -69,3 +69,22 @@ func MkdirAllDurable(fsys FS, name string, perm fs.FileMode) error {
 	}
 	return nil
 }
+
+// Direct has what is written to a file from now on pass by the page cache, if its disk can.
+// That is cheaper for what is made durable at once and not read: it asks for writes of
+// whole blocks of 4 KiB, at such positions and from memory that begins at one, and takes
+// others as before. Nothing is durable without Datasync. Reads may no more go through it.
+func Direct(f File) {
+	if d, ok := f.(interface{ Direct() }); ok {
+		d.Direct()
+	}
+}
+
+// WriteBack asks the disk that holds a folder to write what it has in memory, if it can be
+// asked, and waits for that. It makes many syncs that follow cheap, and nothing may be
+// concluded from it: what did not reach the disk is told by those syncs.
+func WriteBack(fsys FS, dir string) {
+	if disk, ok := fsys.(interface{ WriteBack(dir string) }); ok {
+		disk.WriteBack(dir)
+	}
+}

@@ -34,6 +34,7 @@ func (j *Journal) finish() error {
 		return err
 	}
 	j.Recycle()
+	j.writeBack()
 	for job, ok := j.takeSync(); ok; job, ok = j.takeSync() {
 		if err := j.sync(job); err != nil {
 			return err

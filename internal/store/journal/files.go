@@ -270,6 +270,7 @@ func prepareFile(cfg *Config, name string, h fileHeader) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
+	vfs.Direct(f)
 	return &file{handle: f, number: h.number, size: cfg.FileBytes, pos: blockBytes}, nil
 }
 

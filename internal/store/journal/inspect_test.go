@@ -5,12 +5,13 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/store/journal"
 )
 
 // A person sees every whole group of a file, and what damages one hides that one only.
 func TestInspect(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		disk := newDisk(t)
 		j, _, stop := start(t, config(disk))
 		r := newRecorder(7)

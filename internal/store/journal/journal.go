@@ -113,6 +113,7 @@ type Journal struct {
 	next    uint64   // number of the next group to be filled
 	urgent  []*slot  // to be synced because somebody waits
 	lazy    []*slot  // to be synced to free files
+	disk    disk     // whether it is asked to write all before
 	begun   bool     // Run or Submit was called
 	dead    error    // why nothing works any more
 	noRoom  bool     // the disk is full: everything is synced, nothing journaled
@@ -161,6 +162,8 @@ type wait struct {
 	end    int64
 }
 
+// newGroup returns an empty group. Its buffer, and what it grows to, is so large that it
+// begins at a page of memory, as vfs.Direct wants it.
 func newGroup() *group { return &group{buf: make([]byte, groupHeaderBytes, 64<<10)} }
 
 // keepBytes is how large a buffer may be to be used again.

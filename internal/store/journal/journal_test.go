@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/store/journal"
@@ -92,7 +93,7 @@ func (r *recorder) submit(j *journal.Journal, count int) error {
 // The appends of many partitions that come while a group is written become durable with
 // the next one, by a single write and a single sync.
 func TestOneSyncForAll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var syncs, writes int
 		stall := make(chan struct{})
 		stalls := false
@@ -145,7 +146,7 @@ func TestOneSyncForAll(t *testing.T) {
 // A large append is synced where it is, and what follows it meanwhile goes the same way
 // and is not reported before it.
 func TestLargeAppend(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		j, _, stop := start(t, config(newDisk(t)))
 		r := newRecorder(1)
 		must(t, r.submit(j, 1))
@@ -171,7 +172,7 @@ func TestLargeAppend(t *testing.T) {
 // A sync does not count for an append that came to the group that is being filled after
 // the sync began.
 func TestSyncDoesNotCoverWhatCameLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		stall := make(chan struct{})
 		mem := newDisk(t)
 		disk := vfs.NewFaulty(mem, nil)
@@ -216,7 +217,7 @@ func TestSyncDoesNotCoverWhatCameLater(t *testing.T) {
 
 // When Truncated returns, nothing beyond the cut is reported any more.
 func TestNoReportAfterTruncated(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		j, _, stop := start(t, config(newDisk(t)))
 		r := newRecorder(1)
 		must(t, r.submit(j, 10))
@@ -253,7 +254,7 @@ func TestNoReportAfterTruncated(t *testing.T) {
 // After a sync that failed the journal is dead: who waits is told once, who comes is
 // refused, Run ends.
 func TestFailedSyncIsTheEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		disk := vfs.NewFaulty(newDisk(t), nil)
 		j, _, stop := start(t, config(disk))
 		a, b := newRecorder(1), newRecorder(2)
@@ -295,7 +296,7 @@ func TestFailedSyncIsTheEnd(t *testing.T) {
 // On a full disk appends are still made durable, by syncs of their segments, and when
 // there is room again the journal takes them again.
 func TestFullDisk(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem := newDisk(t)
 		mem.SetSize(64 << 10) // one file: with two they would take turns
 		j, _, stop := start(t, config(mem))
@@ -329,7 +330,7 @@ func TestFullDisk(t *testing.T) {
 func corrupt(t *testing.T, change func(b []byte)) ([]journal.Entry, error) {
 	t.Helper()
 	mem := newDisk(t)
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		j, _, stop := start(t, config(mem))
 		r := newRecorder(1)
 		for range 6 {

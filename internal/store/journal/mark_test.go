@@ -6,13 +6,14 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/store/journal"
 )
 
 // A log may be cut only when the journal has said so for good, also in the first moments
 // of a process: what is to be replayed would not fit a log that is shorter.
 func TestTruncatedBeforeRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		disk := newDisk(t)
 		j, _, stop := start(t, config(disk))
 		r := newRecorder(1)

@@ -18,6 +18,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/store/journal"
@@ -459,7 +460,7 @@ func TestHistories(t *testing.T) {
 		count = 200
 	}
 	for seed := range count {
-		synctest.Test(t, func(t *testing.T) { newHistory(t, seed, &st).run() })
+		bubble.Test(t, func(t *testing.T) { newHistory(t, seed, &st).run() })
 		if t.Failed() {
 			t.Fatalf("goroutines do not repeat, so ask often: go test ./internal/store/journal -run TestHistory$ -v -count 1000 -failfast -seed %d", seed)
 		}
@@ -474,7 +475,7 @@ var seed = flag.Uint64("seed", 0, "seed of TestHistory")
 
 // One history, of a seed that failed.
 func TestHistory(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { newHistory(t, *seed, &stats{}).run() })
+	bubble.Test(t, func(t *testing.T) { newHistory(t, *seed, &stats{}).run() })
 }
 
 // trace tells the history of one seed.

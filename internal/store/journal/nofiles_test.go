@@ -5,6 +5,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/store/journal"
 )
@@ -26,7 +27,7 @@ func (p *poor) Sync() (int64, error) {
 // A segment that cannot be opened because the process has too many files open is synced
 // later. Nothing has failed: the folder goes on.
 func TestSyncWaitsForDescriptor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		j, _, stop := start(t, config(newDisk(t)))
 		p := &poor{recorder: newRecorder(1), lacks: 3}
 		must(t, submitOf(j, p, 0, 2))

@@ -46,6 +46,9 @@ func (r *reader) open() (*Journal, []Entry, error) {
 	}
 	j := newJournal(*r.cfg, r.salt)
 	entries, err := r.restore(j, chain)
+	for _, s := range r.scans {
+		vfs.Direct(s.handle) // nothing reads it any more
+	}
 	return j, entries, err
 }
 

@@ -59,6 +59,9 @@ func (j *Journal) syncLoop(ctx context.Context) error {
 				return err
 			}
 		}
+		if j.writeBack() {
+			continue
+		}
 		select {
 		case <-j.syncKick:
 		case <-ctx.Done():
@@ -98,12 +101,50 @@ func (j *Journal) popSync() *slot {
 	if len(j.urgent) > 0 {
 		return pop(&j.urgent)
 	}
-	for len(j.lazy) > 0 {
+	for len(j.lazy) > 0 && (j.disk == settled || j.crowded()) {
 		if s := pop(&j.lazy); s.queue == lazy { // else it became urgent
 			return s
 		}
 	}
 	return nil
+}
+
+// disk is whether the disk is asked to write all it has before many segments are synced.
+type disk uint8
+
+const (
+	settled disk = iota
+	due          // somebody shall ask
+	asked        // somebody does
+)
+
+// many segments are synced for a tenth of the processor's time if their disk was asked to
+// write everything before.
+const many = 256
+
+// writeBack asks the disk if that is due, and tells whether it was. Nothing counts as durable
+// by it. Those who wait for a sync get it meanwhile; lazy ones come after.
+func (j *Journal) writeBack() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.disk != due || j.dead != nil {
+		return false
+	}
+	j.disk = asked
+	j.mu.Unlock()
+	vfs.WriteBack(j.cfg.FS, j.cfg.Dir)
+	j.mu.Lock()
+	j.disk = settled
+	for range j.cfg.SyncWorkers {
+		kick(j.syncKick)
+	}
+	return true
+}
+
+// crowded tells whether the journal has grown so much that nothing is waited for: the disk
+// may be busy with what is not ours.
+func (j *Journal) crowded() bool {
+	return int64(len(j.files.live))*j.cfg.FileBytes > 4*j.cfg.LiveBytes
 }
 
 // pop takes the first of a queue. Its memory is used again once it runs empty.
@@ -177,4 +218,8 @@ func (j *Journal) recycle(files []*file) {
 			j.queueIfDue(s)
 		}
 	}
+	if len(j.lazy) >= many && j.disk == settled {
+		j.disk = due
+	}
+	kick(j.syncKick) // also if it has become crowded
 }
