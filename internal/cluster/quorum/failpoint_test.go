@@ -8,8 +8,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/failpoint"
 	"github.com/odradek/odradek/internal/base/vfs"
 )
@@ -23,7 +23,7 @@ func TestPowerCutAtEveryFailpoint(t *testing.T) {
 		}
 		reached := 0
 		for n := 1; n <= 40; n++ {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				if cutAt(t, name, n) {
 					reached++
 				}

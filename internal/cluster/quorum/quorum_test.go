@@ -17,6 +17,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 )
 
@@ -94,7 +95,7 @@ func start(t *testing.T, c Config) (q *Quorum, stop func() error) {
 
 // A quorum of one leads at once: no clock has to move.
 func TestOneVoterLeadsWithoutTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		began := time.Now()
 		m := newMachine()
 		q, stop := start(t, config(vfs.NewMem(), m))
@@ -128,7 +129,7 @@ func TestOneVoterLeadsWithoutTime(t *testing.T) {
 func TestRestart(t *testing.T) {
 	for _, snapshotBytes := range []int64{0, 8 << 10} {
 		t.Run(fmt.Sprint(snapshotBytes), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				fs := vfs.NewMem()
 				var want []string
 				for round := range 5 {
@@ -163,7 +164,7 @@ func TestRestart(t *testing.T) {
 
 // Proposals that come while the disk is busy share one write.
 func TestGroupCommit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		fs := &countingFS{FS: vfs.NewMem()}
 		m := newMachine()
 		c := config(fs, m)
@@ -220,7 +221,7 @@ func (f countingFile) Datasync() error {
 // An entry of another term than the one that is led is refused, and so is all that
 // follows in that term.
 func TestWrongTermIsRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMachine()
 		q, stop := start(t, config(vfs.NewMem(), m))
 		term := <-m.leads
@@ -247,7 +248,7 @@ func TestCrashHistories(t *testing.T) {
 		histories = 40
 	}
 	for seed := range histories {
-		synctest.Test(t, func(t *testing.T) { crashHistory(t, uint64(seed)) })
+		bubble.Test(t, func(t *testing.T) { crashHistory(t, uint64(seed)) })
 		if t.Failed() {
 			t.Fatalf("repeat with seed %d", seed)
 		}
@@ -435,7 +436,7 @@ func TestDamage(t *testing.T) {
 
 // A disk that fails to sync is not asked again: Run ends, and every wait with it.
 func TestSyncFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		fs := &failingFS{FS: vfs.NewMem()}
 		m := newMachine()
 		q, stop := start(t, config(fs, m))

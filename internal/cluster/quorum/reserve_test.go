@@ -5,16 +5,16 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 )
 
 // On a full disk the reserve takes some entries more; then entries wait, and go on when
 // there is room. What was agreed on is there after the next start.
 func TestFullDisk(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		disk, m := vfs.NewMem(), newMachine()
 		c := config(disk, m)
 		c.SnapshotBytes, c.SegmentBytes = 64<<10, 16<<10

@@ -128,6 +128,9 @@ func (s *store) replay(f *frame) error {
 	}
 	s.hard = f.hard
 	for _, e := range f.entries {
+		if e.GetIndex() == 0 {
+			return errors.New("entry 0: the first of all logs is 1")
+		}
 		if n := len(s.entries); n > 0 && e.GetIndex() > s.entries[n-1].GetIndex()+1 {
 			return fmt.Errorf("entry %d follows entry %d", e.GetIndex(), s.entries[n-1].GetIndex())
 		}

@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 )
 
@@ -76,7 +77,7 @@ func (p *process) pause() {
 // inWorld runs a story among the voters 1 to n, by seed.
 func inWorld(t *testing.T, seed uint64, n int, story func(*world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		cryptotest.SetGlobalRandom(t, seed)
 		w := &world{
 			t: t, rng: rand.New(rand.NewPCG(seed, 77)), nodes: map[int32]*host{}, cuts: map[[2]int32]bool{},

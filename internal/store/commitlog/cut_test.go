@@ -130,3 +130,29 @@ func TestCutBelowWhatIsCompacted(t *testing.T) {
 		t.Errorf("after the cut, %v: first dirty %d, want 2", err, l.FirstDirty())
 	}
 }
+
+// A start that was raised is written down by the host, and the epochs by the log: a crash in
+// between leaves records whose epoch nothing told, until the next start reads it from them.
+func TestEpochsOutliveTheStart(t *testing.T) {
+	for _, raised := range []int64{2, 4, 7, 9} {
+		mem := newMem(t)
+		o := testOptions(mem, testConfig())
+		l := mustOpen(t, o)
+		appendAll(t, l, 2, plain(3, 10, 1))
+		appendAll(t, l, 5, plain(3, 10, 2))
+		appendAll(t, l, 6, plain(3, 10, 3))
+		must[int64](t)(l.Sync())
+		if err := l.AdvanceStart(raised); err != nil {
+			t.Fatal(err)
+		}
+		o.RecoveryPoint = must[int64](t)(l.Sync())
+
+		o.FS, o.Start = mem.Crash(newRand(1)), 1
+		l = mustOpen(t, o)
+		for at, want := range []int32{-1, 2, 2, 5, 5, 5, 6, 6, 6} {
+			if got := l.EpochAt(int64(at)); got != want {
+				t.Errorf("start raised to %d: the epoch at %d is %d, want %d", raised, at, got, want)
+			}
+		}
+	}
+}

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
@@ -343,7 +343,7 @@ func TestSliceOutlivesDeletion(t *testing.T) {
 
 // Deleted files stay under another name for file.delete.delay.ms.
 func TestDeleteDelay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem := newMem(t)
 		c := testConfig()
 		c.RetentionMs, c.FileDeleteDelay = 60_000, time.Minute

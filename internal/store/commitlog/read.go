@@ -204,7 +204,7 @@ func (l *Log) entryFor(p place, h *handle, of by, target int64) (int64, error) {
 	if err != nil || i < 0 {
 		return 0, err
 	}
-	if e.value >= p.size || !leadsTo(h, p.seg.base, p.size, e) {
+	if !leadsTo(h, p.seg.base, p.size, e) {
 		return 0, errIndex
 	}
 	return e.value, nil
@@ -292,8 +292,12 @@ func (l *Log) readError(s *segment, err error) error {
 	return storageError(err)
 }
 
-// leadsTo reports whether an index entry fits the batch that it leads to.
+// leadsTo reports whether an index entry fits the batch that it leads to. A bit that turned in the
+// index may have it lead anywhere.
 func leadsTo(h *handle, base, size int64, e entry) bool {
+	if e.value < 0 || e.value >= size {
+		return false
+	}
 	fits := false
 	err := batchAt(h, e.value, size, func(b record.Batch, _ int) { fits = b.LastOffset() == base+e.key })
 	return err == nil && fits

@@ -36,6 +36,14 @@ func (l *Log) recover(o Options, epochsFound bool) error {
 		return err
 	}
 	l.end = l.active().next
+	l.pardon() // what was condemned may have been cut off
+	for i := range l.rotten {
+		for _, s := range l.segs { // what a later segment has is not rotten with it
+			if r := &l.rotten[i]; s.base > r.Offset {
+				r.Next = min(r.Next, s.base)
+			}
+		}
+	}
 	l.start = max(o.Start, l.segs[0].base)
 	l.recovery = min(o.RecoveryPoint, l.end)
 	l.firstDirty = min(l.firstDirty, l.end) // what comes in place of what was lost is dirty
@@ -50,6 +58,9 @@ func (l *Log) recover(o Options, epochsFound bool) error {
 		return l.restartAt(l.start)
 	}
 	l.setEpochs(l.epochs.before(l.end).from(l.start))
+	if err := l.recallEpochs(); err != nil {
+		return err
+	}
 	// What came after one from before the log's first segment is not known: it may say that
 	// a transaction is open which has long ended.
 	return l.dropSnapshots(func(at int64) bool { return at > l.end || at < l.segs[0].base })
@@ -223,11 +234,15 @@ func (l *Log) rebuildEpochs() error {
 	l.epochs = nil
 	l.epochsSaved.touch()
 	for _, s := range l.segs {
-		pos := int64(0)
+		pos, next := int64(0), s.base
 		err := l.eachHeader(s, func(b record.Batch) {
 			if l.never(b) {
-				l.condemn(l.rotOfEpoch(s, b, pos))
-			} else if b.LeaderEpoch() > l.epochs.latest() {
+				// Else it is no batch of this place, or more of it is rotten than its epoch: where it
+				// ends is not known.
+				if b.BaseOffset() >= next && l.sumsUp(s, pos) {
+					l.condemn(l.rotOfEpoch(s, b, pos))
+				}
+			} else if next = max(next, b.BaseOffset()); b.LeaderEpoch() > l.epochs.latest() {
 				l.epochs = l.epochs.assign(b.LeaderEpoch(), b.BaseOffset())
 			}
 			pos += int64(b.Size())
@@ -236,6 +251,51 @@ func (l *Log) rebuildEpochs() error {
 			return err
 		}
 	}
+	return nil
+}
+
+// sumsUp reports whether a whole batch with the right checksum lies at a position.
+func (l *Log) sumsUp(s *segment, pos int64) bool {
+	h, err := l.acquire(s)
+	if err != nil {
+		return false
+	}
+	defer h.release()
+	sc := newScanner(h, pos, s.size)
+	defer sc.close()
+	b, err := sc.batch()
+	return err == nil && b.Verify() == nil
+}
+
+// recallEpochs reads the epochs of what lies between the log start and where the first known epoch
+// begins. A start that was raised is written down by the host, and the epochs by the log: a crash
+// may come when only the epochs are durable.
+func (l *Log) recallEpochs() error {
+	upto := l.end
+	if len(l.epochs) > 0 {
+		upto = l.epochs[0].start
+	}
+	var all epochs
+	for _, s := range l.segs {
+		if s.next <= l.start || s.base >= upto {
+			continue
+		}
+		err := l.eachHeader(s, func(b record.Batch) {
+			if e := b.LeaderEpoch(); b.NextOffset() > l.start && b.BaseOffset() < upto && e > all.latest() && !l.never(b) {
+				all = all.assign(e, max(b.BaseOffset(), l.start))
+			}
+		})
+		if err != nil && !notABatch(err) {
+			return err
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	for _, e := range l.epochs {
+		all = all.assign(e.epoch, e.start)
+	}
+	l.setEpochs(all)
 	return nil
 }
 

@@ -54,7 +54,7 @@ func (s *scanner) close() {
 // file. It returns io.EOF at the end, an error of package record if no whole batch is
 // there. The view is valid until the next call.
 func (s *scanner) header() (record.Batch, int, error) {
-	if s.pos == s.end {
+	if s.pos >= s.end {
 		return nil, 0, io.EOF
 	}
 	bytes, err := s.bytes(record.HeaderLen)
