@@ -9,15 +9,15 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Someone who scrapes the node sees its requests, its topics and how far a group is
 // behind; health says that it is ready, and why.
 func TestAdmin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.start()
 		ctx, cancel := context.WithCancel(t.Context())

@@ -39,7 +39,11 @@ func (b *Broker) rooms(ctx context.Context, g *run.Group) error {
 	b.brokers = brokers.New(b.brokersConfig())
 	b.shares = share.New(b.shareConfig())
 	b.sharing = share.NewClient(b.shareClientConfig())
+	b.rivalry = &election{b.rivals, b.brokers.Ask}
 	b.groups = group.New(group.Config{
+		Undisputed: func(ctx context.Context, partition int32) error {
+			return b.rivalry.undisputed(ctx, model.TopicPartition{Topic: model.ConsumerOffsetsTopic, Partition: partition})
+		},
 		Partitions: b.partitionsOf(model.ConsumerOffsetsTopic, config.OffsetsTopicNumPartitions), Settings: b.settings.groups, Lease: b.lease,
 		GroupConfig: b.settings.group, Image: b.feed.Image, Shares: b.sharing, Ask: b.brokers.Ask,
 		Rand: b.cfg.Random, Clock: b.cfg.Clock, On: b.cfg.FS, Log: b.cfg.Log,

@@ -58,6 +58,7 @@ type Broker struct {
 	sharing     *share.Client // asks the shares of all brokers
 	deliveries  *delivery.Service
 	brokers     *brokers.Brokers
+	rivalry     *election
 	front       *api.Server
 	fronted     chan struct{} // closed when front is there
 	metrics     *Metrics

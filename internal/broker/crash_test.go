@@ -8,9 +8,9 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/memnet"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -108,7 +108,7 @@ func TestPowerCut(t *testing.T) {
 	}
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { powerCuts(t, seed) })
+			bubble.Test(t, func(t *testing.T) { powerCuts(t, seed) })
 		})
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -60,7 +60,7 @@ func (n *node) count(topic string, partition int32) (int64, error) {
 // A restart, clean or not, registers the broker and unfences it, and changes no
 // partition: nobody else could lead.
 func TestRestartElectsNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.start()
 		n.create("orders", 20)
@@ -99,7 +99,7 @@ func TestRestartElectsNobody(t *testing.T) {
 // operating system, leads in a new epoch after a power cut, and in the old one after a
 // stop in order.
 func TestRestartAfterLoss(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.start()
 		c := n.client()
@@ -133,7 +133,7 @@ func TestRestartAfterLoss(t *testing.T) {
 // deleting records and deleting topics go on, and with room comes everything back, the
 // group coordinator's log too.
 func TestFullDisk(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.start()
 		n.create("orders", 2)
@@ -189,7 +189,7 @@ func TestFullDisk(t *testing.T) {
 
 // Deleting makes room on a disk that is full.
 func TestDeleteOnFullDisk(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.start()
 		n.create("orders", 1)
@@ -266,7 +266,7 @@ func (n *node) whereIs(topic string, partition int32) string {
 // A sync that fails takes its folder offline for good, though the next one would
 // succeed. The other folder goes on; when it fails too the node ends.
 func TestSyncFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var faults failing
 		n := newNode(t)
 		n.dirs, n.wrap = []string{"/a", "/b"}, faults.wrap
@@ -315,7 +315,7 @@ func TestFolderFailsAtStart(t *testing.T) {
 		"all":      below("/b", vfs.ErrIO, vfs.OpOpen, vfs.OpCreate, vfs.OpReadDir, vfs.OpStat, vfs.OpLock, vfs.OpMkdir),
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				var faults failing
 				n := newNode(t)
 				n.dirs, n.wrap = []string{"/a", "/b"}, faults.wrap
@@ -365,7 +365,7 @@ func TestNoFolderNoNode(t *testing.T) {
 		below("/", vfs.ErrIO, vfs.OpReadDir),
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				n := newNode(t)
 				n.dirs = []string{"/a", "/b"}
 				n.start()

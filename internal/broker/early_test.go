@@ -5,9 +5,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
 )
@@ -15,7 +15,7 @@ import (
 // Who connects while the broker is not yet let in waits: a topic is not refused for want
 // of brokers. The cluster's log is slow here, so that there is time to come early.
 func TestEarlyClientWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.wrap = func(disk *vfs.Mem) vfs.FS {
 			return vfs.NewFaulty(disk, func(op vfs.Op, name string) error {

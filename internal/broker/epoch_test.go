@@ -2,8 +2,8 @@ package broker
 
 import (
 	"testing"
-	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -11,7 +11,7 @@ import (
 // The end of the leader's epoch is known before anything is written in it: a consumer
 // that got the epoch from ListOffsets must not be told that its history was cut.
 func TestEpochOfEmptyLog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.start()
 		c := n.client(kgo.AllowAutoTopicCreation())

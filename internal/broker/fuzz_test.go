@@ -8,9 +8,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -31,7 +31,7 @@ func FuzzNode(f *testing.F) {
 		if len(body) > 1<<14 {
 			return
 		}
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			h := newHermit(t)
 			defer h.end()
 			h.furnish()
@@ -78,12 +78,12 @@ func FuzzDisk(f *testing.F) {
 			return
 		}
 		once.Do(func() {
-			synctest.Test(t, func(t *testing.T) { image = lived(t) })
+			bubble.Test(t, func(t *testing.T) { image = lived(t) })
 			names = slices.Sorted(maps.Keys(image))
 		})
 		name := names[file%uint(len(names))]
 		changed := damage(slices.Clone(image[name]), int(at%uint(len(image[name])+1)), bytes, how%4)
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			h := formHermit(t)
 			h.lay(image)
 			if h.disk.Remove(name); changed != nil {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
-	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -18,7 +18,7 @@ func TestBombsInProduce(t *testing.T) {
 		t.Skip("it compresses gigabytes")
 	}
 	const large = 136 << 20 // beyond the cap of 128 MiB
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHermit(t)
 		defer h.end()
 		c := h.dial(clientsDoor)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/front/api"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -25,7 +26,7 @@ import (
 func TestHostileFrames(t *testing.T) {
 	for _, door := range []string{clientsDoor, quorumDoor} {
 		for _, part := range split(advertised(door), 4) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				h := newHermit(t)
 				defer h.end()
 				h.furnish()
@@ -44,7 +45,7 @@ func TestHostileFrames(t *testing.T) {
 func TestGreedyFrames(t *testing.T) {
 	for _, door := range []string{clientsDoor, quorumDoor} {
 		for _, part := range split(advertised(door), 4) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				h := newHermit(t)
 				defer h.end()
 				h.furnish()

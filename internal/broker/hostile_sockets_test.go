@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -22,7 +23,7 @@ func TestSockets(t *testing.T) {
 		"ten thousand at once": (*hermit).pipelined, "what nobody knows": (*hermit).unknown, "other protocols": (*hermit).otherProtocols,
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				h := newHermit(t)
 				defer h.end()
 				h.furnish()

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -25,7 +25,7 @@ func TestLiveReset(t *testing.T) {
 		"consumer":    {kgo.WithContext(nextGen)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { liveReset(t, opts) })
+			bubble.Test(t, func(t *testing.T) { liveReset(t, opts) })
 		})
 	}
 }

@@ -5,15 +5,15 @@ import (
 	"errors"
 	"net"
 	"testing"
-	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 )
 
 // A second node on the folders of a running one writes nothing there, not even to the
 // cluster's log, and does not start.
 func TestFoldersHaveOneNode(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.start()
 		defer func() { n.stop(); <-n.done }()

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -39,7 +40,7 @@ func (b *Broker) scraped(t *testing.T) map[string]float64 {
 // A transaction that no coordinator knows holds back a partition: that is told once none may
 // be open for so long, and until its marker is there.
 func TestMetricsOfHangingTransaction(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.start()
 		defer n.end()
@@ -86,7 +87,7 @@ func TestMetricsOfHangingTransaction(t *testing.T) {
 // A client that names its group by bytes that are no text does not keep others from being
 // told of.
 func TestMetricsOfUnspeakableGroup(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.start()
 		defer n.end()

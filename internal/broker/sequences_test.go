@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/front/api"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -72,7 +72,7 @@ type walk struct {
 }
 
 func play(t *testing.T, script []byte, used map[int16]int) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		if used == nil {
 			used = map[int16]int{}
 		}

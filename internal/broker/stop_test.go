@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"net"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/memnet"
 )
@@ -17,7 +17,7 @@ import (
 func TestStopsWhileItStarts(t *testing.T) {
 	for _, cause := range []error{nil, ErrAtOnce} {
 		t.Run(fmt.Sprint(cause), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				network := memnet.New(0)
 				b, err := New(Config{
 					NodeID: 1, LogDirs: []string{"/data"}, FS: vfs.NewMem(), Random: func(p []byte) { clear(p) },

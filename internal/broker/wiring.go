@@ -61,7 +61,8 @@ func (b *Broker) apiConfig() api.Config {
 		Enlist:   enlist.New(b.enlistConfig()).Enlist,
 		Settings: b.settings.Values, Static: b.cfg.Static, Quorum: b.status,
 		Leading: b.leads, Forward: b.forward, Ask: b.peers.Ask,
-		LogDirs: b.logDirs, Producers: b.producers, Features: controller.Features,
+		Undisputed: b.rivalry.undisputed,
+		LogDirs:    b.logDirs, Producers: b.producers, Features: controller.Features,
 		Random: b.randomBelow, Clock: b.cfg.Clock, Log: b.cfg.Log, LogLevel: b.cfg.Level,
 		ControlTimeout: time.Duration(config.RequestTimeoutMs.Get(b.settings.Values())) * time.Millisecond,
 	}

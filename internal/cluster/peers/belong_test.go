@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"go.etcd.io/raft/v3/raftpb"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/cluster/quorum"
@@ -56,7 +57,7 @@ func (c *cluster) refusals(id int32) []error {
 // cluster, and a second one with the same id. Those that belong are not disturbed, and the
 // node that was refused may come back with the folder that it had.
 func TestWhoDoesNotBelong(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t)
 		c.startAll()
 		c.register()
@@ -111,7 +112,7 @@ func TestWhoDoesNotBelong(t *testing.T) {
 
 // A voter that was down while another was replaced learns of it, and disturbs nobody.
 func TestReplacedWhileAnotherWasDown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t)
 		c.startAll()
 		c.register()
@@ -149,7 +150,7 @@ func TestReplacedWhileAnotherWasDown(t *testing.T) {
 
 // A node that knows only where to ask finds the quorum, follows it, and becomes a voter.
 func TestJoin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t)
 		c.startAll()
 		c.register()
@@ -207,7 +208,7 @@ func TestJoin(t *testing.T) {
 // voters were, hear from those where it is that leads now: one that follows, and one that
 // votes.
 func TestLeaderJoinedMeanwhile(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t)
 		c.startAll()
 		c.register()
@@ -271,6 +272,8 @@ type counting struct {
 	reads atomic.Int64
 }
 
+func (q *counting) wrap(is *quorum.Quorum) { q.Quorum = is }
+
 func (q *counting) Tail(ctx context.Context, from int64, most int) (quorum.Chunk, error) {
 	c, err := q.Quorum.Tail(ctx, from, most)
 	if len(c.Entries) > 0 || c.Snapshot != nil {
@@ -282,14 +285,13 @@ func (q *counting) Tail(ctx context.Context, from int64, most int) (quorum.Chunk
 // Sixty nodes follow one leader: each piece of the log is read and written once, and
 // all have it at the same moment.
 func TestManyFollow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t)
 		m := &counting{}
 		one := c.start(1, func(p *Config, q *quorum.Config) {
 			p.Voters, q.Voters = map[int32]string{1: address(1)}, []int32{1}
 			p.Quorum = m
 		})
-		m.Quorum = one.quorum
 		<-one.isLeading(t)
 		const followers = 60
 		var wg sync.WaitGroup
@@ -305,13 +307,7 @@ func TestManyFollow(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, f := range []func(context.Context) error{p.Run, p.Follow} {
-				wg.Go(func() {
-					if err := f(ctx); err != nil && !errors.Is(err, context.Canceled) {
-						t.Error(err)
-					}
-				})
-			}
+			follow(ctx, t, &wg, p)
 		}
 		time.Sleep(2 * time.Second)
 		before := m.reads.Load()
@@ -335,6 +331,17 @@ func TestManyFollow(t *testing.T) {
 	})
 }
 
+// follow has p follow the metadata until ctx ends.
+func follow(ctx context.Context, t *testing.T, wg *sync.WaitGroup, p *Peers) {
+	for _, f := range []func(context.Context) error{p.Run, p.Follow} {
+		wg.Go(func() {
+			if err := f(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func (m *member) isLeading(t *testing.T) <-chan struct{} {
 	for !m.leading.Load() {
 		time.Sleep(time.Millisecond)
@@ -346,7 +353,7 @@ func (m *member) isLeading(t *testing.T) <-chan struct{} {
 
 // Who comes back after the log was cut gets a snapshot, of 5 MiB, while others are served.
 func TestFarBehind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t)
 		small := func(_ *Config, q *quorum.Config) { q.SnapshotBytes, q.SegmentBytes = 256<<10, 64<<10 }
 		for id := int32(1); id <= 5; id++ {
@@ -388,7 +395,7 @@ func TestFarBehind(t *testing.T) {
 // A request that the leader had got when it died is not made twice: whoever asked hears
 // that nobody knows.
 func TestNothingIsDoneTwice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t)
 		c.startAll()
 		if err := c.ask(5, 10*time.Second, "first"); err != nil {
@@ -422,7 +429,7 @@ func TestNothingIsDoneTwice(t *testing.T) {
 
 // Messages that are not what the line says do not reach Raft.
 func TestForgedMessages(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t)
 		c.startAll()
 		was := c.leader()

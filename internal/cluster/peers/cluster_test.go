@@ -12,13 +12,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.etcd.io/raft/v3/raftpb"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/cluster/quorum"
@@ -59,8 +59,7 @@ type member struct {
 const voters = 3
 
 func newCluster(t *testing.T) *cluster {
-	c := &cluster{t: t, net: memnet.New(0), rng: rand.New(rand.NewPCG(1, 2)), cut: map[int32]bool{}, healed: make(chan struct{}), nodes: map[int32]*member{}}
-	return c
+	return &cluster{t: t, net: memnet.New(0), rng: rand.New(rand.NewPCG(1, 2)), cut: map[int32]bool{}, healed: make(chan struct{}), nodes: map[int32]*member{}}
 }
 
 func (c *cluster) startAll() {
@@ -114,7 +113,11 @@ func (c *cluster) start(id int32, tweak ...func(*Config, *quorum.Config)) *membe
 		if m.quorum, err = quorum.Open(qc); err != nil {
 			c.t.Fatal(err)
 		}
-		pc.Quorum = m.quorum
+		if w, ok := pc.Quorum.(interface{ wrap(q *quorum.Quorum) }); ok {
+			w.wrap(m.quorum)
+		} else {
+			pc.Quorum = m.quorum
+		}
 	}
 	if m.peers, err = New(pc); err != nil {
 		c.t.Fatal(err)
@@ -368,7 +371,7 @@ func (c *cluster) ask(id int32, within time.Duration, names ...string) error {
 // Every node reaches the controller, by a version that it speaks, and reads its own
 // writes.
 func TestAsk(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t)
 		c.startAll()
 		for id := int32(1); id <= 5; id++ {
@@ -394,7 +397,7 @@ func TestAsk(t *testing.T) {
 // The leader dies, again and again: all notice at once, and metadata is written again in
 // well under a second, by every node.
 func TestLeaderDies(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t)
 		c.startAll()
 		if err := c.ask(5, 10*time.Second, "first"); err != nil {
@@ -446,7 +449,7 @@ func TestLeaderDies(t *testing.T) {
 // The leader is cut off without a word: the others go on within about a second and think
 // nobody dead; it decides nothing meanwhile, and follows when it is back.
 func TestLeaderIsCutOff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t)
 		c.startAll()
 		if err := c.ask(5, 10*time.Second, "first"); err != nil {

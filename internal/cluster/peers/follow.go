@@ -75,7 +75,7 @@ func (p *Peers) followFrom(ctx context.Context, node int32, from int64) (int64, 
 		if elsewhere.node < 0 || elsewhere.node == node {
 			return 0, sleep(ctx, 20*time.Millisecond)
 		}
-		return 0, nil
+		return 0, sleep(ctx, firstPause) // two may take each other for the leader
 	}
 	var c quorum.Chunk
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/coord/share"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -44,7 +45,7 @@ var (
 // inBubble runs a test with a broker that leads t-0.
 func inBubble(t *testing.T, test func(*broker)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := &broker{T: t, disk: vfs.NewMem(), parts: map[model.TopicPartition]*partition.Partition{}, store: newCoordinator(t)}
 		if err := vfs.MkdirAllDurable(b.disk, "/d", 0o755); err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -148,7 +149,7 @@ func TestPartitions(t *testing.T) {
 // What is asked of another broker while a request is on its way goes there together, but a
 // transaction once in a request. This broker is asked at once.
 func TestTogether(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := &coordinator{held: make(chan struct{})}
 		e := enlister(c, 2)
 		var wg sync.WaitGroup
@@ -175,7 +176,7 @@ func TestTogether(t *testing.T) {
 // Who sends for others and leaves does not take them along; who leaves while it waits does
 // not hold up the rest.
 func TestLeave(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := &coordinator{held: make(chan struct{})}
 		e := enlister(c, 2)
 		leave := map[string]context.CancelFunc{}
@@ -219,7 +220,7 @@ func TestLeave(t *testing.T) {
 // Callers come and go at random, often at one instant; each that stays is answered, and no lane is left behind.
 func TestHistories(t *testing.T) {
 	for seed := range uint64(20) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			rng, pauses := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
 			var mu sync.Mutex // guards pauses
 			slow := func(ctx context.Context, node int32, req kmsg.Request) (kmsg.Response, error) {

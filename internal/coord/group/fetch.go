@@ -68,7 +68,25 @@ func failedTopics(topics []kmsg.OffsetFetchRequestTopic, errorCode int16) []kmsg
 }
 
 func (s *Service) fetchGroup(ctx context.Context, req kmsg.OffsetFetchRequestGroup, stable bool) kmsg.OffsetFetchResponseGroup {
-	topics, err := do(ctx, s, req.Group, runtime.Alone, func(st *state, _ *runtime.Turn) ([]kmsg.OffsetFetchResponseGroupTopic, error) {
+	topics, err := s.fetchOffsets(ctx, req, stable)
+	resp := kmsg.OffsetFetchResponseGroup{Group: req.Group, Topics: topics, ErrorCode: code(err)}
+	if errors.Is(err, kerr.RequestTimedOut) {
+		resp.ErrorCode = kerr.NotCoordinator.Code // clients before 3.9 retry on this one only
+	}
+	return resp
+}
+
+// fetchOffsets writes nothing, so no follower would refuse it: a coordinator that was replaced, and
+// does not know, would tell what was, and a pipeline would begin there.
+func (s *Service) fetchOffsets(ctx context.Context, req kmsg.OffsetFetchRequestGroup, stable bool) ([]kmsg.OffsetFetchResponseGroupTopic, error) {
+	if p := s.PartitionFor(req.Group); p >= 0 && s.cfg.Undisputed != nil {
+		asking, cancel := context.WithTimeout(ctx, s.settings().CommitTimeout)
+		defer cancel()
+		if err := s.cfg.Undisputed(asking, p); err != nil {
+			return nil, err
+		}
+	}
+	return do(ctx, s, req.Group, runtime.Alone, func(st *state, _ *runtime.Turn) ([]kmsg.OffsetFetchResponseGroupTopic, error) {
 		if err := st.checkFetch(req); err != nil {
 			return nil, err
 		}
@@ -77,11 +95,6 @@ func (s *Service) fetchGroup(ctx context.Context, req kmsg.OffsetFetchRequestGro
 		}
 		return st.fetch(req, stable), nil
 	})
-	resp := kmsg.OffsetFetchResponseGroup{Group: req.Group, Topics: topics, ErrorCode: code(err)}
-	if errors.Is(err, kerr.RequestTimedOut) {
-		resp.ErrorCode = kerr.NotCoordinator.Code // clients before 3.9 retry on this one only
-	}
-	return resp
 }
 
 // checkFetch returns why a member may not see the offsets of its group. A group that keeps

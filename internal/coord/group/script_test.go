@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/coord/runtime/memlog"
@@ -54,7 +55,7 @@ type house struct {
 // another to which it may move.
 func withService(t *testing.T, set Settings, test func(*house)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		h := &house{T: t, log: &memlog.Log{}, set: set, parked: map[string]chan string{}, stop: cancel, config: map[string]GroupConfig{},
 			shares: &fakeShares{states: map[share.Key]share.Summary{}}}

@@ -129,6 +129,10 @@ type Config struct {
 	// Lease reports whether this node may answer: without it others may coordinate by now
 	// the groups that it believes to coordinate. Nil is always.
 	Lease func() bool
+	// Undisputed returns nil if no other node led a partition of __consumer_offsets when it
+	// was called, and otherwise kerr.NotCoordinator: what is only read is asked of it before.
+	// Nil is always.
+	Undisputed func(ctx context.Context, partition int32) error
 	// Rand fills its argument with random bytes, for member ids. Safe for concurrent use.
 	Rand  func([]byte)
 	Clock clock.Clock

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/coord/runtime/memlog"
 	"github.com/odradek/odradek/internal/proto/record"
@@ -62,7 +63,7 @@ type bench struct {
 
 func inBubble(t *testing.T, test func(*bench)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		r := New(Config[*journal]{New: func(int32) *journal {
 			return &journal{waiting: map[string]*Deferred[string]{}}

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -32,7 +33,7 @@ type wire struct {
 
 func onWire(t *testing.T, test func(*wire)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := &wire{T: t}
 		w.client = NewClient(ClientConfig{Node: 1, Ask: w.ask})
 		test(w)

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/coord/runtime/memlog"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -52,7 +52,7 @@ func TestHistories(t *testing.T) {
 					t.Logf("again: go test ./internal/coord/share -run TestHistories -history.seed=%d", seed)
 				}
 			}()
-			synctest.Test(t, func(t *testing.T) { newHistory(t, seed).run() })
+			bubble.Test(t, func(t *testing.T) { newHistory(t, seed).run() })
 		})
 	}
 }

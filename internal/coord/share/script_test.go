@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/coord/runtime/memlog"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
@@ -47,7 +48,7 @@ type house struct {
 
 func inHouse(t *testing.T, set Settings, test func(*house)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		h := &house{T: t, ctx: ctx, log: &memlog.Log{}, set: set}
 		var running sync.WaitGroup

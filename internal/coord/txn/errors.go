@@ -38,6 +38,4 @@ func unfenced(err error, old bool) error {
 
 // lasting reports whether a partition's machine is gone, or was never here: whoever loads
 // it next finds out by itself what there is to do.
-func lasting(err error) bool {
-	return errors.Is(err, kerr.NotCoordinator) || errors.Is(err, kerr.CoordinatorLoadInProgress)
-}
+func lasting(err error) bool { return errors.Is(err, kerr.NotCoordinator) }

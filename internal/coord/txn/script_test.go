@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/coord/runtime/memlog"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -65,7 +66,7 @@ func withService(t *testing.T, set Settings, test func(*house)) {
 
 func withFirstEpoch(t *testing.T, set Settings, first int16, test func(*house)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		h := &house{T: t, world: newWorld(), log: &memlog.Log{}, set: set, first: first, parked: map[string]chan string{}, hours: map[*Service]*atomic.Int64{}}
 		h.drawn.Store(999)

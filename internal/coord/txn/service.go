@@ -2,6 +2,7 @@ package txn
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -279,8 +280,12 @@ func (s *Service) clerk(ctx context.Context, p int32) {
 		again, err := s.attend(ctx, p)
 		switch {
 		case err != nil && !lasting(err):
+			wait := clerkBackoff
+			if errors.Is(err, kerr.CoordinatorLoadInProgress) {
+				wait = minBackoff // it is loaded, and has said so a moment before it takes commands
+			}
 			select {
-			case <-time.After(clerkBackoff):
+			case <-time.After(wait):
 				continue
 			case <-ctx.Done():
 				return

@@ -38,16 +38,21 @@ func (s *Server) fetch(c *wire.Conn, r *wire.Request) wire.Pending {
 	if err := f.begin(c); err != nil {
 		return r.Ready(f.failure(err))
 	}
-	if f.look(); f.enough() {
+	f.look()
+	known := f.enough()
+	if known && len(f.beyond()) == 0 {
 		return r.Ready(f.reply())
 	}
 	deadline := time.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
 	r.WillWait = func() bool { return true }
 	return func(ctx context.Context) (wire.Reply, error) {
-		if err := f.wait(ctx, deadline); err != nil {
-			f.end()
-			return nil, fmt.Errorf("fetch: %w", err)
+		if !known {
+			if err := f.wait(ctx, deadline); err != nil {
+				f.end()
+				return nil, fmt.Errorf("fetch: %w", err)
+			}
 		}
+		f.settle(ctx, f.beyond())
 		return f.reply(), nil
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
@@ -90,7 +91,7 @@ func TestWriteTxnMarkers(t *testing.T) {
 
 // A marker is answered when it is committed.
 func TestWriteTxnMarkersWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, h := serving(t, map[string][][]int32{"a": {{1}, {1, 2}}}, func(_ *desk, c *Config) { c.ControlTimeout = time.Minute })
 		h.writeTxn(1, 7, 0, 0, "x")
 		ch := make(chan []string, 1)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/coord/group"
 	"github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -93,7 +93,7 @@ func answers(known string) string {
 // of the group has the offsets; once it has been written to, no more.
 func TestTxnOffsetCommit(t *testing.T) {
 	for version, op := range []string{"verify", "verify", "verify", "verify", "verify-abortable", "add"} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			r := &register{}
 			d, _ := txnOffsets(t, r)
 			for i := range 2 {
@@ -130,7 +130,7 @@ func TestTxnOffsetCommitRefused(t *testing.T) {
 		{kerr.ConcurrentTransactions, 5, kerr.ConcurrentTransactions},
 	}
 	for _, tc := range cases {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			d, g := txnOffsets(t, &register{says: map[model.TopicPartition]error{offsetsOf0: tc.says}})
 			if got, want := d.txnCommit(tc.version, "g"), answers(tc.want.Message); got != want {
 				t.Errorf("%v, v%d: %s, want %s", tc.says, tc.version, got, want)
@@ -140,7 +140,7 @@ func TestTxnOffsetCommitRefused(t *testing.T) {
 			}
 		})
 	}
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := &register{says: map[model.TopicPartition]error{offsetsOf0: kerr.ConcurrentTransactions}}
 		r.then = func(n int) {
 			if n == 3 {

@@ -65,6 +65,10 @@ type Config struct {
 	// When it returns, what the controller decided stands in Feed. Nil: Controller is
 	// asked.
 	Ask func(context.Context, kmsg.Request) (kmsg.Response, error)
+	// Undisputed returns nil if no other node led a partition when it was called, by what those say
+	// who may have been elected; an error if one does, or if that cannot be told before the
+	// context ends. Nil: there are no others.
+	Undisputed func(context.Context, model.TopicPartition) error
 	// OnlyControllers says that no listener of brokers is served: Groups, Transactions, Host,
 	// LogDirs and Producers are not needed then.
 	OnlyControllers bool

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -37,7 +38,7 @@ func TestFollowerFetches(t *testing.T) {
 
 // A fetch that waits is answered by an append, and by nothing else before its time.
 func TestFollowerWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, h := serving(t, map[string][][]int32{"a": {{1, 2, 3}, {1, 2, 3}}})
 		f := d.follower(2)
 		f.fetch(at{"a", 0, 0}, at{"a", 1, 0})
@@ -75,7 +76,7 @@ func TestFollowerWaits(t *testing.T) {
 // Partitions that rest are not looked at, but now and then, so that the leader knows of
 // its followers that they have everything.
 func TestRestingPartitions(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, h := serving(t, map[string][][]int32{"a": {{1, 2}, {1, 2}}})
 		d.settings["replica.lag.time.max.ms"] = "8000"
 		f := d.follower(2)
@@ -100,7 +101,7 @@ func TestRestingPartitions(t *testing.T) {
 
 // A session watches for as long as its connection, and goes on over another.
 func TestSessionOutlivesConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, h := serving(t, map[string][][]int32{"a": {{1, 2}}})
 		f := d.follower(2)
 		f.fetch(at{"a", 0, 0})
@@ -121,7 +122,7 @@ func TestSessionOutlivesConnection(t *testing.T) {
 
 // When the leader moves the waiting fetch is told where to (KIP-951).
 func TestLeaderMovesWhileFetching(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, h := serving(t, map[string][][]int32{"a": {{1, 2, 3}}})
 		f := d.follower(-1)
 		f.version, f.maxWait = 16, 10_000

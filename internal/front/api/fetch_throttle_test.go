@@ -3,16 +3,16 @@ package api
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 )
 
 // What is sent to a listed follower that is not in sync keeps to the rate; others, and one
 // that is in sync, are not held back. The settings may change at any time.
 func TestLeaderThrottle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, h := serving(t, map[string][][]int32{"a": {{1, 2, 3}}})
 		set := func(r metadata.Resource, key, value string) {
 			d.apply(metadata.SetConfig{Resource: r, Key: key, Value: &value})

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/cluster/quorum"
@@ -62,7 +62,7 @@ func TestForward(t *testing.T) {
 // A request that reaches no controller fails in its own words, when the client's time is
 // up, for each of the requests that are passed on.
 func TestForwardFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d := newDesk(t, elsewhere(func(ctx context.Context, _ Envelope) ([]byte, error) {
 			<-ctx.Done()
 			return nil, fmt.Errorf("no controller: %w", ctx.Err())

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/coord/group"
 	coord "github.com/odradek/odradek/internal/coord/runtime"
 	"github.com/odradek/odradek/internal/proto/record"
@@ -52,7 +53,7 @@ func FuzzServe(f *testing.F) {
 		case slices.Contains(coordinatorKeys, key):
 			withCoordinators(t, func(d *desk) { d.serveOne(key, version, body) })
 		default:
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				d := newDesk(t, func(_ *desk, c *Config) { c.Groups = emptyGroups{} })
 				d.topic("a", 1, []int32{1})
 				d.serveOne(key, version, body)

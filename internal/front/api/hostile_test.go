@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/coord/delivery"
 	"github.com/odradek/odradek/internal/coord/enlist"
@@ -30,7 +31,7 @@ var coordinatorKeys = []int16{8, 9, 10, 11, 12, 13, 14, 15, 16, 22, 24, 25, 26, 
 // and a topic a. All of it must end: nobody may be left waiting.
 func withCoordinators(t *testing.T, test func(*desk)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var running sync.WaitGroup
 		var d *desk

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/member"
 	"github.com/odradek/odradek/internal/cluster/metadata"
@@ -60,7 +60,7 @@ func newMember(t *testing.T, d *desk, id int32, change func(*member.Registration
 // A broker joins, leads, says where its replicas are, and leaves, by the requests that
 // go from node to node.
 func TestMembers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		d.apply(metadata.SetFeature{Name: "metadata.version", Level: 29})
 		d.redo()
@@ -149,7 +149,7 @@ func alterISR(d *desk, topic model.ID, epoch int64, isr []int32, other int64) *k
 
 // A broker that the cluster will not have hears why.
 func TestRegistrationTellsWhy(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		d.apply(metadata.SetFeature{Name: "metadata.version", Level: 29})
 		d.redo()

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/coord/enlist"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
@@ -149,7 +150,7 @@ func TestProduceInTransaction(t *testing.T) {
 		version int16
 		op      string
 	}{{9, "verify"}, {10, "verify"}, {11, "verify-abortable"}, {12, "add"}} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			r := &register{}
 			d, h := txnDesk(t, r)
 			in := func(n, seq int32, epoch int16) piece {
@@ -201,7 +202,7 @@ func TestProduceRefusedByCoordinator(t *testing.T) {
 			if want == "" {
 				continue // the enlister has seen to it
 			}
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				d, h := txnDesk(t, &register{says: map[model.TopicPartition]error{inTopicA(1): tc.says}})
 				got := d.inTxn(int16(10+i), piece{partition: 0, pid: 5, transactional: true}, piece{partition: 1, pid: 5, transactional: true})
 				if got != "0@0 1:"+want {
@@ -217,7 +218,7 @@ func TestProduceRefusedByCoordinator(t *testing.T) {
 
 // A transaction that still ends is asked about again for a moment, by who adds implicitly.
 func TestProduceBehindAnEndingTransaction(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := &register{says: map[model.TopicPartition]error{inTopicA(0): kerr.ConcurrentTransactions}}
 		d, _ := txnDesk(t, r)
 		began := time.Now()
@@ -248,7 +249,7 @@ func TestProduceBehindAnEndingTransaction(t *testing.T) {
 // A transaction that ends between the question and the append lets nothing in.
 func TestProduceTooLate(t *testing.T) {
 	for _, version := range []int16{9, 12} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			r := &register{}
 			d, h := txnDesk(t, r)
 			r.then = func(int) { h.ends(inTopicA(0), 5, 1, 1) } // by a time-out, while the answer is on its way
@@ -265,7 +266,7 @@ func TestProduceTooLate(t *testing.T) {
 
 // A request is in one transaction of one producer, and says in which.
 func TestProduceMixed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := &register{}
 		d, h := txnDesk(t, r)
 		plain := ask[*kmsg.ProduceResponse](d, 9, txnRequest(t, nil, -1, piece{pid: 5, transactional: true}, piece{partition: 1, pid: -1}))
@@ -297,7 +298,7 @@ func TestProduceMixed(t *testing.T) {
 
 // A transactional write waits for what its client asks: the leader's disk is enough for it.
 func TestProduceInTransactionAcks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, h := txnDesk(t, &register{says: map[model.TopicPartition]error{inTopicA(1): kerr.InvalidTxnState}})
 		id := "x"
 		one := ask[*kmsg.ProduceResponse](d, 9, txnRequest(t, &id, 1, piece{pid: 5, transactional: true}))
@@ -319,7 +320,7 @@ func TestProduceInTransactionAcks(t *testing.T) {
 // While a write waits for the coordinator, answers to earlier requests leave, and later
 // requests of the connection stay behind it.
 func TestProduceKeepsOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := &register{}
 		d, h := txnDesk(t, r)
 		asked, go_ := make(chan struct{}), make(chan struct{})

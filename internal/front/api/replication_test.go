@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -22,7 +23,7 @@ func (d *desk) produce(acks int16) kmsg.ProduceResponseTopicPartition {
 // acks=1 is answered when the record is on this broker's disk, acks=all when it is
 // committed.
 func TestAcks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, h := serving(t, map[string][][]int32{"a": {{1, 2}}})
 		if p := d.produce(1); p.ErrorCode != 0 || p.BaseOffset != 0 {
 			t.Errorf("acks=1: %+v", p)
@@ -39,7 +40,7 @@ func TestAcks(t *testing.T) {
 
 // Behaviour 22: when too few replicas are left after the append, the producer hears of it.
 func TestReplicasLostAfterAppend(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, h := serving(t, map[string][][]int32{"a": {{1, 2}}}, func(_ *desk, c *Config) { c.Host.(*replicas).safe = 2 })
 		answer := make(chan kmsg.ProduceResponseTopicPartition, 1)
 		go func() { answer <- d.produce(-1) }()
@@ -56,7 +57,7 @@ func TestReplicasLostAfterAppend(t *testing.T) {
 
 // Behaviour 24: while too few replicas are in sync nothing is committed (KIP-966).
 func TestWatermarkRestsWhileTooFewAreInSync(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, h := serving(t, map[string][][]int32{"a": {{1, 2}}}, func(_ *desk, c *Config) { c.Host.(*replicas).safe = 2 })
 		h.change(d, 0, func(p *metadata.Partition) { p.ISR = []int32{1} })
 		if p := d.produce(1); p.ErrorCode != 0 {
@@ -74,7 +75,7 @@ func TestWatermarkRestsWhileTooFewAreInSync(t *testing.T) {
 // Behaviour 25: what is committed waits for a follower that is about to be in sync, for as
 // long as it goes on fetching.
 func TestWatermarkWaitsForWhoJoins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, h := serving(t, map[string][][]int32{"a": {{1, 2}}})
 		h.change(d, 0, func(p *metadata.Partition) { p.ISR = []int32{1} })
 		h.list[model.TopicPartition{Topic: "a"}].Log() // the leader's epoch begins
@@ -128,7 +129,7 @@ func TestEndIsNotToldTooEarly(t *testing.T) {
 
 // Records are deleted when the followers that are alive have deleted them too.
 func TestDeleteRecordsWaitsForFollowers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, h := serving(t, map[string][][]int32{"a": {{1, 2}}})
 		h.append("a", 0, "x", "y", "z")
 		f := &fetcher{desk: &desk{t: t, feed: d.feed, conn: d.dial()}, node: 2, version: 12}

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/coord/delivery"
 	"github.com/odradek/odradek/internal/coord/share"
@@ -74,7 +75,7 @@ type sharing struct {
 
 func withSharing(t *testing.T, topics map[string][][]int32, test func(*sharing)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := &sharing{keeper: &shareKeeper{starts: map[share.Key]int64{}}}
 		ctx, cancel := context.WithCancel(context.Background())
 		d, h := serving(t, topics, func(_ *desk, c *Config) {

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -443,7 +443,7 @@ func (c *slowController) AllocateProducerIDs(context.Context, int32, int64) (con
 
 // Producers that start together share the blocks: none is asked for in vain.
 func TestProducersStartTogether(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		slow := &slowController{}
 		d := newDesk(t, func(_ *desk, c *Config) { c.Controller = slow })
 		ids := make(chan int64)

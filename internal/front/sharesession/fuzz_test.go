@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/model"
 )
 
@@ -16,7 +17,7 @@ func FuzzSessions(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 9, 3, 0, 0, 1, 1, 0, 1, 7})
 	f.Add([]byte{0, 1, 0, 5, 0, 1, 0, 5, 1, 1, 1, 2, 1, 1, 2, 3, 3, 1, 0, 0})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			const slots = 3
 			k := newTalk(t, slots)
 			ends := map[int]context.CancelFunc{}

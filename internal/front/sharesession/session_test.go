@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -116,7 +117,7 @@ func TestLimits(t *testing.T) {
 // A session ends with its connection, and the last of a group is told to be; one that was
 // opened anew lives on.
 func TestDisconnect(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		k := newTalk(t, 10)
 		one, endOne := context.WithCancel(t.Context())
 		two, endTwo := context.WithCancel(t.Context())

@@ -6,7 +6,8 @@ import (
 	"net"
 	"runtime"
 	"testing"
-	"testing/synctest"
+
+	"github.com/odradek/odradek/internal/base/bubble"
 )
 
 // greeting is a connect request as ZooKeeper's clients send it.
@@ -20,7 +21,7 @@ func FuzzConnection(f *testing.F) {
 	f.Add(append(append([]byte{}, greeting...), 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 11))
 	f.Add(append(append([]byte{}, greeting...), 0, 0, 0, 15, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 1, '/', 1, 9))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			c := newCluster(t)
 			near, far := net.Pipe()
 			s := &session{server: New(c.feed, "", nil), conn: far, watches: newWatches(), seen: c.feed.Image(), more: make(chan struct{}, 1)}

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/memnet"
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -71,7 +71,7 @@ func summed(b []byte) []byte {
 
 // A connection that says nothing, or says its hello byte by byte, is closed after a while.
 func TestSlowHello(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem := memnet.New(0)
 		a := start(t, mem, 1)
 		for _, pause := range []time.Duration{time.Hour, 400 * time.Millisecond} {
@@ -103,7 +103,7 @@ func TestSlowHello(t *testing.T) {
 
 // Calls that are cancelled as fast as they come do not pile up.
 func TestCallsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem := memnet.New(0)
 		a := start(t, mem, 1, func(_ *node, c *Config) {
 			c.Handle = func(context.Context, Hello, uint8, []byte) ([]byte, error) {

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/memnet"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -51,7 +52,7 @@ func (d *dialed) cut() {
 
 // A line that is cut is up again at once, and nobody is thought dead for it.
 func TestCutIsNoDeath(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem, wires := memnet.New(0), &dialed{}
 		a, b := start(t, mem, 1, wires.keep), start(t, mem, 2)
 		a.knows(2)
@@ -81,7 +82,7 @@ func TestCutIsNoDeath(t *testing.T) {
 
 // A process that was replaced before anybody noticed is told of, too.
 func TestReplacedAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem, wires := memnet.New(0), &dialed{}
 		a, b := start(t, mem, 1, wires.keep), start(t, mem, 2)
 		a.knows(2)
@@ -126,7 +127,7 @@ func mute(t *testing.T, mem *memnet.Network, id int32) (stop func()) {
 // A process that is silent is never thought dead; its line ends after a while, and what
 // waits for it is told. It holds up nobody else.
 func TestSilenceIsNoDeath(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem := memnet.New(0)
 		a, b := start(t, mem, 1, func(_ *node, c *Config) { c.MaxQueue = 1 << 20 }), start(t, mem, 2)
 		stop := mute(t, mem, 3)
@@ -172,7 +173,7 @@ func TestSilenceIsNoDeath(t *testing.T) {
 
 // A line over which nothing is said stays up.
 func TestIdleLineStays(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem, wires := memnet.New(0), &dialed{}
 		a, b := start(t, mem, 1, wires.keep), start(t, mem, 2)
 		a.knows(2)
@@ -190,7 +191,7 @@ func TestIdleLineStays(t *testing.T) {
 
 // A node that does not answer is dialed again and again, but not in a hurry.
 func TestBackoff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem, wires := memnet.New(0), &dialed{}
 		a := start(t, mem, 1, wires.keep)
 		a.knows(2)
@@ -208,7 +209,7 @@ func TestBackoff(t *testing.T) {
 // While 16 MiB are on their way, small messages pass, those of the same kind wait, and
 // calls that follow are answered.
 func TestLargePayloadsHoldUpNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem := memnet.New(0)
 		var order []string
 		a := start(t, mem, 1)
@@ -258,7 +259,7 @@ func TestLargePayloadsHoldUpNobody(t *testing.T) {
 
 // Who gives up a call frees the other side of it, even when only a part was sent.
 func TestCancel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem := memnet.New(0)
 		ended := make(chan error, 1)
 		a := start(t, mem, 1)
@@ -305,7 +306,7 @@ func TestCancel(t *testing.T) {
 func TestRefused(t *testing.T) {
 	why := model.Explain(kerr.InconsistentClusterID, "another cluster: go there")
 	for _, side := range []string{"who accepts", "who dials", "later"} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			mem := memnet.New(0)
 			a, b := start(t, mem, 1), start(t, mem, 2)
 			refuser, refused := b, a
@@ -342,7 +343,7 @@ func TestRefused(t *testing.T) {
 
 // Whoever answers at an address says who it is, and whom else it knows.
 func TestHello(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem := memnet.New(0)
 		a := start(t, mem, 1)
 		b := start(t, mem, 2, func(_ *node, c *Config) {

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/memnet"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -159,7 +160,7 @@ func pair(t *testing.T, mem *memnet.Network) (a, b *node) {
 // Messages come in order, calls are answered, errors keep code and words, and a payload
 // of any size passes.
 func TestSay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		a, b := pair(t, memnet.New(0))
 		for i := range 3 {
 			if !a.link.Send(2, 7, []byte{'0' + byte(i)}) {
@@ -193,7 +194,7 @@ func TestSay(t *testing.T) {
 // A process that dies is told of at once, once; what was in flight is lost, what follows
 // is refused, and when it is back the line is, too.
 func TestGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem := memnet.New(0)
 		a, b := pair(t, mem)
 		flying := make(chan error, 1)
@@ -231,7 +232,7 @@ func TestGone(t *testing.T) {
 // A node that has moved is found by its other address, and a line stays while its own is
 // among those that are named.
 func TestAddressesAreTriedInTurn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem := memnet.New(0)
 		a, b := start(t, mem, 1), start(t, mem, 2)
 		defer a.stop()

@@ -9,13 +9,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/memnet"
 )
 
 // Connections are told apart by their first bytes, of which none is lost; who says
 // nothing, or ends early, is left to Kafka's side.
 func TestSplit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem := memnet.New(0)
 		ln, err := mem.Listen("tcp", "10.0.0.1:9093")
 		if err != nil {
@@ -97,7 +98,7 @@ func TestSplit(t *testing.T) {
 
 // Connections that say nothing do not keep a node out for long, however many they are.
 func TestSplitUnderAFlood(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		mem := memnet.New(0)
 		ln, err := mem.Listen("tcp", "10.0.0.1:9093")
 		if err != nil {

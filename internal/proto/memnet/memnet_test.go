@@ -11,12 +11,13 @@ import (
 	"os"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/odradek/odradek/internal/base/bubble"
 )
 
 func TestBytesArriveInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		near, far := connect(t, New(1000))
 		rng := rand.New(rand.NewPCG(1, 2))
 		sent, got := sha256.New(), sha256.New()
@@ -44,7 +45,7 @@ func TestBytesArriveInOrder(t *testing.T) {
 }
 
 func TestWriterWaitsForTheWindow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		near, far := connect(t, New(100))
 		near.SetWriteDeadline(time.Now().Add(time.Second))
 		n, err := near.Write(make([]byte, 250))
@@ -66,7 +67,7 @@ func TestWriterWaitsForTheWindow(t *testing.T) {
 }
 
 func TestDeadlinePassesAndMoves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		near, far := connect(t, New(0))
 		defer near.Close()
 		defer far.Close()
@@ -89,7 +90,7 @@ func TestDeadlinePassesAndMoves(t *testing.T) {
 }
 
 func TestCloseEndsAfterTheBytesInFlight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		near, far := connect(t, New(0))
 		near.Write([]byte("last words"))
 		near.Close()
@@ -107,7 +108,7 @@ func TestCloseEndsAfterTheBytesInFlight(t *testing.T) {
 }
 
 func TestHalfClosedStillReads(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		near, far := connect(t, New(0))
 		near.(*conn).CloseWrite()
 		if _, err := far.Read(make([]byte, 1)); err != io.EOF {
@@ -123,7 +124,7 @@ func TestHalfClosedStillReads(t *testing.T) {
 }
 
 func TestUnreadBytesTurnCloseIntoReset(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		near, far := connect(t, New(0))
 		near.Write([]byte("nobody reads this"))
 		far.Close()
@@ -135,7 +136,7 @@ func TestUnreadBytesTurnCloseIntoReset(t *testing.T) {
 }
 
 func TestKillDropsBytesInFlight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := New(0)
 		near, far := connect(t, n)
 		far.Write([]byte("in flight"))
@@ -181,7 +182,7 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestDialGivesUpWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := New(0)
 		l, _ := n.Listen("tcp", "s:1")
 		defer l.Close()
@@ -216,7 +217,7 @@ func connect(t *testing.T, n *Network) (near, far net.Conn) {
 // A cut one way holds what is sent, the end included, and lets it arrive when it heals;
 // the other way goes on.
 func TestFreeze(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := New(0)
 		near, far := connect(t, n)
 		n.Freeze("client", "server", true)

@@ -10,8 +10,9 @@ import (
 	"os"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/odradek/odradek/internal/base/bubble"
 )
 
 // pairOf is a connection from host a to host b.
@@ -34,7 +35,7 @@ func pairOf(t *testing.T, n *Network) (near, far net.Conn) {
 // What is delayed comes whole, in order, no earlier than it should, each write at an instant
 // of its own; what was sent before the delay, and after it, keeps its place.
 func TestDelay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := New(0)
 		near, far := pairOf(t, n)
 		began := time.Now()
@@ -75,7 +76,7 @@ func TestDelay(t *testing.T) {
 
 // A delay holds one way only, and a deadline passes during it.
 func TestDelayIsOneWay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := New(0)
 		near, far := pairOf(t, n)
 		n.Delay("a", "b", time.Hour, 1, rand.New(rand.NewPCG(1, 1)))
@@ -99,7 +100,7 @@ func TestDelayIsOneWay(t *testing.T) {
 
 // Who reads a chopped way gets everything, a few bytes at a time.
 func TestChop(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := New(0)
 		near, far := pairOf(t, n)
 		n.Chop("a", "b", 3, rand.New(rand.NewPCG(1, 1)))
@@ -125,7 +126,7 @@ func TestChop(t *testing.T) {
 
 // A reset is told to both ends, and what was in flight is gone.
 func TestReset(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := New(0)
 		near, far := pairOf(t, n)
 		other, _ := connect(t, n)
@@ -148,7 +149,7 @@ func TestReset(t *testing.T) {
 // A swallowed connection says nothing any more, not even that it was closed, until it is
 // reset; a new one works.
 func TestSwallow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := New(10)
 		near, far := pairOf(t, n)
 		near.Write([]byte("before"))
@@ -183,7 +184,7 @@ func TestSwallow(t *testing.T) {
 
 // A host that is frozen from and to all others is reached by none, and later by all.
 func TestFreezeAll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := New(0)
 		near, far := pairOf(t, n)
 		n.Freeze("a", "b", true) // is not healed by what follows

@@ -10,10 +10,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 
 	"github.com/klauspost/compress/s2"
 	kzstd "github.com/klauspost/compress/zstd"
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/pierrec/lz4/v4"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -252,7 +252,7 @@ func TestCodecsInBubbles(t *testing.T) {
 		}
 	}
 	for range 3 {
-		synctest.Test(t, turn)
+		bubble.Test(t, turn)
 		turn(t)
 	}
 }

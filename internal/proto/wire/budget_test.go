@@ -9,10 +9,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/odradek/odradek/internal/base/bubble"
 )
 
 func TestBudgetWaitsInLine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := NewBudget(100)
 		var first hold
 		if err := b.admit(t.Context(), &first, 60); err != nil {
@@ -52,7 +54,7 @@ func TestBudgetWaitsInLine(t *testing.T) {
 }
 
 func TestBudgetLeavesTheLine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := NewBudget(100)
 		var first, second hold
 		b.admit(t.Context(), &first, 60)
@@ -81,7 +83,7 @@ func TestBudgetLeavesTheLine(t *testing.T) {
 // Frames that have begun cannot lock each other out, and what is held stays below
 // the limit and one largest frame.
 func TestGrowingFramesFinish(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		const limit, frame, step = 1000, 900, 100
 		b := NewBudget(limit)
 		rng := rand.New(rand.NewPCG(4, 4))
@@ -117,7 +119,7 @@ func TestGrowingFramesFinish(t *testing.T) {
 // A server whose budget is used up reads no more, and goes on when there is room. A
 // length that was only claimed takes nothing from the others.
 func TestServerKeepsToItsBudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		budget := NewBudget(10_000)
 		free := make(chan struct{})
 		b := start(t, &Server{Budget: budget, Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
@@ -152,7 +154,7 @@ func TestServerKeepsToItsBudget(t *testing.T) {
 }
 
 func TestReleaseGivesTheBudgetBackEarly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
 			r.Release()
 			r.Release()
@@ -172,7 +174,7 @@ func TestReleaseGivesTheBudgetBackEarly(t *testing.T) {
 
 // A length that is only claimed costs a first step of memory, no more.
 func TestClaimsCostNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(echo)})
 		defer b.stop()
 		for range 20 {

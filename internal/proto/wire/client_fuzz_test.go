@@ -7,9 +7,9 @@ import (
 	"net"
 	"runtime"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -44,7 +44,7 @@ func FuzzClient(f *testing.F) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		synctest.Test(t, func(t *testing.T) { askWhoLies(t, which, answer) })
+		bubble.Test(t, func(t *testing.T) { askWhoLies(t, which, answer) })
 		runtime.ReadMemStats(&after)
 		if spent := after.TotalAlloc - before.TotalAlloc; spent > uint64(4<<20+300*len(answer)) {
 			t.Errorf("%d bytes of an answer took %d", len(answer), spent)

@@ -3,16 +3,16 @@ package wire
 import (
 	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // A real client speaks to a server in a bubble over memnet.
 func TestFranzGoInABubble(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
 			switch r.Key {
 			case 18:

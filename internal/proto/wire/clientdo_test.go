@@ -8,12 +8,12 @@ import (
 	"io"
 	"net"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/memnet"
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -66,7 +66,7 @@ func coordinatorFor(r *Request) Reply {
 // Many goroutines share one connection, and each gets its own answer; one that waits no
 // more leaves the others theirs.
 func TestClientPipelines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: versioned(func(_ *Conn, r *Request) Pending {
 			reply := coordinatorFor(r)
 			return func(ctx context.Context) (Reply, error) { return reply, sleep(ctx, time.Second) }
@@ -159,7 +159,7 @@ func TestClientOfAStrangePeer(t *testing.T) {
 		{"not an answer", func(nc net.Conn) { nc.Write(frame(0, 0, 0, 2, 0, 1, 2, 3)) }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				cl := raw(t, c.play)
 				if v, ok := cl.Version(10, 0, 9); !ok || v != 4 {
 					t.Errorf("version %d, %t", v, ok)
@@ -187,7 +187,7 @@ func TestClientFetch(t *testing.T) {
 	}
 	for version := oldestFetch; version <= newestFetch; version++ {
 		t.Run(fmt.Sprint("v", version), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				var asked *kmsg.FetchRequest
 				b := start(t, &Server{Handler: versioned(func(_ *Conn, r *Request) Pending {
 					asked = kmsg.NewPtrFetchRequest()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 )
 
@@ -115,7 +116,7 @@ func tame(rng *rand.Rand, p *kmsg.FetchResponseTopicPartition) {
 
 // An answer far larger than the buffers arrives whole, and its files are let go once.
 func TestFetchOverAConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(6, 6))
 		released := 0
 		sizes := []int{0, 1, 4095, 70_000, 300_000, 3, 2_000_000, 10}
@@ -157,7 +158,7 @@ func TestFetchOverAConnection(t *testing.T) {
 
 // A file that ends too early ends the connection: the length is out already.
 func TestFetchOfATruncatedFile(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		released := 0
 		b := start(t, &Server{Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
 			resp := kmsg.NewPtrFetchResponse()

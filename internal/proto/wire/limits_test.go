@@ -9,11 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func TestClientsThatDoNotReadAreClosed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
 			return r.Ready(text(strings.Repeat("x", 1<<20)))
 		})})
@@ -38,7 +39,7 @@ func TestClientsThatDoNotReadAreClosed(t *testing.T) {
 }
 
 func TestIdleConnectionsAreClosedBusyOnesNot(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Limits: Limits{MaxIdle: time.Minute}, Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
 			return func(ctx context.Context) (Reply, error) { return text("at last"), sleep(ctx, time.Hour) }
 		})})
@@ -57,7 +58,7 @@ func TestIdleConnectionsAreClosedBusyOnesNot(t *testing.T) {
 }
 
 func TestStalledFramesAreClosed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(echo)})
 		defer b.stop()
 		for _, n := range []int{2, 6, 30} {
@@ -93,7 +94,7 @@ func TestStalledFramesAreClosed(t *testing.T) {
 }
 
 func TestBeforeAuthentication(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{
 			Preauth: func(listener string) bool { return listener == "PLAINTEXT" },
 			Handler: handlerFunc(func(c *Conn, r *Request) Pending {
@@ -128,7 +129,7 @@ func TestBeforeAuthentication(t *testing.T) {
 }
 
 func TestConnectionLimits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{
 			Limits:  Limits{MaxConns: 5, MaxConnsPerIP: 3, ConnsPerIP: map[string]int{"big": 4, "never": -1}},
 			Handler: handlerFunc(echo),
@@ -161,7 +162,7 @@ func TestConnectionLimits(t *testing.T) {
 }
 
 func TestThrottleMutesTheConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(func(c *Conn, r *Request) Pending {
 			if r.CorrelationID == 1 {
 				r.Throttle(time.Minute)
@@ -186,7 +187,7 @@ func TestThrottleMutesTheConnection(t *testing.T) {
 
 // Time that the server makes a client wait is not held against its half-sent frame.
 func TestWaitingForTheServerIsNotStalling(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Limits: Limits{MaxPending: 1}, Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
 			return func(ctx context.Context) (Reply, error) { return text("ok"), sleep(ctx, 5*time.Minute) }
 		})})

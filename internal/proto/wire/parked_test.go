@@ -10,13 +10,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Requests that wait keep what they take once decoded, over all connections, although
 // their frames were given back.
 func TestDecodedRequestsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		const limit = 1 << 20
 		var decoded atomic.Int64
 		gate := make(chan struct{})
@@ -69,7 +70,7 @@ func TestDecodedRequestsAreBounded(t *testing.T) {
 // While large frames that stall hold all memory, small requests are answered, and the
 // frames that stall lose their connections as soon as somebody waits.
 func TestStalledFramesKeepNobodyOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Budget: NewBudget(4 * mib), Handler: handlerFunc(echo)})
 		dribble := func(c net.Conn) {
 			head := binary.BigEndian.AppendUint32(nil, 50*mib)

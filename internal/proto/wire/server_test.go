@@ -12,11 +12,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func TestAnswersComeInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Limits: Limits{MaxPending: 5}, Handler: handlerFunc(func(c *Conn, r *Request) Pending {
 			id := r.CorrelationID
 			switch id % 4 {
@@ -51,7 +52,7 @@ func TestAnswersComeInOrder(t *testing.T) {
 }
 
 func TestFramesMayComeByteByByte(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(echo)})
 		defer b.stop()
 		c := b.dial()
@@ -69,7 +70,7 @@ func TestFramesMayComeByteByByte(t *testing.T) {
 
 // Frames larger than a chunk are read whole, whatever comes before and after.
 func TestLargeFrames(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
 			req := kmsg.NewPtrSyncGroupRequest()
 			if err := req.ReadFrom(r.Body); err != nil {
@@ -124,7 +125,7 @@ func TestBadFramesCloseTheirConnectionOnly(t *testing.T) {
 		{"HTTP", []byte("GET / HTTP/1.1\r\n\r\n"), false, "frame of 1195725856 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				b := start(t, &Server{Handler: handlerFunc(echo)})
 				bystander, bad := b.dial(), b.dial()
 				bystander.Write(frame(1, "before", 0))
@@ -149,7 +150,7 @@ func TestBadFramesCloseTheirConnectionOnly(t *testing.T) {
 // An ApiVersions of a version from the future reaches the Handler without body, and
 // is answered in version 0.
 func TestFutureApiVersions(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
 			if r.Version != 99 || len(r.Body) > 0 || *r.ClientID != "me" {
 				t.Errorf("header %+v, body %x", r.Header, r.Body)
@@ -167,7 +168,7 @@ func TestFutureApiVersions(t *testing.T) {
 }
 
 func TestPanicClosesItsConnectionOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(func(c *Conn, r *Request) Pending {
 			switch *r.ClientID {
 			case "serve":
@@ -207,7 +208,7 @@ func TestPanicClosesItsConnectionOnly(t *testing.T) {
 // Every Pending runs once, also after its connection has ended, so that it can let go
 // of what Serve took hold of.
 func TestPendingsRunAfterTheEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var ran []error
 		b := start(t, &Server{Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
 			return func(ctx context.Context) (Reply, error) {
@@ -230,7 +231,7 @@ func TestPendingsRunAfterTheEnd(t *testing.T) {
 }
 
 func TestPendingErrorClosesTheConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(func(*Conn, *Request) Pending {
 			return func(context.Context) (Reply, error) { return nil, errors.New("it broke") }
 		})})
@@ -246,7 +247,7 @@ func TestPendingErrorClosesTheConnection(t *testing.T) {
 
 // What is ready leaves before a later request waits.
 func TestReadyAnswersDoNotWaitForPendings(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(func(c *Conn, r *Request) Pending {
 			if r.CorrelationID%2 == 0 {
 				return echo(c, r)
@@ -272,7 +273,7 @@ func TestReadyAnswersDoNotWaitForPendings(t *testing.T) {
 
 // Requests are served while an earlier one waits, up to MaxPending.
 func TestPipelineIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		served := 0
 		release := make(chan struct{})
 		b := start(t, &Server{Limits: Limits{MaxPending: 3}, Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
@@ -300,7 +301,7 @@ func TestPipelineIsBounded(t *testing.T) {
 }
 
 func TestConnectionStorm(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(echo)})
 		defer b.stop()
 		var wg sync.WaitGroup
@@ -324,7 +325,7 @@ func TestConnectionStorm(t *testing.T) {
 }
 
 func TestShutdownEndsLongPolls(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := start(t, &Server{Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
 			return func(ctx context.Context) (Reply, error) { return text(""), sleep(ctx, time.Hour) }
 		})})
@@ -343,7 +344,7 @@ func TestShutdownEndsLongPolls(t *testing.T) {
 
 // A body stays as it came until its request is answered, however much comes after it.
 func TestBodiesStayUntilTheAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		const requests = 100
 		b := start(t, &Server{Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
 			return func(ctx context.Context) (Reply, error) {

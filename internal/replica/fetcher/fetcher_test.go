@@ -5,9 +5,9 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/replica/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -26,7 +26,7 @@ func asked(req *kmsg.FetchRequest) (n int) {
 // What a leader appends is here and durable moments later, and the leader is told so; what
 // is not durable it is not told.
 func TestFollow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		p := r.follow(id('a', 0))
 		p.delay = 7 * time.Millisecond
@@ -48,7 +48,7 @@ func TestFollow(t *testing.T) {
 // A request names the partitions that have moved, not those that are followed; and a
 // round waits for the disk once, not once a partition.
 func TestRequestsNameWhatMoved(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		var all []*replica
 		for n := range int32(1000) {
@@ -108,7 +108,7 @@ func TestRequestsNameWhatMoved(t *testing.T) {
 // A partition that comes while the leader waits for records is fetched at once, and many
 // that come one by one do not cost a connection each.
 func TestNewsDoesNotWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.follow(id('a', 0))
 		r.rest(10 * time.Second)
@@ -163,7 +163,7 @@ func TestErrorsOfOnePartition(t *testing.T) {
 		{"another history", func(l *leaderLog) { l.diverging = &partition.EpochEnd{Epoch: 3, End: 30} }, nil, 40, 100, "[truncate]", time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				other := r.follow(id('b', 0))
 				log := &leaderLog{epoch: 5, end: 100, sent: -1}
@@ -200,7 +200,7 @@ func TestErrorsOfOnePartition(t *testing.T) {
 
 // Trouble on this side: what passes is tried again, a failed disk is not.
 func TestTroubleHere(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		p, q := r.follow(id('a', 0)), r.follow(id('a', 1))
 		p.fails, q.fails = kerr.CorruptMessage, kerr.KafkaStorageError
@@ -217,7 +217,7 @@ func TestTroubleHere(t *testing.T) {
 
 // A leader that forgets the session, or has room for none, is followed all the same.
 func TestSessionsEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		p := r.follow(id('a', 0))
 		for n := range int64(5) {
@@ -238,7 +238,7 @@ func TestSessionsEnd(t *testing.T) {
 // A leader that goes is asked again and again, longer apart, and at once when it is known
 // to be back at another address.
 func TestLeaderGoesAndReturns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		p := r.follow(id('a', 0))
 		r.leader.append(p.id, 1)
@@ -272,7 +272,7 @@ func TestLeaderGoesAndReturns(t *testing.T) {
 // Replicas that are far behind do not hold up those that are in sync, and move into their
 // lane when they have caught up.
 func TestCatchingUpHoldsNobodyUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.fleet.cfg.MaxBytes, r.fleet.cfg.AnswerBytes = 100, 500
 		live := r.follow(id('b', 0))

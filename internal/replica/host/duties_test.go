@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -48,7 +49,7 @@ func (r *rig) file(name string) string {
 // Checkpoints are written when something has changed, say where each log stands, and are
 // what the next start knows.
 func TestCheckpoints(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		r.create("orders", 1, 3)
@@ -85,7 +86,7 @@ func TestCheckpoints(t *testing.T) {
 // The mark of a clean shutdown names the broker's epoch. It is there only after an end in
 // order, is taken away by the next start, and is believed of what it stood for.
 func TestCleanMark(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		check := func(when string, epoch int64) {
 			t.Helper()
@@ -130,7 +131,7 @@ func TestCleanMark(t *testing.T) {
 
 // A log start that was acknowledged outlives a power cut.
 func TestDeleteRecordsIsDurable(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		r.create("orders", 1, 1)
@@ -152,7 +153,7 @@ func TestDeleteRecordsIsDurable(t *testing.T) {
 // Retention by time and by size goes on while nobody asks, in logs that were not opened
 // since the start as well.
 func TestRetention(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		bySize := defaults()
 		bySize.Log.RetentionBytes = 6000
@@ -191,7 +192,7 @@ func TestRetention(t *testing.T) {
 
 // Compacted topics are compacted while nobody asks.
 func TestCompaction(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		s := defaults()
 		s.Log.Compact, s.Log.Delete, s.Log.MinCleanableRatio = true, false, 0.01
@@ -224,7 +225,7 @@ func TestCompaction(t *testing.T) {
 
 // Partitions that nobody uses cost the disk nothing: one visit, then no call at all.
 func TestIdleIsFree(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		r.create("orders", 1, 50)
@@ -254,7 +255,7 @@ func TestIdleIsFree(t *testing.T) {
 // A folder that Kafka wrote and closed is taken over: its records, its producer, its
 // place in the checkpoints.
 func TestKafkasFolder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		const from = "../../store/commitlog/testdata/kafka"
 		entries, err := os.ReadDir(from)
@@ -310,7 +311,7 @@ func TestKafkasFolder(t *testing.T) {
 
 // A broken invariant ends the host.
 func TestInvariantEndsTheHost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		r.create("orders", 1, 1)
@@ -327,7 +328,7 @@ func TestInvariantEndsTheHost(t *testing.T) {
 
 // On a full disk records can be deleted, and make the room to keep that.
 func TestDeleteRecordsOnFullDisk(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		r.create("orders", 1, 1)

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -21,7 +22,7 @@ import (
 // A partition is there as soon as the cluster has it, takes no room before it is used,
 // and goes with its topic: its folder is renamed at once and removed after a while.
 func TestFollow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		orders := model.TopicPartition{Topic: "orders"}
@@ -62,7 +63,7 @@ func TestFollow(t *testing.T) {
 // A topic that is made again under its name begins empty, at once, however fast they
 // follow; and a power cut brings nothing of the old one back.
 func TestRecreate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		for id := byte(1); id < 6; id++ {
@@ -89,7 +90,7 @@ func TestRecreate(t *testing.T) {
 // A topic that is deleted just before the end leaves no folder that would be taken for
 // somebody's.
 func TestDeleteAndEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		r.create("orders", 1, 3)
@@ -113,7 +114,7 @@ func TestDeleteAndEnd(t *testing.T) {
 
 // What met the end of the journal says nothing of the disk: the folder is not given up.
 func TestClosedJournalIsNoDiskError(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		f := r.host.dirs[0]
@@ -127,7 +128,7 @@ func TestClosedJournalIsNoDiskError(t *testing.T) {
 
 // The name of a deleted folder keeps to what a file system takes.
 func TestLongestName(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		name := strings.Repeat("x", 249)
@@ -150,7 +151,7 @@ func TestLongestName(t *testing.T) {
 
 // A folder of another topic of the same name is moved aside and kept.
 func TestStray(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		r.create("orders", 1, 1)
@@ -174,7 +175,7 @@ func TestStray(t *testing.T) {
 // Changed settings reach the partitions of the topic, open or not; those of the broker
 // reach all. Partitions share them.
 func TestSettings(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		r.create("orders", 1, 2)
@@ -210,7 +211,7 @@ func TestSettings(t *testing.T) {
 
 // Partitions are spread over the folders, and stay where they are.
 func TestPlacement(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.dirs = append(r.dirs, Dir{Path: "/b", ID: model.ID{2}})
 		r.start()
@@ -239,7 +240,7 @@ func TestPlacement(t *testing.T) {
 // the journal has of it does not come back with it, whatever a power cut leaves.
 func TestMovedAway(t *testing.T) {
 	for seed := range uint64(20) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			r := newRig(t)
 			r.rng = rand.New(rand.NewPCG(seed, 3))
 			r.start()
@@ -280,7 +281,7 @@ func (r *rig) move(topic string, epoch, node int32) {
 
 // An error of the disk while a partition is deleted takes the folder offline, no more.
 func TestDeletionFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.dirs = append(r.dirs, Dir{Path: "/b", ID: model.ID{2}})
 		faulty := vfs.NewFaulty(r.disk, nil)

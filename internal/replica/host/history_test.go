@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
@@ -25,7 +25,7 @@ func TestHistories(t *testing.T) {
 	}
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { newHistory(t, seed).run() })
+			bubble.Test(t, func(t *testing.T) { newHistory(t, seed).run() })
 		})
 	}
 }

@@ -3,8 +3,8 @@ package host
 import (
 	"errors"
 	"testing"
-	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
@@ -14,7 +14,7 @@ import (
 // A node leads nothing of an earlier life, though the image still says so, unless it is
 // the only replica; what it is given after it has registered it leads.
 func TestLeadsInThisLife(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		lead := func(topic byte, epoch int32, replicas ...int32) metadata.Record {
 			return metadata.AddPartition{Topic: model.ID{topic}, Partition: metadata.Partition{

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/metadata"
@@ -53,7 +53,7 @@ func (c *cluster) where(node int32, topic string, p int32) string {
 // nobody waits for more than moments, the controller knows, and what is written later is
 // there after a power cut.
 func TestMoveReplica(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newMovers(t, 2)
 		c.topic("orders", 1, 1, 2)
 		tp := model.TopicPartition{Topic: "orders"}
@@ -104,7 +104,7 @@ func TestMoveReplica(t *testing.T) {
 // A move that a power cut ends is begun anew; one that is taken back, or whose topic goes,
 // leaves nothing behind.
 func TestMovesEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newMovers(t, 1)
 		n := c.nodes[1]
 		c.topic("orders", 1, 1)
@@ -161,7 +161,7 @@ func TestMovesEnd(t *testing.T) {
 
 // What cannot be is refused; where a replica shall be that is yet to come is remembered.
 func TestMovesRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newMovers(t, 1)
 		h := c.nodes[1].host
 		tp := model.TopicPartition{Topic: "orders"}
@@ -187,7 +187,7 @@ func TestMovesRefused(t *testing.T) {
 // that is set aside may have had records in the journal: it gets them, and then the journal
 // forgets it, so that nothing is wrong with that folder, now and when the node stops.
 func TestMoveLeavesTwo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newMovers(t, 1)
 		n := c.nodes[1]
 		c.topic("orders", 1, 1)

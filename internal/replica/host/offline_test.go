@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -52,7 +52,7 @@ func TestDiskErrorsEndTheFolder(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				r.dirs = append(r.dirs, Dir{Path: "/b", ID: model.ID{2}})
 				faulty := vfs.NewFaulty(r.disk, nil)

@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/controller"
 	"github.com/odradek/odradek/internal/cluster/metadata"
@@ -14,13 +15,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
 // What one broker leads the others have too, soon, and only then it is acknowledged.
 func TestReplicate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3)
 		c.topic("orders", 3, 1, 2, 3)
 		began := time.Now()
@@ -44,7 +44,7 @@ func TestReplicate(t *testing.T) {
 // A follower that falls silent leaves the in-sync set after replica.lag.time.max.ms, and is
 // back in moments after it has caught up.
 func TestISRShrinksAndGrows(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3)
 		c.topic("orders", 1, 1, 2, 3)
 		c.mustPut("orders", 0, "a")
@@ -89,7 +89,7 @@ func TestISRShrinksAndGrows(t *testing.T) {
 // A controller that does not answer is asked again; meanwhile followers that have caught
 // up count, and nothing is committed without them.
 func TestControllerDoesNotAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
 		c.topic("orders", 1, 1, 2)
 		c.mustPut("orders", 0, "a")
@@ -121,7 +121,7 @@ func TestControllerDoesNotAnswer(t *testing.T) {
 // A follower whose disk was wiped is filled again, and one whose log the leader has cut at
 // the front begins there.
 func TestRefill(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
 		c.topic("orders", 1, 1, 2)
 		for i := range 10 {
@@ -163,7 +163,7 @@ func TestRefill(t *testing.T) {
 func TestFailures(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { failures(t, seed) })
+			bubble.Test(t, func(t *testing.T) { failures(t, seed) })
 		})
 	}
 }
@@ -224,7 +224,7 @@ func failures(t *testing.T, seed uint64) {
 
 // A follower of a partition that was idle for long is not late when the first record comes.
 func TestIdleIsNotLate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3)
 		c.topic("orders", 1, 1, 2, 3)
 		c.mustPut("orders", 0, "a")
@@ -252,7 +252,7 @@ func TestIdleIsNotLate(t *testing.T) {
 // down or its replica is elsewhere now, is set aside at the next start, once the node is
 // known again; the others stay.
 func TestStraysAreSetAside(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
 		c.topic("gone", 1, 1, 2)
 		c.topic("kept", 1, 1, 2)
@@ -277,7 +277,7 @@ func TestStraysAreSetAside(t *testing.T) {
 // A replica that is listed is filled at the rate that is set, while others are not held up
 // and it is not held up itself once it is in sync (KIP-73).
 func TestThrottle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
 		c.topic("orders", 1, 1, 2)
 		c.topic("trades", 1, 1, 2)
@@ -321,7 +321,7 @@ func TestThrottle(t *testing.T) {
 // A follower that fetches before it knows its own registration joins a leader that nobody
 // writes to.
 func TestJoinsIdleLeader(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
 		c.topic("orders", 1, 1, 2)
 		for i := range 10 {

@@ -7,9 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -74,7 +74,7 @@ func TestRotOfEpoch(t *testing.T) {
 		for victim := range int32(2) {
 			for _, bit := range []int64{0, 15, 30, 31} { // of epoch 3: lower, and far too high, and negative
 				t.Run(fmt.Sprintf("%s, node %d, bit %d", ending.name, victim+1, bit), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) {
+					bubble.Test(t, func(t *testing.T) {
 						c := newCluster(t, 2)
 						c.topic("orders", 1, 1, 2)
 						puts := 0
@@ -159,7 +159,7 @@ func TestRotOfEpochAlone(t *testing.T) {
 	for _, ending := range endings {
 		for _, bit := range []int64{0, 15, 30, 31} { // of epoch 3, as above
 			t.Run(fmt.Sprintf("%s, bit %d", ending.name, bit), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				bubble.Test(t, func(t *testing.T) {
 					r := newRig(t)
 					r.start()
 					r.create("orders", 1, 1)

@@ -5,9 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/model"
 )
 
@@ -49,7 +49,7 @@ func TestRot(t *testing.T) {
 		min    int
 	}{{"follower", 2, 1}, {"follower, two must be in sync", 2, 2}, {"leader", 1, 1}, {"leader, two must be in sync", 1, 2}} {
 		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				c := newCluster(t, 0)
 				for id := range int32(2) {
 					n := c.add(id + 1)
@@ -102,7 +102,7 @@ func TestRot(t *testing.T) {
 
 // Of a replica that is the only one what is rotten is refused, and the rest is served.
 func TestRotAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		c.topic("orders", 1, 1)
 		for i := range 300 {

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -64,7 +64,7 @@ func TestShort(t *testing.T) {
 		for i := range 6 {
 			victim, last := int32(i/2), i%2 == 1 // it registers last: the cluster knows nobody else to have all
 			t.Run(fmt.Sprintf("%s, node %d, last: %v", tc.name, victim+1, last), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				bubble.Test(t, func(t *testing.T) {
 					c := newCluster(t, 3)
 					c.made.MinISR = 2
 					c.topic("orders", 1, 1, 2, 3)
@@ -133,7 +133,7 @@ func TestShort(t *testing.T) {
 func TestShortNobodyElse(t *testing.T) {
 	for _, tc := range tears {
 		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				c := newCluster(t, 3)
 				c.topic("orders", 1, 1, 2, 3)
 				for range 200 {
@@ -199,7 +199,7 @@ func TestShortNobodyElse(t *testing.T) {
 func TestShortAlone(t *testing.T) {
 	for _, tc := range tears {
 		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				r.start()
 				r.create("orders", 1, 1)
@@ -261,7 +261,7 @@ func TestShortAlone(t *testing.T) {
 func TestShortOfHighWatermark(t *testing.T) {
 	for _, durable := range []bool{true, false} {
 		t.Run(fmt.Sprint("durable: ", durable), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				r.made["orders"] = defaults()
 				r.made["orders"].Durable = durable

@@ -3,10 +3,12 @@ package partition
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -237,6 +239,32 @@ func TestReadAsFollower(t *testing.T) {
 	}
 }
 
+// Who may have been elected in a leader's place is in the ISR, or was proposed for it.
+func TestRivals(t *testing.T) {
+	p, _, epoch := leading(t, 1, 2)
+	want := func(nodes ...int32) {
+		t.Helper()
+		if e, list, err := p.Rivals(); err != nil || e != epoch || !slices.Equal(list, nodes) {
+			t.Errorf("in epoch %d there are %v, %v, want %v in %d", e, list, err, nodes, epoch)
+		}
+	}
+	want(2)
+	for _, node := range []int32{2, 3} {
+		if _, err := fetchAt(p, node, epoch, 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(2)
+	alive := func(int32) (int64, bool, bool) { return 1, false, true }
+	if _, ok := p.Propose(time.Now(), time.Minute, alive); !ok {
+		t.Fatal("node 3 is not proposed")
+	}
+	want(2, 3)
+	p.Assign(Role{Self: 1, Leader: 2, Epoch: epoch + 1, PartitionEpoch: 9, ISR: []int32{1, 2}, Replicas: []int32{1, 2, 3}})
+	_, _, err := p.Rivals()
+	wantErr(t, "who does not lead", err, kerr.NotLeaderForPartition)
+}
+
 // Two fetches of one follower that tell of different log starts, as when it has come back
 // over another connection and the leader has not seen yet that the first is over, do not
 // wake each other for ever; and the older one does not take back what the later has told.
@@ -375,7 +403,7 @@ func TestSpentEpoch(t *testing.T) {
 // The host hears of a follower that could join, and what it proposes is waited for until
 // it is answered.
 func TestJoin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p, _, epoch := leading(t, 1)
 		told := 0
 		p.eager = func(*Partition) { told++ }
@@ -412,7 +440,7 @@ func TestJoin(t *testing.T) {
 
 // Who waits for a follower that is about to join waits no longer than its patience.
 func TestJoinerDies(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p, _, epoch := leading(t, 1)
 		for _, from := range []int64{0, 3} {
 			if _, err := fetchAt(p, 2, epoch, from); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/proto/record"
@@ -105,7 +106,7 @@ func marks(t *testing.T, p *Partition) Offsets {
 // Records are read when they are durable, not before, and whoever waits for them is told
 // then.
 func TestAppendWaitRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p, h := newPartition(t)
 		h.held = true
 		a := produce(t, p, 10, 11, 12)
@@ -208,7 +209,7 @@ func TestRoleChangesUnderWaiters(t *testing.T) {
 	}
 	for name, role := range roles {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				p, h := newPartition(t)
 				h.held = true
 				a := produce(t, p, 1)
@@ -346,7 +347,7 @@ func TestDeleteRecords(t *testing.T) {
 
 // An error of the disk wakes whoever waits, is told once, and ends everything.
 func TestFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p, h := newPartition(t)
 		h.held = true
 		a := produce(t, p, 1)
@@ -450,7 +451,7 @@ func TestInvariants(t *testing.T) {
 // A visit opens a closed log for as long as it takes, deletes what is old, and tells when
 // to come again.
 func TestTend(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p, h := newPartition(t)
 		s := settings()
 		s.Log.RetentionMs, s.Log.FileDeleteDelay = time.Hour.Milliseconds(), time.Minute

@@ -116,6 +116,23 @@ func (p *Partition) Followers() []Follower {
 	return list
 }
 
+// Rivals returns the leader epoch of this replica and the nodes of which one may have been
+// elected since: the other members of the ISR, as the controller may have it by now. It
+// fails as Read does if this replica does not lead.
+func (p *Partition) Rivals() (epoch int32, nodes []int32, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if epoch, err = p.stillLeading(model.NoEpoch); err != nil {
+		return 0, nil, err
+	}
+	for _, f := range p.tracker.followers {
+		if p.tracker.maximal(f.id) {
+			nodes = append(nodes, f.id)
+		}
+	}
+	return epoch, nodes, nil
+}
+
 // LowWatermark is the least log start of this replica and of those of its followers that
 // may lead: DeleteRecords is done when it has been reached.
 func (p *Partition) LowWatermark(mayLead func(node int32) bool) (int64, error) {

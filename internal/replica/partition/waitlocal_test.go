@@ -4,12 +4,13 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // acks=1 waits for this replica's disk and not for its followers; acks=all for them too.
 func TestWaitLocal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p, h := newPartition(t)
 		r := leader
 		r.Epoch, r.PartitionEpoch, r.Self, r.Leader = r.Epoch+1, r.PartitionEpoch+1, 1, 1
