@@ -389,6 +389,8 @@ func trim(r *run) {
 // isolate has leaders take records that nobody else gets, and that give way.
 func isolate(r *run) {
 	for range 2 {
+		// Else nobody may take the place of the one that is cut off.
+		r.until("all are in sync", func() bool { return r.w.InSync(loose) })
 		n := r.w.Leader(loose, 0)
 		if n == nil {
 			r.rest(time.Second)

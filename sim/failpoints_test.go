@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/failpoint"
 )
 
@@ -42,7 +42,7 @@ func TestFailpoints(t *testing.T) {
 			var came outcome
 			ok := t.Run(fmt.Sprintf("%s/seed=%d", point, seed), func(t *testing.T) {
 				want := draw(seed, point, expected[what.String()])
-				synctest.Test(t, func(t *testing.T) { through(t, seed, what, want, &came) })
+				bubble.Test(t, func(t *testing.T) { through(t, seed, what, want, &came) })
 			})
 			sum.add(point, came.crashed)
 			if !ok {
@@ -110,7 +110,7 @@ func (s *sweep) tell(t *testing.T) {
 func measure(t *testing.T, what chapters) map[string]int {
 	before, came := hits(), outcome{}
 	t.Run("measure "+what.String(), func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { through(t, 1, what, crash{}, &came) })
+		bubble.Test(t, func(t *testing.T) { through(t, 1, what, crash{}, &came) })
 	})
 	for name := range came.hits {
 		came.hits[name] -= before[name]

@@ -43,6 +43,7 @@ func TestTotals(t *testing.T) {
 type totals struct {
 	Seeds    int            `json:"seeds"`
 	Failed   []uint64       `json:"failed"`
+	Forsaken int            `json:"forsaken"` // partitions that nobody may lead end the proof of life
 	Virtual  float64        `json:"virtual_hours"`
 	Sends    int            `json:"sends"`
 	Polled   int            `json:"polled"`
@@ -82,6 +83,7 @@ func (s *totals) tell(seed uint64, took time.Duration) {
 func (s *totals) add(o totals) {
 	s.Seeds += o.Seeds
 	s.Failed = append(s.Failed, o.Failed...)
+	s.Forsaken += o.Forsaken
 	s.Virtual += o.Virtual
 	s.Sends, s.Polled, s.Others = s.Sends+o.Sends, s.Polled+o.Polled, s.Others+o.Others
 	for name, n := range o.Faults {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/planted"
 	"github.com/odradek/odradek/sim/history"
 	"github.com/odradek/odradek/sim/load"
@@ -54,7 +54,7 @@ func TestTraps(t *testing.T) {
 			}
 			for seed := *first; seed < *first+uint64(*trapSeeds); seed++ {
 				t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { trap.spring(t, seed) })
+					bubble.Test(t, func(t *testing.T) { trap.spring(t, seed) })
 				})
 				if t.Failed() {
 					break // what others are told of it is the first

@@ -9,10 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/odradek/odradek/conformance/cluster"
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/sim/check"
 )
 
@@ -50,7 +50,7 @@ func TestNemesis(t *testing.T) {
 // no majority; all is undone.
 func TestNemesisDraws(t *testing.T) {
 	run := func(seed uint64) (told []string) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			done := make(map[string]int)
 			fault := func(name string) Fault {
 				return Fault{Name: name, do: func(_ context.Context, _ *Rig, h *Harm) error {

@@ -254,7 +254,7 @@ func (s *story) verdict() {
 	try(s.t, s.rig.Cluster.Until(ctx, "in sync", cluster.WholeISR))
 	try(s.t, errors.Join(s.rig.Unasked(), s.rig.Cluster.Stop(ctx)))
 	began := time.Now()
-	h, wrong, err := s.load.Check(check.Options{LateFetches: true})
+	h, wrong, err := s.load.Check(check.Options{LateFetches: true, LateAcks: true})
 	try(s.t, err)
 	s.wrong(wrong)
 	s.wrong(s.load.Replicas())

@@ -63,7 +63,10 @@ func live(ctx context.Context, addr, name string) (err error) {
 	}
 	defer c.CloseAllowingRebalance()
 	admin := kadm.NewClient(c)
-	if err := check(admin.CreateTopic(ctx, 3, 1, nil, name)); err != nil {
+	// To its end even if the soak ends: a topic of which nobody knows would be in the way of the next.
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if err := check(admin.CreateTopic(whole, 3, 1, nil, name)); err != nil {
 		return fmt.Errorf("create %s: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, erase(context.WithoutCancel(ctx), c, admin, name)) }()

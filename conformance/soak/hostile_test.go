@@ -34,7 +34,7 @@ func TestHostileClientsAreBounded(t *testing.T) {
 	}{
 		{"500 declare 100 MiB and send 400 KiB of it", 700, declare},
 		{"10 send 40 costly requests behind one that waits", 700, park},
-		{"20 sessions of 100,000 partitions", 500, sessions},
+		{"20 sessions of 100000 partitions", 500, sessions},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n, err := Start(binary, filepath.Join(t.TempDir(), "data"), nil)

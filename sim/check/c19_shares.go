@@ -9,8 +9,9 @@ import (
 
 // C19: a share group is done with a record once. After a record was accepted or rejected
 // and the answer came, nobody is given it again; it is accepted or rejected by one
-// acknowledgement only; and what is there at the end was acknowledged, or given as often
-// as is allowed: none is lost. Nobody acknowledges with success what was never given to it.
+// acknowledgement only (but see Options.LateAcks); and what is there at the end was
+// acknowledged, or given as often as is allowed: none is lost. Nobody acknowledges with
+// success what was never given to it.
 // (What is given was sent: C2 to C5.)
 
 func checkShares(f *facts, r *report) {
@@ -85,11 +86,12 @@ func (f *facts) acknowledged(r *report, op *history.Op, ref opRef, done map[shar
 		if !slices.Contains(d.to, op.Process) {
 			r.add(f.ops(rec.Offset, d.by, ref), "%d of %v was acknowledged in group %s by %s, which was never given it", rec.Offset, at.place, op.Group, op.Member)
 		}
-		if before, ok := done[at]; ok {
+		switch before, ok := done[at]; {
+		case !ok:
+			done[at] = ref
+		case !f.o.LateAcks:
 			r.add(f.ops(rec.Offset, before, ref), "%d of %v was done with twice in group %s", rec.Offset, at.place, op.Group)
-			continue
 		}
-		done[at] = ref
 	}
 }
 

@@ -29,6 +29,10 @@ type Options struct {
 	// behind what was told before: a leader that is new learns its predecessor's when its
 	// followers have asked it once, as Kafka's do. (ListOffsets waits for that, by KIP-207.)
 	LateFetches bool
+	// LateAcks: who was given a record of a share group before another was done with it may be
+	// told that it is done with it, too: a leader that is new does not know who has what, gives
+	// it again, and takes an acknowledgement of what is below its start for done, as Kafka's do.
+	LateAcks bool
 	// Undecided is told each register of C12 and C14 of which too much is unknown to say
 	// whether it is right. Nil: nobody is told.
 	Undecided func(name string)

@@ -313,9 +313,19 @@ func TestSharesByHand(t *testing.T) {
 			2 shareAck a/0 0: group=s member=m
 			3 shareAcquire a/0 0:1#0 group=z member=n`},
 		{"accepted twice", bad("C19"), Options{}, sent + `
-			2 shareAcquire a/0 0:1#0 group=s member=m @2000-2010
-			3 shareAcquire a/0 0:1#0 group=s member=n @2002-2012
+			2 shareAcquire a/0 0:1#0 group=s member=m @1020-1028
+			3 shareAcquire a/0 0:1#0 group=s member=n @1022-1029
 			2 shareAck a/0 0: group=s member=m
+			3 shareAck a/0 0: group=s member=n`},
+		{"which is allowed to who was given it before", nil, Options{LateAcks: true}, sent + `
+			2 shareAcquire a/0 0:1#0 group=s member=m @1020-1028
+			3 shareAcquire a/0 0:1#0 group=s member=n @1022-1029
+			2 shareAck a/0 0: group=s member=m
+			3 shareAck a/0 0: group=s member=n`},
+		{"but not after", bad("C19"), Options{LateAcks: true}, sent + `
+			2 shareAcquire a/0 0:1#0 group=s member=m
+			2 shareAck a/0 0: group=s member=m
+			3 shareAcquire a/0 0:1#0 group=s member=n
 			3 shareAck a/0 0: group=s member=n`},
 		{"accepted by who was never given it", bad("C19"), Options{}, sent + `
 			2 shareAcquire a/0 0:1#0 group=s member=m

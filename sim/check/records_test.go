@@ -47,6 +47,28 @@ func TestRecordsByHand(t *testing.T) {
 			1 send a/0 1#2 offset=1
 			8 drain a/0 @2000-2100 start=0 high=2
 			8 poll a/0 @2010-2020 0:1#1 1:1#2`},
+		{"what may have been deleted may go while it is drained", nil, Options{}, `
+			1 send a/0 1#0 offset=0
+			1 send a/0 1#1 offset=1
+			1 send a/0 1#2 offset=2
+			2 deleteRecords a/0 offset=2 info
+			8 drain a/0 @2000-2100 start=0 high=3
+			8 poll a/0 @2010-2020 0:1#0
+			8 poll a/0 @2030-2040 2:1#2`},
+		{"but for what is missing below what is there", bad("C1"), Options{}, `
+			1 send a/0 1#0 offset=0
+			1 send a/0 1#1 offset=1
+			1 send a/0 1#2 offset=2
+			2 deleteRecords a/0 offset=2 info
+			8 drain a/0 @2000-2100 start=0 high=3
+			8 poll a/0 @2010-2020 1:1#1 2:1#2`},
+		{"or above the start that was asked for", bad("C1", "C9"), Options{}, `
+			1 send a/0 1#0 offset=0
+			1 send a/0 1#1 offset=1
+			1 send a/0 1#2 offset=2
+			2 deleteRecords a/0 offset=1 info
+			8 drain a/0 @2000-2100 start=0 high=3
+			8 poll a/0 @2010-2020 0:1#0 2:1#2`},
 		{"sends that overlap may be in any order", nil, Options{}, `
 			1 send a/0 1#0 offset=1 @10-90
 			2 send a/0 2#0 offset=0 @20-80

@@ -85,9 +85,10 @@ var passing = []error{
 	kerr.RequestTimedOut, kerr.KafkaStorageError, kerr.LeaderNotAvailable,
 }
 
-// hazy are those after which something may have been done.
+// hazy are those after which something may have been done: also what tells of another
+// operation under way, which may be this one, asked for before by the library, whose answer was lost.
 var hazy = []error{
-	kerr.NotLeaderForPartition, kerr.NotEnoughReplicasAfterAppend, kerr.RequestTimedOut, kerr.KafkaStorageError,
+	kerr.ConcurrentTransactions, kerr.NotLeaderForPartition, kerr.NotEnoughReplicasAfterAppend, kerr.RequestTimedOut, kerr.KafkaStorageError,
 	kerr.UnknownServerError, kerr.NotCoordinator, kerr.CoordinatorNotAvailable,
 }
 

@@ -289,7 +289,7 @@ func (w *watcher) askWrongly(n int32) {
 	ctx, cancel := context.WithTimeout(w.ctx, 3*time.Second)
 	defer cancel()
 	leader := w.leader(ctx, n)
-	if leader < 0 {
+	if leader < 0 || len(w.known) == 0 {
 		return
 	}
 	broker, epoch := pick(w.actor, w.known...), int32(-1)

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/sim/world"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -15,7 +15,7 @@ import (
 
 // Three nodes become a cluster; any of them may be killed and come back, and clients go on.
 func TestClusterOutlivesAnyNode(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newStage(t, 1, world.Shape{})
 		began := time.Now()
 		r.Up()
@@ -83,7 +83,7 @@ func (r *stage) readAll(topic string, n int) map[string]int {
 // Nodes of one role each go on as those of both do: a controller without partitions has
 // less to run, but does not end for that.
 func TestClusterOfRolesApart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newStage(t, 1, world.Shape{Brokers: 3, Split: true})
 		r.Up()
 		time.Sleep(time.Minute)
@@ -99,7 +99,7 @@ func TestClusterOfRolesApart(t *testing.T) {
 // A voter whose disk is lost has forgotten what it voted for: it is refused, and told how
 // it may come back.
 func TestVoterWithoutItsDiskIsRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newStage(t, 1, world.Shape{})
 		r.Up()
 		m := r.Node(2)
@@ -117,7 +117,7 @@ func TestVoterWithoutItsDiskIsRefused(t *testing.T) {
 // A broker whose disk is lost comes back with an empty one, gets its replicas from the
 // others, and may lead them: the cluster knows the folder that they are in now.
 func TestBrokerWithoutItsDiskComesBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newStage(t, 1, world.Shape{Voters: 1, Brokers: 2})
 		r.Up()
 		c := r.Client(kgo.DefaultProduceTopic("orders"))

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"reflect"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/coord/share"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/sim/world"
@@ -18,7 +18,7 @@ import (
 // What leaders store of share partitions outlives any node, by a power cut too, and the
 // part of the log that is not needed goes.
 func TestClusterKeepsShareStates(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newStage(t, 1, world.Shape{Static: map[string]string{
 			"share.coordinator.state.topic.num.partitions":           "3",
 			"share.coordinator.snapshot.update.records.per.snapshot": "2",

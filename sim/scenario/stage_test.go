@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/sim/world"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -32,7 +32,7 @@ const orders = "orders"
 // play runs a story on three nodes with a topic of two partitions.
 func play(t *testing.T, story func(r *stage, adm *kadm.Client)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newStage(t, 1, world.Shape{})
 		defer r.Down() // when the test has failed, too
 		r.Up()

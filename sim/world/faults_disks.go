@@ -145,6 +145,7 @@ func bitFlips(w *World) string {
 		}
 		if bit := w.Rand.Int64N(size * 8); !ofBaseOffset(n.Disk(), name, bit/8) {
 			_ = n.Disk().Rot(name, bit) // it may have been deleted meanwhile
+			w.rotten[path.Base(path.Dir(name))] = true
 		}
 	}
 	return fmt.Sprintf("%d on node %d", flips, n.ID)

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -29,7 +29,7 @@ func TestEveryFault(t *testing.T) {
 			if testing.Short() && *only == "" && f.Name != "kill all" && f.Name != "lost disk" {
 				t.Skip("one of many")
 			}
-			synctest.Test(t, func(t *testing.T) { befall(t, f) })
+			bubble.Test(t, func(t *testing.T) { befall(t, f) })
 		})
 	}
 }

@@ -80,6 +80,20 @@ func (w *World) Unsettled(preferred bool) string {
 	return ""
 }
 
+// Forsaken tells of partitions of which nobody may lead: bits have turned on the disk of the one
+// replica that the cluster counts on. What was promised of them ends there, see docs/PROOF.md; an
+// operator has to decide.
+func (w *World) Forsaken() (what string) {
+	for topic := range w.Image().Topics() {
+		for i, p := range topic.Partitions {
+			if name := fmt.Sprintf("%s-%d", topic.Name, i); w.rotten[name] && len(p.ISR) == 1 && p.ISR[0] == w.spoilt.ID && len(p.ELR) == 0 {
+				what += fmt.Sprintf("%s: %+v; ", name, *p)
+			}
+		}
+	}
+	return what
+}
+
 // InSync reports whether every partition of a topic has all its replicas in sync, on every
 // node that runs. Any goroutine may call it.
 func (w *World) InSync(topic string) bool {

@@ -40,8 +40,9 @@ type World struct {
 	client    *kgo.Client // of those who change things, nil before the first does
 	lasting   []lasting   // faults, in the order of their beginnings
 	replacing *replacement
-	spoilt    *Node // that may lose what it has synced, or has; nil is none
-	weak      bool  // one replica may be enough to acknowledge
+	spoilt    *Node           // that may lose what it has synced, or has; nil is none
+	weak      bool            // one replica may be enough to acknowledge
+	rotten    map[string]bool // folders of partitions in which bits were turned, on the one that is spoilt
 
 	mu     sync.Mutex      // guards all below; held over nothing that waits
 	chance *rand.Rand      // for what is drawn on other goroutines
@@ -59,6 +60,7 @@ func New(t testing.TB, seed uint64, s Shape) *World {
 	w := &World{
 		Rand: rand.New(rand.NewPCG(seed, 3)), t: t, seed: seed, shape: s, net: memnet.New(0), truth: newTruth(),
 		chance: rand.New(rand.NewPCG(seed, 5)), dead: make(map[string]bool), tally: make(map[string]int),
+		rotten: make(map[string]bool),
 	}
 	w.May = func(do, _ string) bool { return do == MayMove || do == MayAlter }
 	w.net.OnDial(w.dialed)

@@ -3,9 +3,9 @@ package world_test
 import (
 	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/sim/world"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -13,7 +13,7 @@ import (
 
 // Three nodes become a cluster; one dies, and clients go on.
 func TestWorldOutlivesANode(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := world.New(t, 1, world.Shape{})
 		defer w.Down()
 		w.Up()
