@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/server"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -39,7 +39,7 @@ func ExampleStart() {
 // A node lives in a bubble of testing/synctest: three seconds of waiting for a group to
 // gather, and an hour of doing nothing, pass at once.
 func TestInsideBubble(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		network := server.NewNetwork()
 		s, err := server.Start(t.Context(), server.Config{Address: "node:9092", Listen: network.Listen})
 		if err != nil {

@@ -9,9 +9,9 @@ import (
 	"net"
 	"strconv"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/server"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -37,7 +37,7 @@ func onNode(t *testing.T, settings props, f func(n *node)) {
 // onNodeAgain is onNode for a second node of a test.
 func onNodeAgain(t *testing.T, settings props, f func(n *node)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		all := props{"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "3"}
 		maps.Copy(all, settings)
 		network := server.NewNetwork()

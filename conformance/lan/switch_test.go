@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/odradek/odradek/internal/base/bubble"
 )
 
 var a, b = netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
@@ -54,7 +56,7 @@ func packet(from, to netip.Addr, port uint16, text string) []byte {
 
 // between runs a test on a switch with two machines.
 func between(t *testing.T, seed uint64, f func(s *Switch, wa, wb *wire)) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s, wa, wb := NewSwitch(seed), newWire(), newWire()
 		s.Plug(a, wa)
 		s.Plug(b, wb)

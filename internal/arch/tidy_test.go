@@ -158,3 +158,12 @@ func generated(text string) bool {
 	head, _, _ := strings.Cut(text, "\npackage ")
 	return strings.Contains(head, "// Code generated") && strings.Contains(head, "DO NOT EDIT.")
 }
+
+// Faked time has one door too: see its doc comment for what the race detector does without it.
+func TestFakedTimeHasOneDoor(t *testing.T) {
+	eachGoFile(t, func(path string) {
+		if filepath.ToSlash(filepath.Dir(path)) != "internal/base/bubble" && strings.Contains(read(t, path), "synctest.Test"+"(") {
+			t.Errorf("%s calls synctest.Test: bubble.Test does it with care for the race detector", path)
+		}
+	})
+}

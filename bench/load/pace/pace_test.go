@@ -2,14 +2,15 @@ package pace
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/odradek/odradek/internal/base/bubble"
 )
 
 // While the system stands still nothing is left out: what was due then is charged for the
 // time since it was due, and the schedule is where it would have been.
 func TestStandstillIsCharged(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		start := time.Now()
 		s := Schedule{Start: start, Rate: 1000, Sleep: time.Sleep}
 		for i := range 3000 {

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/run"
 )
 
@@ -20,7 +21,7 @@ func untilDone(ctx context.Context) error {
 
 // The first failure ends the others and is what Wait tells.
 func TestFirstFailureEndsAll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := run.New(t.Context(), "owner")
 		g.Go("waits", untilDone)
 		g.Go("waits", untilDone)
@@ -42,7 +43,7 @@ func TestFirstFailureEndsAll(t *testing.T) {
 
 // An end that was asked for is no failure, whether by Stop or by the parent.
 func TestEndThatWasAskedFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		parent, cancel := context.WithCancel(t.Context())
 		a, b := run.New(parent, "a"), run.New(t.Context(), "b")
 		a.Go("waits", untilDone)

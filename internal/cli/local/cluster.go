@@ -131,15 +131,32 @@ func (c *Cluster) Up(ctx context.Context) (started []int32, err error) {
 // portsFree says which port of a node another program has.
 func (c *Cluster) portsFree(ctx context.Context, n Node) error {
 	for _, address := range n.Addresses() {
-		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-		if err != nil {
+		if err := portFree(ctx, address); err != nil {
 			return &PortError{Node: n.ID, Address: address, Err: err}
-		}
-		if err := ln.Close(); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// portPatience is how long a port may be taken still: a process that was killed counts as
+// dead when its first thread is, and has its sockets until the last one is.
+const portPatience = time.Second
+
+func portFree(ctx context.Context, address string) error {
+	for began := time.Now(); ; {
+		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+		if err == nil {
+			return ln.Close()
+		}
+		if time.Since(began) > portPatience {
+			return err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // PortError is a port that a node cannot have.

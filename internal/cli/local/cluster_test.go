@@ -176,6 +176,18 @@ func TestPortTaken(t *testing.T) {
 	c.State.Nodes[1].Kafka = ""
 }
 
+// A port that is given back in a moment, as by a process that is just dying, is no error.
+func TestPortIsGivenBack(t *testing.T) {
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { ln.Close() })
+	if err := portFree(t.Context(), ln.Addr().String()); err != nil {
+		t.Error(err)
+	}
+}
+
 // Reset deletes what the nodes keep and leaves what is somebody else's.
 func TestReset(t *testing.T) {
 	dir := t.TempDir()

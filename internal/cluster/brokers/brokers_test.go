@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/memnet"
 	"github.com/odradek/odradek/internal/proto/wire"
@@ -59,7 +60,7 @@ type street struct {
 }
 
 func onStreet(t *testing.T, test func(*street)) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := &street{T: t, net: memnet.New(0), image: metadata.Empty(), slow: make(chan struct{})}
 		s.serve("one:9092", "one")
 		s.brokers = New(Config{

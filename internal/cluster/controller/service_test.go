@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"testing/synctest"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/cluster/quorum"
@@ -75,7 +75,7 @@ func (n *node) join(t *testing.T, r Registration) int64 {
 
 // One node from nothing to a topic, through the quorum, and back after a power cut.
 func TestOneNode(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		fs := vfs.NewMem()
 		n := startNode(t, fs)
 		epoch := n.join(t, registration(1, 1))
@@ -120,7 +120,7 @@ func TestOneNode(t *testing.T) {
 // Of many who ask for the same at once, one gets it, and who is refused is answered
 // when what refused him is true.
 func TestConcurrentDecisions(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := startNode(t, vfs.NewMem())
 		n.join(t, registration(1, 1))
 		const asking, topics = 8, 20
@@ -165,7 +165,7 @@ func TestConcurrentDecisions(t *testing.T) {
 
 // A second broker with the same id is refused while the first is heard of.
 func TestDuplicateBroker(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := startNode(t, vfs.NewMem())
 		n.join(t, registration(1, 1))
 		if _, err := n.RegisterBroker(t.Context(), registration(1, 2)); !errors.Is(err, kerr.DuplicateBrokerRegistration) {

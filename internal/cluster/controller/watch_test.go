@@ -8,11 +8,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -214,7 +214,7 @@ func TestFencing(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				f := newFleet(t, Rules{})
 				for id := range int32(3) {
 					f.start(id+1, 1)
@@ -243,7 +243,7 @@ func TestFencing(t *testing.T) {
 
 // A broker that was fenced for silence comes back with its next heartbeat.
 func TestUnfenceAfterSilence(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := newFleet(t, Rules{})
 		f.start(1, 1)
 		f.topic("a", 1)
@@ -282,7 +282,7 @@ func TestNewProcess(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				f := newFleet(t, Rules{})
 				f.start(1, 1)
 				time.Sleep(10*time.Second + 100*time.Millisecond)
@@ -297,7 +297,7 @@ func TestNewProcess(t *testing.T) {
 // A heartbeat that changes nothing is answered although nothing can be agreed; one whose
 // answer rests on what is not agreed yet is not.
 func TestHeartbeatDoesNotWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := newFleet(t, Rules{})
 		f.start(1, 1)
 		f.start(2, 1)
@@ -325,7 +325,7 @@ func TestHeartbeatDoesNotWait(t *testing.T) {
 
 // A broker that shuts down is let go when the others have learned who leads instead.
 func TestShutdownWaitsForTheOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := newFleet(t, Rules{})
 		f.start(1, 1)
 		f.start(2, 1)
@@ -361,7 +361,7 @@ func TestShutdownWaitsForTheOthers(t *testing.T) {
 // Leaders go back to preferred replicas at each interval, and not if that is switched off.
 func TestBalanceInterval(t *testing.T) {
 	for _, on := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			rules := Rules{BalanceInterval: time.Minute}
 			if !on {
 				rules.BalanceInterval = -1

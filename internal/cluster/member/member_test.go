@@ -6,12 +6,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/cluster/member"
 	"github.com/odradek/odradek/internal/cluster/metadata"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -115,7 +115,7 @@ func start(t *testing.T, c *controller) (*member.Member, chan error) {
 
 // A broker registers fenced, serves when it is ready, and leaves when it has no leaders.
 func TestLife(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := &controller{keep: 3}
 		m, _ := start(t, c)
 		time.Sleep(time.Second)
@@ -145,7 +145,7 @@ func TestLife(t *testing.T) {
 
 // The lease ends a session after the last answered heartbeat was sent, and comes back.
 func TestLease(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := &controller{}
 		m, _ := start(t, c)
 		if err := m.Unfenced(t.Context()); err != nil {
@@ -172,7 +172,7 @@ func TestLease(t *testing.T) {
 // A broker that is not known any more registers anew; one whose id another process has
 // taken gives up.
 func TestStaleEpoch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := &controller{}
 		m, ended := start(t, c)
 		if err := m.Unfenced(t.Context()); err != nil {
@@ -198,7 +198,7 @@ func TestStaleEpoch(t *testing.T) {
 // A registration waits for the session of a process of before, and ends with the
 // controller's words when the cluster will not have the broker.
 func TestRegistrationRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		until := time.Now().Add(2 * time.Second)
 		c := &controller{refuse: func() *kerr.Error {
 			if time.Now().Before(until) {

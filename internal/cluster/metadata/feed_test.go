@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/odradek/odradek/internal/base/bubble"
 )
 
 func applyAt(t *testing.T, f *Feed, offset int64, recs ...Record) {
@@ -105,7 +107,7 @@ func TestFeedOfTwoSources(t *testing.T) {
 
 // Who waits for an offset is let go when the image stands there, by whatever way.
 func TestWaitOffset(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := NewFeed()
 		waited := make(chan int64, 3)
 		for _, offset := range []int64{0, 2, 5} {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/proto/model"
 )
 
@@ -317,7 +318,7 @@ func TestSnapshotBits(t *testing.T) {
 
 // A follower of the feed is told everything once, however late it comes.
 func TestFeed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := NewFeed()
 		type seen struct {
 			image   *Image
