@@ -37,6 +37,23 @@ func TestHold(t *testing.T) {
 	})
 }
 
+// A transaction that began with the end of the one before has all of its time.
+func TestHoldBeginsNow(t *testing.T) {
+	play(t, Settings{}, `
+		init p timeout=30000 -> 1000/0
+		add p as=1000/0 t/0 -> ok
+		broker 1 slow 10ms
+		commit p as=1000/0 -> 1000/1
+		add p as=1000/1 t/1 -> waits
+		after 10ms
+		p <- ok
+		after 29s
+		describe p -> Ongoing 1000/1 open=t/1
+		after 12s
+		describe p -> CompleteAbort 1000/2
+	`)
+}
+
 // Clients that keep their epoch wait too, and offsets as partitions do; who asks for other
 // partitions meanwhile begins with them.
 func TestHoldOfOldClients(t *testing.T) {

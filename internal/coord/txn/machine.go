@@ -54,9 +54,9 @@ type txn struct {
 
 // soft is what the log does not say of an id.
 type soft struct {
-	// turn has written next, which is to be replayed. If it is not, the log refused it.
-	turn *runtime.Turn
-	next value
+	// turn has written steps, which are to be replayed. If they are not, the log refused them.
+	turn  *runtime.Turn
+	steps []value
 	// claimed: whoever asked for the end takes the markers along.
 	claimed bool
 	// unmarked are the partitions of a prepared transaction that have not acknowledged.
@@ -129,13 +129,17 @@ func (m *machine) forget(x *txn) {
 func (m *machine) become(x *txn, v value) {
 	claimed := false
 	since, known := m.open[x]
-	if s := x.soft; s != nil && s.turn != nil && s.next.is(&v) {
-		v, claimed = s.next, s.claimed // version 0 does not say all of it
+	var left *soft
+	if s := x.soft; s != nil && len(s.steps) > 0 && s.steps[0].is(&v) {
+		v, claimed = s.steps[0], s.claimed // version 0 does not say all of it
 		if !known {
 			since = s.turn.Now
 		}
+		if rest := s.steps[1:]; len(rest) > 0 {
+			left = &soft{turn: s.turn, steps: rest}
+		}
 	}
-	x.value, x.soft = v, nil
+	x.value, x.soft = v, left
 	delete(m.open, x)
 	delete(m.marked, x)
 	switch {
@@ -192,12 +196,17 @@ func (m *machine) Fire(t *runtime.Turn, key any) {
 	}
 }
 
-// write makes v the next value of an id, once it is appended.
+// write makes v the next value of an id, once it is appended. A turn may take two steps: it
+// completes a transaction and begins the next.
 func (m *machine) write(t *runtime.Turn, x *txn, v value, claimed bool) {
-	s := &soft{turn: t, next: v, claimed: claimed}
+	s := &soft{turn: t, claimed: claimed}
 	if x.soft != nil {
 		s.unmarked, s.waiting = x.soft.unmarked, x.soft.waiting
+		if x.busy(t) {
+			s.steps = x.soft.steps
+		}
 	}
+	s.steps = append(s.steps, v)
 	x.soft = s
 	t.Write(runtime.Record{Key: appendKey(nil, x.id), Value: v.append(nil, min(max(m.level(), 0), maxValueVersion))})
 }
