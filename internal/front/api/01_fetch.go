@@ -29,12 +29,12 @@ import (
 // enough or its time is up. A session goes on watching between its requests, and only
 // what has moved is looked at: partitions that rest cost nothing.
 func (s *Server) fetch(c *wire.Conn, r *wire.Request) wire.Pending {
-	req := kmsg.NewPtrFetchRequest()
-	if err := s.read(req, r); err != nil {
+	f := &fetching{server: s, request: r, req: kmsg.NewFetchRequest(), version: r.Version, listener: c.Listener()}
+	f.results, f.wanted = f.room.results[:0], f.room.wanted[:0]
+	if err := s.read(&f.req, r); err != nil {
 		return refuse(err)
 	}
 	r.Release()
-	f := &fetching{server: s, request: r, req: req, version: r.Version, listener: c.Listener()}
 	if err := f.begin(c); err != nil {
 		return r.Ready(f.failure(err))
 	}
@@ -43,7 +43,7 @@ func (s *Server) fetch(c *wire.Conn, r *wire.Request) wire.Pending {
 	if known && len(f.beyond()) == 0 {
 		return r.Ready(f.reply())
 	}
-	deadline := time.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
+	deadline := time.Now().Add(time.Duration(f.req.MaxWaitMillis) * time.Millisecond)
 	r.WillWait = func() bool { return true }
 	return func(ctx context.Context) (wire.Reply, error) {
 		if !known {
@@ -61,7 +61,7 @@ func (s *Server) fetch(c *wire.Conn, r *wire.Request) wire.Pending {
 type fetching struct {
 	server   *Server
 	request  *wire.Request
-	req      *kmsg.FetchRequest
+	req      kmsg.FetchRequest
 	version  int16
 	listener string
 
@@ -76,11 +76,17 @@ type fetching struct {
 	places  map[*fetchsession.Partition]int // of results, once there is a second look
 	bytes   int
 	done    bool // some partition has an error, or cannot go on as it is
+
+	room struct { // for a request of one partition, as most without a session are
+		wishes  [1]fetchsession.Wish
+		wanted  [1]fetchsession.Wanted
+		results [1]fetched
+	}
 }
 
 // begin finds out what is wanted: by the request alone, or by its session.
 func (f *fetching) begin(c *wire.Conn) error {
-	req, cache, now := f.req, f.server.sessions, time.Now()
+	req, cache, now := &f.req, f.server.sessions, time.Now()
 	byID := f.version >= 13
 	f.most = f.budget()
 	if f.version >= 7 && req.SessionID != 0 && (req.SessionEpoch == fetchsession.Final || req.SessionEpoch == fetchsession.Initial) {
@@ -121,7 +127,10 @@ func (f *fetching) wants() []fetchsession.Wish {
 	for i := range f.req.Topics {
 		n += len(f.req.Topics[i].Partitions)
 	}
-	wants := make([]fetchsession.Wish, 0, n)
+	wants := f.room.wishes[:0]
+	if n > len(f.room.wishes) {
+		wants = make([]fetchsession.Wish, 0, n)
+	}
 	for i := range f.req.Topics {
 		t := &f.req.Topics[i]
 		for _, p := range t.Partitions {

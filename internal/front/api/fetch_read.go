@@ -19,6 +19,7 @@ type fetched struct {
 	replica *partition.Partition // nil if it is not here
 	partition.ReadResult
 	preferred int32 // the replica that the client had better ask, -1 for this one
+	told      bool  // the answer speaks of it
 	err       error
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/odradek/odradek/internal/front/fetchsession"
 	"github.com/odradek/odradek/internal/proto/model"
@@ -14,35 +15,38 @@ import (
 // reply words what was read. In a session, partitions of which there is nothing new are
 // left out. The files are released when the answer was written.
 func (f *fetching) reply() wire.Reply {
-	resp := kmsg.NewPtrFetchResponse()
+	resp := kmsg.NewFetchResponse()
 	if f.kept {
 		resp.SessionID = f.session.ID()
 	}
-	var told [][]*fetched // beside resp.Topics
-	leaders := make(map[int32]bool)
+	var leaders []int32
 	for i := range f.results {
 		r := &f.results[i]
-		if !f.news(r) && !f.whole {
+		if r.told = f.news(r) || f.whole; !r.told {
 			continue
 		}
 		key := r.want.Part.Key
 		if n := len(resp.Topics); n == 0 || !sameTopic(&resp.Topics[n-1], key) {
 			t := kmsg.NewFetchResponseTopic()
 			t.Topic, t.TopicID = key.Topic, key.ID
-			resp.Topics, told = append(resp.Topics, t), append(told, nil)
+			resp.Topics = append(resp.Topics, t)
 		}
-		last := len(resp.Topics) - 1
-		resp.Topics[last].Partitions = append(resp.Topics[last].Partitions, f.answer(r, leaders))
-		told[last] = append(told[last], r)
+		t := &resp.Topics[len(resp.Topics)-1]
+		t.Partitions = append(t.Partitions, f.answer(r))
+		if p := &t.Partitions[len(t.Partitions)-1]; p.CurrentLeader.LeaderID >= 0 {
+			leaders = append(leaders, p.CurrentLeader.LeaderID)
+		}
 	}
-	f.endpoints(resp, leaders)
+	f.endpoints(&resp, leaders)
 	f.markUnread()
 	f.countThrottled()
-	records := func(t, p int) wire.Part {
-		r := told[t][p]
+	at := -1
+	return wire.Fetch(f.request, &resp, func(int, int) wire.Part { // in the order of the results
+		for at++; !f.results[at].told; at++ {
+		}
+		r := &f.results[at]
 		return wire.Part{File: r.File, Pos: r.Pos, Len: r.Len}
-	}
-	return wire.Fetch(f.request, resp, records, f.end)
+	}, f.end)
 }
 
 // markUnread marks what has to be looked at next time, whatever the client asks then. Those
@@ -75,7 +79,7 @@ func (f *fetching) news(r *fetched) bool {
 	return f.session.Tell(r.want.Part, now, r.Len > 0, r.err != nil || r.Diverging != nil || r.preferred >= 0)
 }
 
-func (f *fetching) answer(r *fetched, leaders map[int32]bool) kmsg.FetchResponseTopicPartition {
+func (f *fetching) answer(r *fetched) kmsg.FetchResponseTopicPartition {
 	p := kmsg.NewFetchResponseTopicPartition()
 	p.Partition, p.ErrorCode = r.want.Part.Key.Partition, model.ErrorCode(r.err)
 	p.HighWatermark, p.LastStableOffset, p.LogStartOffset = -1, -1, -1
@@ -95,19 +99,18 @@ func (f *fetching) answer(r *fetched, leaders map[int32]bool) kmsg.FetchResponse
 	if f.version >= 16 && (errors.Is(r.err, kerr.NotLeaderForPartition) || errors.Is(r.err, kerr.FencedLeaderEpoch)) {
 		if _, now, ok := f.server.cfg.Feed.Image().Partition(r.tp.Topic, r.tp.Partition); ok {
 			p.CurrentLeader.LeaderID, p.CurrentLeader.LeaderEpoch = now.Leader, now.LeaderEpoch
-			leaders[now.Leader] = true
 		}
 	}
 	return p
 }
 
 // endpoints says where the leaders are that partitions were told of (KIP-951).
-func (f *fetching) endpoints(resp *kmsg.FetchResponse, leaders map[int32]bool) {
+func (f *fetching) endpoints(resp *kmsg.FetchResponse, leaders []int32) {
 	if len(leaders) == 0 {
 		return
 	}
 	for n := range nodes(f.server.cfg.Feed.Image(), f.listener, false) {
-		if leaders[n.id] {
+		if slices.Contains(leaders, n.id) {
 			resp.Brokers = append(resp.Brokers, kmsg.FetchResponseBroker{NodeID: n.id, Host: n.host, Port: n.port, Rack: n.rack})
 		}
 	}

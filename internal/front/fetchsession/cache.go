@@ -39,10 +39,10 @@ func (c *Cache) Add(s *Session, now time.Time) (id int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	most := c.slots * partitionsPerSlot
-	if len(s.parts) > most || c.slots == 0 {
+	if s.parts.n > most || c.slots == 0 {
 		return 0
 	}
-	for len(c.sessions) >= c.slots || c.size+len(s.parts) > most {
+	for len(c.sessions) >= c.slots || c.size+s.parts.n > most {
 		if !c.evict(s, now) {
 			return 0
 		}
@@ -51,7 +51,7 @@ func (c *Cache) Add(s *Session, now time.Time) (id int32) {
 	for id == 0 || c.sessions[id] != nil {
 		id = (id + 1) & math.MaxInt32
 	}
-	s.id, s.epoch, s.made, s.used, s.size = id, nextEpoch(Initial), now, now, len(s.parts)
+	s.id, s.epoch, s.made, s.used, s.size = id, nextEpoch(Initial), now, now, s.parts.n
 	c.sessions[id] = s
 	c.size += s.size
 	return id
@@ -147,5 +147,5 @@ func (c *Cache) givesWay(s, newcomer *Session, now time.Time) bool {
 	if s.privileged != newcomer.privileged {
 		return newcomer.privileged
 	}
-	return s.size < len(newcomer.parts) && now.Sub(s.made) > staleAfter
+	return s.size < newcomer.parts.n && now.Sub(s.made) > staleAfter
 }

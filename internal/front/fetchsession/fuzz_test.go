@@ -39,7 +39,7 @@ func FuzzSessions(f *testing.F) {
 			}
 			held := 0
 			for id, s := range c.sessions {
-				if held += s.Len(); s.id != id || s.size != s.Len() || s.size == 0 && len(s.parts) > 0 {
+				if held += s.Len(); s.id != id || s.size != s.Len() || s.size == 0 && s.parts.n > 0 {
 					t.Fatalf("session %d: id %d, %d partitions of %d", id, s.id, s.Len(), s.size)
 				}
 			}

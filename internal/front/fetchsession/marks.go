@@ -11,11 +11,9 @@ import (
 // marks are the partitions of a session that may have something to tell, in the order in
 // which they were marked.
 type marks struct {
-	// C receives at least once after a partition was marked.
-	C chan struct{}
-
 	mu   sync.Mutex // guards what follows; taken last of all locks
 	list []*Partition
+	told chan struct{} // receives at least once after a partition was marked; nil until somebody waits
 }
 
 // Mark says that a partition may have something to tell. It is quick and may be called
@@ -28,15 +26,29 @@ func (s *Session) Mark(p *Partition) {
 	}
 	p.marked = true
 	s.marks.list = append(s.marks.list, p)
+	s.marks.tell()
 	s.marks.mu.Unlock()
+}
+
+func (m *marks) tell() {
 	select {
-	case s.marks.C <- struct{}{}:
+	case m.told <- struct{}{}:
 	default:
 	}
 }
 
-// Marked is told after partitions were marked.
-func (s *Session) Marked() <-chan struct{} { return s.marks.C }
+// Marked is told after partitions were marked, also of those that are marked already.
+func (s *Session) Marked() <-chan struct{} {
+	s.marks.mu.Lock()
+	defer s.marks.mu.Unlock()
+	if s.marks.told == nil {
+		s.marks.told = make(chan struct{}, 1)
+		if len(s.marks.list) > 0 {
+			s.marks.tell()
+		}
+	}
+	return s.marks.told
+}
 
 // Take returns the marked partitions, appended to dst, and what is wanted of each; they
 // are marked no longer.
@@ -47,7 +59,7 @@ func (s *Session) Take(dst []Wanted) []Wanted {
 	defer s.marks.mu.Unlock()
 	for i, p := range s.marks.list {
 		p.marked = false
-		if s.parts[p.Key] == p { // not forgotten meanwhile
+		if p.named { // not forgotten meanwhile
 			dst = append(dst, Wanted{p, p.want})
 		}
 		s.marks.list[i] = nil
@@ -69,7 +81,7 @@ func (s *Session) Refresh(now time.Time, every time.Duration) {
 
 func (s *Session) markAll(now time.Time) {
 	s.refreshed = now
-	for p := s.first; p != nil; p = p.next {
+	for p := s.parts.first; p != nil; p = p.next {
 		s.Mark(p)
 	}
 }
@@ -79,7 +91,7 @@ func (s *Session) markAll(now time.Time) {
 func (s *Session) Watch(p *Partition, source *partition.Partition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p.source == source || s.rests || s.closed || s.parts[p.Key] != p {
+	if p.source == source || s.rests || s.closed || !p.named {
 		return
 	}
 	p.detach()
@@ -130,7 +142,7 @@ func (s *Session) ended(bound <-chan struct{}) {
 // rest ends every Watch, and refuses those to come. The lock is held.
 func (s *Session) rest() {
 	s.rests = true
-	for _, p := range s.parts {
+	for p := s.parts.first; p != nil; p = p.next {
 		p.detach()
 	}
 }

@@ -38,7 +38,8 @@ type Partition struct {
 	// The session's lock guards these.
 	want       Want
 	told       Told
-	prev, next *Partition           // its place in the order of the session
+	prev, next *Partition           // its place in the order of the session,
+	named      bool                 // which it has
 	source     *partition.Partition // that waiter watches
 	waiter     *partition.Waiter
 
@@ -79,9 +80,7 @@ type Session struct {
 	// mu guards what follows. Taken after the cache's, before a partition's and the marks'.
 	mu        sync.Mutex
 	epoch     int32
-	parts     map[Key]*Partition
-	first     *Partition
-	last      *Partition
+	parts     order
 	bound     <-chan struct{} // the end of the connection for which it watches, if any
 	unbind    func() bool     // forgets that end
 	rests     bool            // it watches nothing: the connection has ended
@@ -95,8 +94,8 @@ type Session struct {
 
 // New returns a session of partitions that is not in a cache yet; all of them are marked.
 func New(byID, privileged bool, wants []Wish, now time.Time) *Session {
-	s := &Session{byID: byID, privileged: privileged, parts: make(map[Key]*Partition, len(wants)), refreshed: now}
-	s.marks.C = make(chan struct{}, 1)
+	s := &Session{byID: byID, privileged: privileged, refreshed: now}
+	s.marks.list = make([]*Partition, 0, len(wants))
 	s.update(wants, nil)
 	return s
 }
@@ -105,14 +104,14 @@ func New(byID, privileged bool, wants []Wish, now time.Time) *Session {
 func (s *Session) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.parts)
+	return s.parts.n
 }
 
 // ID is the session's id, 0 if it has no slot or no partition is left.
 func (s *Session) ID() int32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.parts) == 0 {
+	if s.parts.n == 0 {
 		return 0
 	}
 	return s.id
@@ -121,20 +120,18 @@ func (s *Session) ID() int32 {
 // update changes what the client wants. The lock is held, or nobody else has s.
 func (s *Session) update(wants []Wish, forgotten []Key) {
 	for _, want := range wants {
-		p, ok := s.parts[want.Key]
-		if !ok {
+		p := s.parts.find(want.Key)
+		if p == nil {
 			p = &Partition{Key: want.Key, told: Told{-1, -1}}
-			s.parts[want.Key] = p
-			s.append(p)
+			s.parts.add(p)
 		}
 		p.want = want.Want
 		s.Mark(p)
 	}
 	for _, k := range forgotten {
-		if p, ok := s.parts[k]; ok {
-			s.unlink(p)
+		if p := s.parts.find(k); p != nil {
+			s.parts.remove(p)
 			p.detach()
-			delete(s.parts, k)
 		}
 	}
 }
@@ -150,34 +147,10 @@ func (s *Session) Tell(p *Partition, t Told, records, failed bool) bool {
 	if failed {
 		p.told = Told{-1, -1}
 	}
-	if records && s.parts[p.Key] == p {
-		s.unlink(p)
-		s.append(p)
+	if records && p.named {
+		s.parts.toEnd(p)
 	}
 	return news
-}
-
-func (s *Session) append(p *Partition) {
-	p.prev, p.next = s.last, nil
-	if s.last == nil {
-		s.first = p
-	} else {
-		s.last.next = p
-	}
-	s.last = p
-}
-
-func (s *Session) unlink(p *Partition) {
-	if p.prev == nil {
-		s.first = p.next
-	} else {
-		p.prev.next = p.next
-	}
-	if p.next == nil {
-		s.last = p.prev
-	} else {
-		p.next.prev = p.prev
-	}
 }
 
 // nextEpoch follows an epoch: after the greatest comes 1, since 0 means something else.

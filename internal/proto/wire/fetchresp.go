@@ -2,19 +2,29 @@ package wire
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Fetch answers a Fetch request, version 4 to 18, without copying records. The bytes
-// of partition p of topic t are records(t, p) instead of its RecordBatches; a Part of
-// length 0 is an empty set of records, which is what Kafka sends where there are none,
-// never null. released is called once, after the answer was written or has failed;
-// it may be nil.
+// of partition p of topic t are records(t, p) instead of its RecordBatches, which is called
+// once for each, in their order; a Part of length 0 is an empty set of records, which is what
+// Kafka sends where there are none, never null. released is called once, after the answer
+// was written or has failed; it may be nil.
 func Fetch(r *Request, resp *kmsg.FetchResponse, records func(t, p int) Part, released func()) Reply {
 	e := fetchEncoder{encoder: encoder{flexible: r.flexibleReply()}, version: r.Version, records: records}
+	e.slices = e.room[:0]
 	e.response(resp)
-	return &Parts{List: e.parts(), Released: released}
+	a := &fetchReply{Parts: Parts{Released: released}}
+	a.List = e.parts(a.room[:0])
+	return &a.Parts
+}
+
+// fetchReply is an answer with room for the pieces of one partition, as most have.
+type fetchReply struct {
+	Parts
+	room [3]Part
 }
 
 // fetchEncoder writes everything but the records into one buffer, and remembers where
@@ -29,6 +39,7 @@ type fetchEncoder struct {
 	version int16
 	records func(t, p int) Part
 	slices  []slice
+	room    [1]slice // of slices
 }
 
 // slice is records that follow b[:after].
@@ -61,7 +72,7 @@ func (e *fetchEncoder) grow(resp *kmsg.FetchResponse) {
 		n += 32 + len(resp.Topics[i].Topic)
 	}
 	e.b = make([]byte, 0, n+64*partitions)
-	e.slices = make([]slice, 0, partitions)
+	e.slices = slices.Grow(e.slices, partitions)
 }
 
 func (e *fetchEncoder) topic(t *kmsg.FetchResponseTopic, at int) {
@@ -156,9 +167,9 @@ func (e *fetchEncoder) endpoints(nodes []kmsg.FetchResponseBroker) {
 	e.b = append(e.b, inner.b...)
 }
 
-// parts cuts the buffer where records go.
-func (e *fetchEncoder) parts() []Part {
-	list := make([]Part, 0, 2*len(e.slices)+1)
+// parts cuts the buffer where records go, and appends the pieces to list.
+func (e *fetchEncoder) parts(list []Part) []Part {
+	list = slices.Grow(list, 2*len(e.slices)+1)
 	at := 0
 	for _, s := range e.slices {
 		list = append(list, Part{Bytes: e.b[at:s.after]}, s.part)

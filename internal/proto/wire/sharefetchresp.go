@@ -7,7 +7,7 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 func ShareFetch(r *Request, resp *kmsg.ShareFetchResponse, records func(t, p int) Part, released func()) Reply {
 	e := fetchEncoder{encoder: encoder{flexible: true}, version: r.Version, records: records}
 	e.shareResponse(resp)
-	return &Parts{List: e.parts(), Released: released}
+	return &Parts{List: e.parts(nil), Released: released}
 }
 
 // shareResponse writes
