@@ -30,7 +30,7 @@ func (l *catchUpLoad) prepare(ctx context.Context) (err error) {
 	if err := l.ps.warm(ctx); err != nil {
 		return err
 	}
-	return evict(l.spec.Cold) // so that the fill is on disk, and does not trouble who is alone
+	return evict(l.spec.Cold, true) // so that the fill is on disk, and does not trouble who is alone
 }
 
 func (l *catchUpLoad) run(ctx context.Context, r *Result) error {
@@ -39,7 +39,7 @@ func (l *catchUpLoad) run(ctx context.Context, r *Result) error {
 	if err != nil {
 		return err
 	}
-	if err := evict(l.spec.Cold); err != nil {
+	if err := evict(l.spec.Cold, true); err != nil {
 		return err
 	}
 	reading, stop := context.WithCancel(ctx)
@@ -77,7 +77,7 @@ func (l *catchUpLoad) catchUp(ctx context.Context, read *consumed) error {
 			err = l.readCold(ctx, leaders[p], p, read)
 		}
 		if err == nil {
-			err = evict(l.spec.Cold)
+			err = evict(l.spec.Cold, false) // no write: that would be the rig's doing, not the reader's
 		}
 	}
 	if ctx.Err() != nil {

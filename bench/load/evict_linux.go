@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// evict has the files below the folders leave the page cache, once they are on disk.
-// What is mapped or written meanwhile may stay.
-func evict(dirs []string) error {
+// evict has the files below the folders leave the page cache, after they were written to
+// disk if write says so. What is mapped, or not on disk, stays.
+func evict(dirs []string, write bool) error {
 	for _, dir := range dirs {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
@@ -29,8 +29,10 @@ func evict(dirs []string) error {
 				return err
 			}
 			defer f.Close()
-			if err := unix.Fdatasync(int(f.Fd())); err != nil {
-				return fmt.Errorf("sync %s: %w", path, err)
+			if write {
+				if err := unix.Fdatasync(int(f.Fd())); err != nil {
+					return fmt.Errorf("sync %s: %w", path, err)
+				}
 			}
 			return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
 		})

@@ -4,7 +4,7 @@ package load
 
 import "errors"
 
-func evict(dirs []string) error {
+func evict(dirs []string, _ bool) error {
 	if len(dirs) > 0 {
 		return errors.New("this system cannot make data cold")
 	}
