@@ -39,7 +39,7 @@ func (a *actor) register(s *rawTxn, group string) bool {
 		op.Group, op.Offset = group, a.rng.Int64N(1<<40)
 		s.perhapsTwice(op, func() error { return s.Commit(a.ctx, group, at, op.Offset) })
 	default:
-		s.txn = a.begin(s.id)
+		s.start()
 		if s.enlist(a.ctx, group, at, a.rng.Int64N(1<<40)) != nil {
 			return false
 		}

@@ -128,6 +128,20 @@ type rawTxn struct {
 	number int32
 	seq    int64
 	txn    int64
+	begun  time.Time // that transaction, if nobody else ends it: see early
+	sure   bool      // the session began with one request, which cannot come once more
+}
+
+// start begins a transaction of an id that no other session has at this time.
+func (s *rawTxn) start() { s.txn, s.begun = s.begin(s.id), time.Now() }
+
+// early blames a cluster that has fenced a session before its transaction's time was over:
+// only the coordinator could, as nobody else has the id.
+func (s *rawTxn) early(err error) {
+	fenced := errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, kerr.ProducerFenced)
+	if took := time.Since(s.begun); fenced && s.sure && s.attempts == 1 && took < transactionTimeout && !s.w.Misset() {
+		s.blame("%s: transaction %d is aborted after %v: %v", s.id, s.txn, took, err)
+	}
 }
 
 // session begins a producer's life on the bare protocol.
@@ -147,6 +161,7 @@ func (s *rawTxn) init(ctx context.Context) error {
 	op.TransactionalID = s.id
 	began := s.rec.Begin(op)
 	err := s.Init(ctx)
+	s.sure = s.attempts == 1
 	if err == nil {
 		began.ProducerID, began.ProducerEpoch = s.pid, int32(s.Session.epoch)
 	}
@@ -167,6 +182,7 @@ func (s *rawTxn) put(ctx context.Context, at history.Place, key string) (history
 	} else if base >= 0 {
 		s.blame("a Produce to %v is refused with %v and bears the offset %d", at, err, base)
 	}
+	s.early(err)
 	s.end(began, err)
 	return op.Value, err
 }
@@ -175,6 +191,7 @@ func (s *rawTxn) put(ctx context.Context, at history.Place, key string) (history
 func (s *rawTxn) finish(ctx context.Context, commit bool) error {
 	began := s.ending(s.id, s.txn, commit)
 	err := s.End(ctx, commit)
+	s.early(err)
 	s.end(began, err)
 	return err
 }
@@ -185,6 +202,7 @@ func (s *rawTxn) enlist(ctx context.Context, group string, at history.Place, off
 	op.Group, op.Offset, op.Txn = group, offset, s.txn
 	began := s.rec.Begin(op)
 	err := s.Enlist(ctx, group, at, offset)
+	s.early(err)
 	s.end(began, err)
 	return err
 }
@@ -227,7 +245,7 @@ func (a *actor) haunt(id string) {
 func (a *actor) haunted(s *rawTxn, t Topic) {
 	var dead *rawTxn
 	for range 2 + a.rng.IntN(10) {
-		s.txn = a.begin(s.id)
+		s.start()
 		commit := !a.chance(3)
 		for i := range 1 + a.rng.IntN(3) {
 			at := history.Place{Topic: t.Name, Partition: a.rng.Int32N(t.Partitions)}
@@ -244,14 +262,19 @@ func (a *actor) haunted(s *rawTxn, t Topic) {
 			}
 			a.pause(a.Mix.Pace)
 		}
-		if a.chance(10) {
+		switch {
+		case a.chance(10):
 			return // for the next session to find
+		case a.chance(8):
+			a.wait(transactionTimeout / 3) // it takes its time
 		}
 		dead = &rawTxn{actor: a, Session: s.Zombie(), number: a.producers.Add(1), txn: s.txn}
 		if s.finish(a.ctx, commit) != nil || a.over() {
 			return
 		}
-		a.pause(a.Mix.Pace)
+		if a.chance(2) { // else the next one begins while this one's markers are on their way
+			a.pause(a.Mix.Pace)
+		}
 	}
 }
 

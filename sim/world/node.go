@@ -28,6 +28,7 @@ type Node struct {
 	life   atomic.Pointer[life] // of the process, nil while there is none
 	hurt   bool                 // the process may end by itself, and with an error
 	skew   atomic.Int64         // of the wall clock, nanoseconds
+	misset atomic.Bool
 
 	replaced bool // it came for another
 	paused   bool
@@ -226,7 +227,15 @@ func (n *Node) Halt() error {
 }
 
 // SetClock has the machine's wall clock be wrong by so much.
-func (n *Node) SetClock(by time.Duration) { n.skew.Store(int64(by)) }
+func (n *Node) SetClock(by time.Duration) {
+	n.skew.Store(int64(by))
+	n.misset.Store(n.misset.Load() || by != 0)
+}
+
+// Misset reports whether a machine's wall clock was ever wrong.
+func (w *World) Misset() bool {
+	return slices.ContainsFunc(w.nodes, func(n *Node) bool { return n.misset.Load() })
+}
 
 // Wipe loses the disk of a node that does not run: it has an empty one.
 func (n *Node) Wipe() {
