@@ -104,8 +104,19 @@ func runClient(ctx context.Context, o options, p *peer.Peer, c client) map[strin
 			}
 		}
 		names = failed
+		if len(names) > 0 && try < tries {
+			rest(ctx, time.Duration(try)*time.Second) // a broker that was killed is back, or has a successor
+		}
 	}
 	return rs
+}
+
+// rest waits for d, or less if ctx ends.
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // writeLines appends every result to the file that was asked for.
