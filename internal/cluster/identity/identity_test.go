@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/odradek/odradek/internal/base/vfs"
+	"github.com/odradek/odradek/internal/proto/model"
 )
 
 func config(fs vfs.FS, dirs ...string) Config {
@@ -168,5 +169,25 @@ func TestBrokenFolder(t *testing.T) {
 				t.Error("the node starts without a folder")
 			}
 		})
+	}
+}
+
+// No bit that turns makes the file of a folder that of another one, or of one without an id.
+func TestTurnedBits(t *testing.T) {
+	for _, cluster := range []string{"sfdjOSWVT3ONTHHJj3hYbA", ""} {
+		want := Properties{ClusterID: cluster, NodeID: 3, DirectoryID: model.ID{1, 2, 3}}
+		text := want.encode()
+		for i := range text {
+			for bit := range 8 {
+				text[i] ^= 1 << bit
+				if got, err := parse(string(text)); err == nil && got != want {
+					t.Errorf("bit %d of byte %d (%q): %+v", bit, i, text, got)
+				}
+				text[i] ^= 1 << bit
+			}
+		}
+		if got, err := parse(string(text)); err != nil || got != want {
+			t.Errorf("as it was written: %+v, %v", got, err)
+		}
 	}
 }
