@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/odradek/odradek/internal/base/heap"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/broker"
 	"github.com/odradek/odradek/internal/broker/settings"
@@ -27,6 +28,9 @@ func init() { nouns = append(nouns, startCommand) }
 
 // processStart is when the program began, as near as Go lets it be known.
 var processStart = time.Now()
+
+// garbage is how much may gather before it is collected: a node has little that lives.
+const garbage = 32 << 20
 
 // starter is the start command: what was asked for, and what came of it.
 type starter struct {
@@ -88,6 +92,7 @@ func (s *starter) run(ctx context.Context) error {
 	}
 	s.logger(set)
 	s.tell(set.Report)
+	defer heap.Allow(garbage)()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	// A second Ctrl-C, while the node stops, ends the process there and then.

@@ -1,0 +1,65 @@
+// Package heap tells the collector how much garbage may gather. By Go's default it may be as
+// much as lives: of a node with a heap of five megabytes that is collected so often that a
+// third of the processor goes there under many small requests. It owns no goroutine: the
+// runtime calls it after each collection.
+package heap
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync/atomic"
+)
+
+const (
+	usual   = 100     // percent of what lives, Go's default
+	minimum = 4 << 20 // bytes that Go takes to live at least
+)
+
+// Allow lets some bytes of garbage gather, or as many as live if that is more, from now on
+// and until stop is called. It leaves a process alone whose GOGC is set.
+func Allow(garbage uint64) (stop func()) {
+	if _, set := os.LookupEnv("GOGC"); set {
+		return func() {}
+	}
+	a := &allowance{garbage: garbage}
+	a.set(0)
+	a.arm()
+	return func() {
+		a.ended.Store(true)
+		debug.SetGCPercent(usual)
+	}
+}
+
+type allowance struct {
+	garbage uint64
+	percent int
+	ended   atomic.Bool
+}
+
+// arm has the allowance looked at after the next collection: that of an object which
+// nobody has.
+func (a *allowance) arm() {
+	type sentinel struct{ _ *int } // no tiny object, which may live on beside others
+	runtime.AddCleanup(new(sentinel), (*allowance).collected, a)
+}
+
+func (a *allowance) collected() {
+	if a.ended.Load() {
+		return
+	}
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	a.set(live[0].Value.Uint64())
+	a.arm()
+}
+
+func (a *allowance) set(live uint64) {
+	percent := max(usual, int(100*a.garbage/max(live, minimum)))
+	// It stops the world for a moment: not for a change that nobody notices.
+	if d := percent - a.percent; d > a.percent/8 || -d > a.percent/8 {
+		a.percent = percent
+		debug.SetGCPercent(percent)
+	}
+}
