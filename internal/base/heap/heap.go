@@ -14,17 +14,20 @@ import (
 
 const (
 	usual   = 100     // percent of what lives, Go's default
+	least   = 10      // if gigabytes of buffers live
 	minimum = 4 << 20 // bytes that Go takes to live at least
 )
 
-// Allow lets some bytes of garbage gather, or as many as live if that is more, from now on
-// and until stop is called. It leaves a process alone whose GOGC is set.
+// Allow lets some bytes of garbage gather, or as many as live and may hold pointers if that
+// is more, from now on and until stop is called. Only those cost a collection its time;
+// buffers do not, and those in a sync.Pool that nobody uses any more go by collections alone.
+// It leaves a process alone whose GOGC is set.
 func Allow(garbage uint64) (stop func()) {
 	if _, set := os.LookupEnv("GOGC"); set {
 		return func() {}
 	}
 	a := &allowance{garbage: garbage}
-	a.set(0)
+	a.set(0, 0)
 	a.arm()
 	return func() {
 		a.ended.Store(true)
@@ -49,14 +52,14 @@ func (a *allowance) collected() {
 	if a.ended.Load() {
 		return
 	}
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	a.set(live[0].Value.Uint64())
+	is := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/heap:bytes"}}
+	metrics.Read(is)
+	a.set(is[0].Value.Uint64(), is[1].Value.Uint64())
 	a.arm()
 }
 
-func (a *allowance) set(live uint64) {
-	percent := max(usual, int(100*a.garbage/max(live, minimum)))
+func (a *allowance) set(live, scanned uint64) {
+	percent := max(least, int(100*max(a.garbage, scanned)/max(live, minimum)))
 	// It stops the world for a moment: not for a change that nobody notices.
 	if d := percent - a.percent; d > a.percent/8 || -d > a.percent/8 {
 		a.percent = percent

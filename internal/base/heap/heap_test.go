@@ -7,7 +7,10 @@ import (
 	"testing"
 )
 
-var sink, kept []byte
+var (
+	sink, buffers []byte
+	pointers      []*byte
+)
 
 // collections is how often the collector runs while so much garbage is made.
 func collections(megabytes int) uint32 {
@@ -28,7 +31,8 @@ func settle() {
 	}
 }
 
-// As much garbage gathers as was allowed, and as much as lives if that is more.
+// As much garbage gathers as was allowed, whatever buffers live, and as much as lives and may
+// hold pointers if that is more.
 func TestAllow(t *testing.T) {
 	if v, set := os.LookupEnv("GOGC"); set {
 		os.Unsetenv("GOGC")
@@ -40,12 +44,17 @@ func TestAllow(t *testing.T) {
 	if n := collections(640); n < 10 || n > 30 {
 		t.Errorf("%d collections of 640 MiB, want some 20", n)
 	}
-	kept = make([]byte, 128<<20)
+	buffers = make([]byte, 128<<20)
+	settle()
+	if n := collections(640); n < 10 || n > 30 {
+		t.Errorf("%d collections of 640 MiB while buffers of 128 live, want some 20", n)
+	}
+	pointers = make([]*byte, 16<<20)
 	settle()
 	if n := collections(640); n > 9 {
-		t.Errorf("%d collections of 640 MiB while 128 live, want some 5", n)
+		t.Errorf("%d collections of 640 MiB while pointers of 128 live, want some 5", n)
 	}
-	kept = nil
+	buffers, pointers = nil, nil
 	stop()
 	settle()
 	if n := collections(64); n < 8 {
