@@ -55,7 +55,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "how often everything is done")
 	flag.BoolVar(&o.short, "short", false, "small loads and one round, and fails if bench/limits.json is exceeded: some minutes, and no result")
 	flag.StringVar(&o.out, "out", "docs/benchmarks/peers.jsonl", "file to which runs are appended")
-	flag.BoolVar(&o.page, "page", false, "only make the page of the file")
+	flag.BoolVar(&o.page, "page", false, "only make the page of the file, and the table in README.md")
 	flag.BoolVar(&o.list, "list", false, "print the loads and do nothing")
 	flag.StringVar(&o.dir, "dir", "", "folder for the systems' data, which is removed; it should be on the disk to be measured; default: that of temporary files")
 	flag.IntVar(&o.heap, "kafka-heap", 0, "megabytes of heap for each node of Kafka; default: what its start script takes")
@@ -80,7 +80,7 @@ func run(o options) error {
 		}
 		return nil
 	case o.page:
-		return report.Write(o.out)
+		return errors.Join(report.Write(o.out), report.WriteReadme("README.md", o.out))
 	}
 	if o.short {
 		o.rounds, o.warm = 1, 2

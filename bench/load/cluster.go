@@ -41,7 +41,7 @@ func newCluster(ctx context.Context, s *Spec) (*cluster, error) {
 		configs[name] = &value
 	}
 	adm.SetTimeoutMillis(int32(patience.Milliseconds()))
-	if _, err := adm.CreateTopic(ctx, int32(s.Partitions), int16(s.Replication), configs, c.topic); err != nil {
+	if err := c.create(ctx, configs); err != nil {
 		adm.Close()
 		return nil, fmt.Errorf("create topic %s: %w", c.topic, err)
 	}
@@ -55,6 +55,22 @@ func newCluster(ctx context.Context, s *Spec) (*cluster, error) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// atOnce is how many partitions are asked for in a request: Kafka refuses ten thousand.
+const atOnce = 5000
+
+func (c *cluster) create(ctx context.Context, configs map[string]*string) error {
+	made := min(c.spec.Partitions, atOnce)
+	_, err := c.adm.CreateTopic(ctx, int32(made), int16(c.spec.Replication), configs, c.topic)
+	for err == nil && made < c.spec.Partitions {
+		made = min(made+atOnce, c.spec.Partitions)
+		var resps kadm.CreatePartitionsResponses
+		if resps, err = c.adm.UpdatePartitions(ctx, made, c.topic); err == nil {
+			err = resps.Error()
+		}
+	}
+	return err
 }
 
 // ends are the ends of the topic's partitions: the offsets that come next.

@@ -37,6 +37,29 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// The README's table says what peers.jsonl says.
+func TestReadme(t *testing.T) {
+	root := filepath.Join("..", "..")
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	books, err := Read(filepath.Join(root, "docs", "benchmarks", "peers.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := withTable(string(text), results(books))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want != string(text) {
+		t.Errorf("its figures are others: %s", again)
+	}
+	if _, err := withTable("no place", nil); err == nil {
+		t.Error("a README without a place for the table is none")
+	}
+}
+
 // a run of a load: so many MB in a second at so much processor time.
 func a(session string, round int, system, workload string, mb, cpu float64) Line {
 	return Line{Run: &Run{Session: session, Round: round, System: system, Workload: workload,
