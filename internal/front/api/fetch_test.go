@@ -99,6 +99,17 @@ func TestRestingPartitions(t *testing.T) {
 	})
 }
 
+// Records go to the partition that they are of, though one before it has nothing to tell.
+func TestRecordsOfWhatIsTold(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		d, h := serving(t, map[string][][]int32{"a": {{1}, {1}}})
+		f := d.follower(-1)
+		f.fetch(at{"a", 0, 0})
+		h.append("a", 1, "x", "y")
+		want(t, "of two, one rests", f.fetch(at{"a", 0, 0}, at{"a", 1, 0}), "a-1 hw=2 records=2")
+	})
+}
+
 // A session watches for as long as its connection, and goes on over another.
 func TestSessionOutlivesConnection(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
