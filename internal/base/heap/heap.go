@@ -1,6 +1,6 @@
 // Package heap tells the collector how much garbage may gather. By Go's default it may be as
-// much as lives: of a node with a heap of five megabytes that is collected so often that a
-// third of the processor goes there under many small requests. It owns no goroutine: the
+// much as lives: of a node with a heap of five megabytes that is collected so often that up to
+// a third of the processor goes there under many small requests. It owns no goroutine: the
 // runtime calls it after each collection.
 package heap
 
@@ -9,12 +9,11 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"sync/atomic"
+	"sync"
 )
 
 const (
-	usual   = 100     // percent of what lives, Go's default
-	least   = 10      // if gigabytes of buffers live
+	least   = 10      // percent of what lives, if gigabytes of buffers live
 	minimum = 4 << 20 // bytes that Go takes to live at least
 )
 
@@ -27,18 +26,27 @@ func Allow(garbage uint64) (stop func()) {
 		return func() {}
 	}
 	a := &allowance{garbage: garbage}
-	a.set(0, 0)
+	a.before = a.set(0, 0)
 	a.arm()
-	return func() {
-		a.ended.Store(true)
-		debug.SetGCPercent(usual)
-	}
+	return a.end
 }
 
 type allowance struct {
 	garbage uint64
+	before  int // percent that the process had
+
+	mu      sync.Mutex // guards what follows: a collection may end while end is called
 	percent int
-	ended   atomic.Bool
+	ended   bool
+}
+
+func (a *allowance) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.ended {
+		a.ended = true
+		debug.SetGCPercent(a.before)
+	}
 }
 
 // arm has the allowance looked at after the next collection: that of an object which
@@ -49,7 +57,9 @@ func (a *allowance) arm() {
 }
 
 func (a *allowance) collected() {
-	if a.ended.Load() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended {
 		return
 	}
 	is := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/heap:bytes"}}
@@ -58,11 +68,13 @@ func (a *allowance) collected() {
 	a.arm()
 }
 
-func (a *allowance) set(live, scanned uint64) {
+// set returns the percent that was before, if it changes it.
+func (a *allowance) set(live, scanned uint64) (before int) {
 	percent := max(least, int(100*max(a.garbage, scanned)/max(live, minimum)))
 	// It stops the world for a moment: not for a change that nobody notices.
 	if d := percent - a.percent; d > a.percent/8 || -d > a.percent/8 {
 		a.percent = percent
-		debug.SetGCPercent(percent)
+		before = debug.SetGCPercent(percent)
 	}
+	return before
 }
