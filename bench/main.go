@@ -44,6 +44,7 @@ type options struct {
 	seconds   float64
 	patience  time.Duration
 	warm      float64
+	ballast   bool
 }
 
 const everything = "odradek,kafka,kafka-flush,nats,floor"
@@ -63,6 +64,7 @@ func main() {
 	flag.Float64Var(&o.seconds, "seconds", 0, "how long loads last that end by time; default: what each says")
 	flag.DurationVar(&o.patience, "patience", 8*time.Minute, "after which a load has failed")
 	flag.Float64Var(&o.warm, "warm", 20, "seconds of load that a system gets before the first that counts")
+	flag.BoolVar(&o.ballast, "ballast", true, "keep the machine's memory full of page cache, so that nobody pays for the first touch of a page (bench/ballast)")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -83,7 +85,7 @@ func run(o options) error {
 		return errors.Join(report.Write(o.out), report.WriteReadme("README.md", o.out))
 	}
 	if o.short {
-		o.rounds, o.warm = 1, 2
+		o.rounds, o.warm, o.ballast = 1, 2, false
 		if o.systems == everything {
 			o.systems = "odradek,kafka"
 		}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/odradek/odradek/bench/ballast"
 	"github.com/odradek/odradek/bench/load"
 	"github.com/odradek/odradek/bench/measure"
 	"github.com/odradek/odradek/bench/report"
@@ -30,7 +31,8 @@ type session struct {
 	work    string // folder for everything, removed in the end
 	loads   string // the binary that makes load
 	disk    *measure.Disk
-	made    int // folders
+	full    *ballast.Ballast // nil without
+	made    int              // folders
 	runs    []report.Run
 }
 
@@ -52,7 +54,14 @@ func newSession(o options) (*session, error) {
 	if err := errors.Join(build(s.loads, "load"), s.prepare()); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
+	if o.ballast {
+		say("the memory is being filled")
+		if s.full, err = ballast.Lay(work); err != nil {
+			say("the first touch of a page counts: %v", err)
+		}
+	}
 	s.info.Machine = machine(work)
+	s.info.Machine.Full = s.full != nil
 	s.info.Machine.Go, s.info.Machine.Java = runtime.Version(), system.Java()
 	return s, nil
 }
@@ -77,7 +86,13 @@ func build(binary, name string) error {
 	return nil
 }
 
-func (s *session) close() error { return os.RemoveAll(s.work) }
+func (s *session) close() error {
+	var err error
+	if s.full != nil {
+		err = s.full.Drop()
+	}
+	return errors.Join(err, os.RemoveAll(s.work))
+}
 
 // prepare builds or finds the systems that were asked for. Those that are not here are left out.
 func (s *session) prepare() error {

@@ -41,6 +41,7 @@ type Machine struct {
 	Go     string  `json:"go"`
 	Java   string  `json:"java"`
 	Others float64 `json:"others"` // processors that others used when the session began
+	Full   bool    `json:"full"`   // its memory was kept full (bench/ballast)
 }
 
 // System is one of those that are compared.

@@ -92,6 +92,9 @@ measured.
 
 func (m Machine) text() string {
 	parts := []string{fmt.Sprintf("%d cores (%s)", m.Cores, m.CPU), number(m.Memory) + " GiB", m.Kernel, m.Disk, m.Go, m.Java}
+	if m.Full {
+		parts = append(parts, "memory full")
+	}
 	if m.Others >= 0.1 {
 		parts = append(parts, fmt.Sprintf("**%s cores were busy with other work when it began**", number(m.Others)))
 	}
