@@ -9,11 +9,15 @@ import (
 
 const (
 	block = 1 << 20
-	// spare is what is left free: enough that the kernel does not look for pages itself, and no more
-	// than what a host is not yet given back.
-	spare = 768 << 20
+	// spare is what is left free: enough that the kernel does not look for pages itself, and little
+	// enough that it is used before it is given back to a host.
+	spare = 512 << 20
 	slack = 128 << 20 // by which it may be missed
 	pause = 20 * time.Millisecond
+	// try is what is read before it is seen whether that takes memory.
+	try = 512 << 20
+	// forget is by how much less it is believed, at each pause, that is not to be had.
+	forget = 2 << 20
 )
 
 // errNone is why there is no ballast on a machine that needs or can have none.
@@ -22,6 +26,7 @@ var errNone = errors.New("no ballast")
 // memory is what the ballast is laid on.
 type memory interface {
 	free() (int64, error)           // bytes
+	reclaimed() (int64, error)      // bytes that the kernel has taken from files since it began
 	load(off int64) error           // has a block of the file in memory
 	unload(off, length int64) error // gives its pages back
 }
@@ -30,7 +35,8 @@ type memory interface {
 type Ballast struct {
 	mem    memory
 	size   int64 // of the file
-	lo, hi int64 // what is in memory, modulo size: [lo, hi)
+	lo, hi int64 // what is in memory, modulo size: [lo, hi), unless the kernel took some
+	base   int64 // what counts as free and is not to be had: some is on its way to the host
 	file   *os.File
 	stop   chan struct{}
 	ended  chan struct{}
@@ -61,24 +67,37 @@ func (b *Ballast) keep() {
 
 // trim brings what is free close to spare, if the ballast can.
 func (b *Ballast) trim() error {
-	for added := int64(0); ; {
+	// What was read since it was last seen what that does, and what was reclaimed and free then.
+	var added, reclaimed, had int64
+	b.base -= forget
+	for {
 		select {
 		case <-b.stop:
 			return nil
 		default:
 		}
 		free, err := b.mem.free()
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case added > b.size:
-			return fmt.Errorf("%w: %d MiB are free whatever is read", errNone, free>>20)
-		case free > spare+slack:
-			n := min(free-spare, 64*block)
+		}
+		b.base = max(0, min(b.base, free))
+		if added == 0 || added >= try {
+			now, err := b.mem.reclaimed()
+			if err != nil {
+				return err
+			}
+			if added > 0 && now-reclaimed > added/2 && had-free < added/4 {
+				b.base = free - spare // what is read goes where something else was
+			}
+			added, reclaimed, had = 0, now, free
+		}
+		switch {
+		case free > b.base+spare+slack:
+			n := min(free-b.base-spare, 64*block)
 			err = b.add(n)
 			added += n
-		case free < spare-slack && b.lo < b.hi:
-			err = b.take(min(spare-free, b.hi-b.lo))
+		case free < b.base+spare-slack && b.lo < b.hi:
+			err = b.take(b.base + spare - free)
 		default:
 			return nil
 		}

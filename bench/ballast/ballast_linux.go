@@ -55,6 +55,12 @@ type hole struct {
 
 func (h *hole) free() (int64, error) { return meminfo("MemFree") }
 
+func (h *hole) reclaimed() (int64, error) {
+	kswapd, err := number("/proc/vmstat", "pgsteal_kswapd ")
+	direct, err2 := number("/proc/vmstat", "pgsteal_direct ")
+	return (kswapd + direct) * int64(os.Getpagesize()), errors.Join(err, err2)
+}
+
 func (h *hole) load(off int64) error {
 	_, err := h.f.ReadAt(h.buf, off)
 	return err
@@ -99,15 +105,20 @@ func resident(m []byte) (int, error) {
 
 // meminfo is a line of /proc/meminfo, in bytes.
 func meminfo(name string) (int64, error) {
-	text, err := os.ReadFile("/proc/meminfo")
+	kib, err := number("/proc/meminfo", name+":")
+	return kib << 10, err
+}
+
+// number is what follows a name at the begin of a line of a file.
+func number(file, name string) (int64, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return 0, err
 	}
 	for line := range bytes.Lines(text) {
-		if value, ok := strings.CutPrefix(string(line), name+":"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
-			return kib << 10, err
+		if value, ok := strings.CutPrefix(string(line), name); ok {
+			return strconv.ParseInt(strings.Fields(value)[0], 10, 64)
 		}
 	}
-	return 0, fmt.Errorf("/proc/meminfo says nothing of %s", name)
+	return 0, fmt.Errorf("%s says nothing of %s", file, name)
 }
