@@ -13,6 +13,16 @@ func New() Gate { return make(Gate, 1) }
 // Lock waits until the gate is open and closes it.
 func (g Gate) Lock() { g <- struct{}{} }
 
+// TryLock closes the gate if it is open, and tells whether it was.
+func (g Gate) TryLock() bool {
+	select {
+	case g <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
 // Unlock opens the gate. It panics if the gate is open.
 func (g Gate) Unlock() {
 	select {

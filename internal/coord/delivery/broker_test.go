@@ -122,7 +122,9 @@ func (b *broker) Open(p *partition.Partition) (partition.Opened, error) {
 	return partition.Opened{Log: log}, err
 }
 
-func (b *broker) Submit(p *partition.Partition, _, end int64, _ []byte) error {
+func (*broker) Commit(*partition.Partition) {}
+
+func (b *broker) Submit(p *partition.Partition, _, end int64, _ []byte, _ bool) error {
 	p.Durable(end)
 	return nil
 }

@@ -34,7 +34,9 @@ func (h *replicas) Open(p *partition.Partition) (partition.Opened, error) {
 	return partition.Opened{Log: log}, err
 }
 
-func (h *replicas) Submit(p *partition.Partition, _, end int64, _ []byte) error {
+func (*replicas) Commit(*partition.Partition) {}
+
+func (h *replicas) Submit(p *partition.Partition, _, end int64, _ []byte, _ bool) error {
 	if !h.held {
 		p.Durable(end)
 	}

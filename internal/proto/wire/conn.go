@@ -39,6 +39,7 @@ type Conn struct {
 	room     chan struct{} // one token when the queue has become shorter
 	finished chan struct{} // one token when a finisher has ended
 
+	held         bool    // of the reader: there is a queue, and its finisher is not begun
 	lastClientID *string // of the reader
 	largest      int     // the reader's largest frame so far
 }
@@ -123,6 +124,7 @@ func (c *Conn) run() {
 		err = errClientGone
 	}
 	c.Close(err)
+	c.launch()
 	rd.close()
 	for c.busy.Load() {
 		<-c.finished

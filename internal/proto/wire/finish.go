@@ -113,12 +113,23 @@ func (c *Conn) admit(h *hold, n int, small bool) error {
 // it first: the client may need those answers to go on.
 func (c *Conn) Flush() error { return c.flushIfIdle() }
 
-// flushIfIdle flushes what the reader has written, unless it is the finisher's.
+// flushIfIdle flushes what the reader has written, unless it is the finisher's, and begins
+// the finisher. It comes before the reader waits for anything.
 func (c *Conn) flushIfIdle() error {
+	c.launch()
 	if c.busy.Load() {
 		return nil
 	}
 	return c.out.flush()
+}
+
+// launch begins the finisher if one was held back. The reader first does the ordered part of all
+// that it has: what those who wait have to do is then done for all at once.
+func (c *Conn) launch() {
+	if c.held {
+		c.held = false
+		go c.finish()
+	}
 }
 
 // enqueue leaves a request to the finisher, after all that came before it. It waits
@@ -128,15 +139,12 @@ func (c *Conn) enqueue(e entry) error {
 		c.mu.Lock()
 		if len(c.queue) < c.srv.limits.MaxPending {
 			c.queue = append(c.queue, e)
-			start := !c.busy.Load()
-			c.busy.Store(true)
+			c.held = !c.busy.Swap(true) || c.held
 			c.mu.Unlock()
-			if start {
-				go c.finish()
-			}
 			return nil
 		}
 		c.mu.Unlock()
+		c.launch()
 		select {
 		case <-c.room:
 		case <-c.ctx.Done():

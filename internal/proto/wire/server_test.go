@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -267,6 +269,50 @@ func TestReadyAnswersDoNotWaitForPendings(t *testing.T) {
 		wantAnswer(t, c, 2, "after")
 		if d := time.Since(began); d != time.Hour {
 			t.Errorf("the last answer took %v", d)
+		}
+	})
+}
+
+// Everything that has come is served before what must wait begins, so that it waits for all of it at
+// once; unless a handler is to wait on the reader itself.
+func TestAllIsServedBeforeAnythingWaits(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		var served atomic.Int32
+		b := start(t, &Server{Handler: handlerFunc(func(c *Conn, r *Request) Pending {
+			served.Add(1)
+			if *r.ClientID == "flush" {
+				c.Flush()
+				time.Sleep(time.Second)
+			}
+			return func(context.Context) (Reply, error) { return text(fmt.Sprint(served.Load())), nil }
+		})})
+		defer b.stop()
+		c := b.dial()
+		defer c.Close()
+		c.Write(slices.Concat(frame(0, "", 0), frame(1, "", 0), frame(2, "", 0)))
+		for id := range int32(3) {
+			wantAnswer(t, c, id, "3")
+		}
+		c.Write(slices.Concat(frame(3, "", 0), frame(4, "flush", 0), frame(5, "", 0)))
+		wantAnswer(t, c, 3, "5")
+		wantAnswer(t, c, 4, "6")
+		wantAnswer(t, c, 5, "6")
+	})
+}
+
+// What waits runs, also if what came with it ends the connection.
+func TestPendingsRunBesideABadFrame(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		var ran atomic.Int32
+		b := start(t, &Server{Handler: handlerFunc(func(*Conn, *Request) Pending {
+			return func(context.Context) (Reply, error) { ran.Add(1); return text(""), nil }
+		})})
+		c := b.dial()
+		c.Write(slices.Concat(frame(0, "", 0), frame(1, "", 0), []byte{0xff, 0xff, 0xff, 0xff}))
+		wantClosed(t, c)
+		b.stop()
+		if n := ran.Load(); n != 2 {
+			t.Errorf("%d of 2 have run", n)
 		}
 	})
 }

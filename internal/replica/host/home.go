@@ -161,6 +161,12 @@ func (f *folder) Started(*partition.Partition, *commitlog.Log) error {
 }
 
 // Submit hands an append to the journal.
-func (f *folder) Submit(p *partition.Partition, base, end int64, batches []byte) error {
+func (f *folder) Submit(p *partition.Partition, base, end int64, batches []byte, awaited bool) error {
+	if awaited {
+		return f.journal.Add(p, p.ID(), base, end, batches)
+	}
 	return f.journal.Submit(p, p.ID(), base, end, batches)
 }
+
+// Commit has the journal write what it was given.
+func (f *folder) Commit(*partition.Partition) { f.journal.Commit() }

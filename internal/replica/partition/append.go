@@ -36,7 +36,8 @@ type AppendArgs struct {
 }
 
 // Append checks one batch of a client by the topic's rules and appends it, without
-// waiting for durability: see Wait. The bytes are stamped in place and not kept.
+// waiting for durability. Unless Acks is 0, Wait or WaitLocal must follow, for whose goroutine
+// it may be left to make the batch durable. The bytes are stamped in place and not kept.
 // Its errors are sentinels of kerr; with an error nothing was appended.
 func (p *Partition) Append(b record.Batch, args AppendArgs) (Appended, error) {
 	epoch, err := p.leading(model.NoEpoch)
@@ -57,7 +58,7 @@ func (p *Partition) Append(b record.Batch, args AppendArgs) (Appended, error) {
 	if err != nil {
 		return Appended{RecordErrors: checked.RecordErrors}, err
 	}
-	w := writer{kind: ofClient}
+	w := writer{kind: ofClient, awaited: args.Acks != 0}
 	if b.Transactional() {
 		w.kind, w.guard = inTxn, s.guard(args.Guard)
 	}
@@ -96,6 +97,7 @@ type writer struct {
 	guard      Guard
 	kind       kind
 	txnVersion int16 // of a marker
+	awaited    bool  // somebody waits
 }
 
 type kind int8
@@ -145,7 +147,7 @@ func (p *Partition) append(b record.Batch, epoch int32, s *Settings, w writer) (
 	}
 	p.appended()
 	failpoint.Hit("partition.append.before_commit", p.on)
-	if err := p.commit(log, a.Base, a.End, b, s); err != nil {
+	if err := p.commit(log, a.Base, a.End, b, s, w.awaited); err != nil {
 		p.Failed(err)
 		return Appended{}, p.Err()
 	}
@@ -154,9 +156,9 @@ func (p *Partition) append(b record.Batch, epoch int32, s *Settings, w writer) (
 
 // commit has an append made durable by the topic's policy. writing is held, so that
 // submissions come in log order. base is where the log ended before.
-func (p *Partition) commit(log *commitlog.Log, base, end int64, b []byte, s *Settings) error {
+func (p *Partition) commit(log *commitlog.Log, base, end int64, b []byte, s *Settings, awaited bool) error {
 	if s.Durable {
-		return p.home.Submit(p, base, end, b)
+		return p.home.Submit(p, base, end, b, awaited)
 	}
 	if end-log.RecoveryPoint() >= s.FlushMessages {
 		if _, err := log.Sync(); err != nil {

@@ -159,7 +159,7 @@ func (p *Partition) appendFetched(log *commitlog.Log, batches []byte, same int64
 			return nil, same, p.untaken(err)
 		}
 		failpoint.Hit("partition.fetch.before_commit", p.on)
-		return nil, a.End, p.commit(log, before, a.End, batches, p.settings.Load())
+		return nil, a.End, p.commit(log, before, a.End, batches, p.settings.Load(), false)
 	case first.NextOffset() <= before && log.EpochAt(max(first.BaseOffset(), log.Start())) == first.LeaderEpoch() &&
 		log.EpochAt(first.LastOffset()) == first.LeaderEpoch():
 		return rest, first.NextOffset(), nil // one leader an epoch: it is the same batch

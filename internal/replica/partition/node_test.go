@@ -265,12 +265,17 @@ func (n *node) Keep(p *Partition, log *commitlog.Log) error {
 	return n.writeMarks()
 }
 
-func (n *node) Submit(p *Partition, base, end int64, batches []byte) error {
+func (n *node) Commit(*Partition) { n.journal.Commit() }
+
+func (n *node) Submit(p *Partition, base, end int64, batches []byte, awaited bool) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.held {
 		n.queue = append(n.queue, submission{base, end, append([]byte(nil), batches...)})
 		return nil
+	}
+	if awaited {
+		return n.journal.Add(p, p.ID(), base, end, batches)
 	}
 	return n.journal.Submit(p, p.ID(), base, end, batches)
 }

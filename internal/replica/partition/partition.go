@@ -26,8 +26,11 @@ type Home interface {
 	// Close closes what Open opened, in order.
 	Close(p *Partition, log *commitlog.Log) error
 	// Submit has an append made durable and then reported by Durable, or Failed. It does
-	// not wait. base is where the log ended before the append.
-	Submit(p *Partition, base, end int64, batches []byte) error
+	// not wait. base is where the log ended before the append. If it is awaited, Commit
+	// follows, and nothing need be done before.
+	Submit(p *Partition, base, end int64, batches []byte, awaited bool) error
+	// Commit has made durable what was submitted: on this goroutine, unless another is at it.
+	Commit(p *Partition)
 	// Truncated makes it known for good that the log is about to end at to, the end of a
 	// batch or zero: what the journal has beyond is void, and no checkpoint tells of
 	// more. It waits until that is durable. Nothing is submitted meanwhile.

@@ -28,6 +28,7 @@ type home struct {
 	full   bool
 	had    int64
 	lost   int32
+	writes
 }
 
 func (h *home) Open(p *Partition) (Opened, error) {
@@ -40,13 +41,6 @@ func (h *home) Truncated(*Partition, *commitlog.Log, int64) error { return nil }
 func (h *home) Keep(*Partition, *commitlog.Log) error             { return nil }
 
 func (h *home) Close(_ *Partition, log *commitlog.Log) error { return log.Close() }
-
-func (h *home) Submit(p *Partition, _, end int64, _ []byte) error {
-	if !h.held {
-		p.Durable(end)
-	}
-	return nil
-}
 
 func (h *home) Broken(_ *Partition, err error) { h.broken = append(h.broken, err) }
 

@@ -166,6 +166,10 @@ func (p *Partition) await(ctx context.Context, local bool, done func() (bool, er
 		}
 		return false, p.again(), nil
 	}
+	if ok, _, err := look(); ok {
+		return err
+	}
+	p.home.Commit(p) // what was left to who waits, also if nothing is to be waited for any more
 	if ok, _, err := look(); ok || err != nil {
 		return err
 	}

@@ -29,6 +29,8 @@ func (j *Journal) Close() error {
 }
 
 func (j *Journal) finish() error {
+	j.committer.Lock()
+	defer j.committer.Unlock()
 	full, err := j.commitPending()
 	if err != nil {
 		return err

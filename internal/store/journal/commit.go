@@ -46,7 +46,12 @@ func (j *Journal) Run(ctx context.Context) error {
 // next one fills. On a full disk it tries an empty one from time to time.
 func (j *Journal) commitLoop(ctx context.Context) error {
 	for {
+		j.committer.Lock()
 		full, err := j.commitPending()
+		j.committer.Unlock()
+		if err == nil {
+			err = j.isDead() // by Commit
+		}
 		if err != nil {
 			return err
 		}
@@ -67,24 +72,62 @@ func (j *Journal) commitLoop(ctx context.Context) error {
 	}
 }
 
-// commitPending writes what is pending and tells whether the disk is full.
+// Commit has made durable what was added: on the goroutine that calls, so that none must be
+// woken for it, unless another is at it. Then it comes next, and Commit does not wait for it.
+// No lock may be held that Durable or Failed of a target takes.
+func (j *Journal) Commit() {
+	if !j.committer.TryLock() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		if len(j.pending) > 0 {
+			kick(j.kick)
+		}
+		return
+	}
+	defer j.committer.Unlock()
+	g, _ := j.take()
+	if g == nil {
+		return
+	}
+	if err := j.put(g); err != nil || j.isFull() {
+		kick(j.kick) // Run is to know
+	}
+}
+
+func (j *Journal) isFull() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.noRoom
+}
+
+// commitPending writes what is pending and tells whether the disk is full. The committer
+// is held.
 func (j *Journal) commitPending() (full bool, err error) {
 	for {
 		g, full := j.take()
 		if g == nil {
 			return full, nil
 		}
-		err := j.commit(g)
-		if errors.Is(err, vfs.ErrNoSpace) && !errors.Is(err, errSync) {
-			j.cfg.Log.Warn("no room for the journal, segments are synced instead", "dir", j.cfg.Dir, "err", err)
-			j.divert(g, err)
-			continue
+		if err := j.put(g); err != nil {
+			return false, err
 		}
-		if err != nil {
-			return false, j.die(err)
-		}
-		j.report(g)
 	}
+}
+
+// put makes a group durable, or has its appends made so where they are. It returns why the
+// journal is dead, if it is.
+func (j *Journal) put(g *group) error {
+	err := j.commit(g)
+	switch {
+	case errors.Is(err, vfs.ErrNoSpace) && !errors.Is(err, errSync):
+		j.cfg.Log.Warn("no room for the journal, segments are synced instead", "dir", j.cfg.Dir, "err", err)
+		j.divert(g, err)
+		return nil
+	case err != nil:
+		return j.die(err)
+	}
+	j.report(g)
+	return nil
 }
 
 // probe has an empty group written.

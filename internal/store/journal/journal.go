@@ -1,8 +1,8 @@
 // Package journal is group commit: it makes the appends of many partitions durable
 // with one write and one sync. It knows which offsets of which partition a group of
 // bytes holds and what it takes to forget them; it does not know logs, leaders or what
-// a record is. Journal.Run owns its goroutines: one that commits, a few that sync
-// segments, one that makes spare files.
+// a record is. Journal.Run owns its goroutines: one that commits when nobody who waits
+// does, a few that sync segments, one that makes spare files.
 //
 // An append is in its partition's segment before it comes here. A small one is also
 // copied into the journal, whose groups are durable one after the other; a large one is
@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/odradek/odradek/internal/base/gate"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -46,7 +47,7 @@ type Config struct {
 	Dir string // must exist
 
 	FileBytes   int64 // size of one file; default 16 MiB, at least 16 KiB
-	SmallBytes  int   // what a partition may have copied in one group; default 64 KiB
+	SmallBytes  int   // the largest append that is copied; default 64 KiB
 	LiveBytes   int64 // from here on segments are synced to free files; default four files
 	SyncWorkers int   // segments that are synced at the same time; default 4
 
@@ -99,6 +100,7 @@ type Journal struct {
 	salt     uint64
 	maxGroup int // bytes of a group
 
+	committer gate.Gate     // closed while groups are written
 	kick      chan struct{} // there may be something to commit
 	syncKick  chan struct{} // there may be something to sync
 	spareKick chan struct{} // there may be no spare file

@@ -241,6 +241,7 @@ func (h *history) life() {
 	ctx, cancel := context.WithCancel(h.t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- j.Run(ctx) }()
+	synctest.Wait() // before it has begun a deletion is not waited for, and a log that goes on would contradict it
 	h.arm()
 	alive := true
 	for range h.rng.IntN(60) {
@@ -419,6 +420,14 @@ func (h *history) append(j *journal.Journal, t *target) bool {
 		return errors.Is(err, vfs.ErrNoSpace) && !errors.Is(err, vfs.ErrDown)
 	}
 	trace("submit", t.name, base, base+int64(len(cells)))
+	switch h.rng.IntN(4) {
+	case 0: // others follow, or nobody
+		return j.Add(t, t.id, base, base+int64(len(cells)), b) == nil
+	case 1:
+		err := j.Add(t, t.id, base, base+int64(len(cells)), b)
+		go j.Commit()
+		return err == nil
+	}
 	return j.Submit(t, t.id, base, base+int64(len(cells)), b) == nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/odradek/odradek/internal/base/gate"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/proto/model"
 )
@@ -56,6 +57,7 @@ func newJournal(cfg Config, salt uint64) *Journal {
 	return &Journal{
 		cfg: cfg, salt: salt,
 		maxGroup:  int(min(cfg.FileBytes-2*blockBytes, keepBytes)),
+		committer: gate.New(),
 		kick:      make(chan struct{}, 1),
 		syncKick:  make(chan struct{}, cfg.SyncWorkers),
 		spareKick: make(chan struct{}, 1),

@@ -7,12 +7,22 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// Submit has an append of t made durable: batches, the offsets [base, end) of the
-// partition id, which are in its segment already. It does not wait; Durable of t tells
-// when, Failed if never. The submissions of one partition must come in log order.
+// Submit is Add, and has a goroutine of the journal commit.
+func (j *Journal) Submit(t Target, id model.IDPartition, base, end int64, batches []byte) error {
+	err := j.Add(t, id, base, end, batches)
+	if err == nil {
+		kick(j.kick)
+	}
+	return err
+}
+
+// Add takes an append of t that is to be made durable: batches, the offsets [base, end) of
+// the partition id, which are in its segment already. It does not wait; Durable of t tells
+// when, Failed if never. It may stay until the next Submit or Commit: whoever adds sees to it
+// that one comes. The appends of one partition must come in log order.
 // batches are copied or not needed.
 // It returns an error that wraps kerr.KafkaStorageError if the journal has failed.
-func (j *Journal) Submit(t Target, id model.IDPartition, base, end int64, batches []byte) error {
+func (j *Journal) Add(t Target, id model.IDPartition, base, end int64, batches []byte) error {
 	if base < 0 || end <= base || len(batches) == 0 {
 		panic(fmt.Sprintf("bug: journal: append of %d bytes at offsets %d to %d of %s", len(batches), base, end, id))
 	}
@@ -46,6 +56,11 @@ func (j *Journal) slot(id model.IDPartition) *slot {
 	return s
 }
 
+// manySmall is how many of the largest small appends a partition may have in a group. A sync of
+// a segment that has grown waits for the file system's own journal, and costs what the write of
+// 256 KiB does.
+const manySmall = 4
+
 // mustSync decides by which way an append goes. Only one whose predecessors are all
 // durable or in the journal may be journaled.
 func (j *Journal) mustSync(s *slot, base int64, size int) bool {
@@ -53,7 +68,7 @@ func (j *Journal) mustSync(s *slot, base int64, size int) bool {
 	if n := len(j.pending); n > 0 && j.pending[n-1].no == s.inGroup {
 		copied = s.copied
 	}
-	return j.noRoom || copied+size > j.cfg.SmallBytes || s.end != base ||
+	return j.noRoom || size > j.cfg.SmallBytes || copied+size > manySmall*j.cfg.SmallBytes || s.end != base ||
 		s.want > 0
 }
 
@@ -83,7 +98,6 @@ func (j *Journal) copy(s *slot, e entry) {
 		s.inGroup, s.waitAt, s.copied = g.no, len(g.waits), len(e.batches)
 		g.waits = append(g.waits, wait{slot: s, target: s.target, end: e.end})
 	}
-	kick(j.kick)
 }
 
 func (g *group) add(s *slot, e entry) {
