@@ -38,6 +38,7 @@ type file struct {
 type files struct {
 	live    []*file // whose entries matter, in order; the last is written to
 	free    []*file
+	keep    int64  // bytes that may matter before segments are synced to free files
 	due     uint64 // all entries up to this group shall be synced
 	highest uint64 // number of the newest file
 }
@@ -116,11 +117,28 @@ func (j *Journal) place(size int64) (*file, error) {
 	defer j.mu.Unlock()
 	next.first, next.last, next.pos = 0, 0, blockBytes
 	j.files.live = append(j.files.live, next)
-	if n := int64(len(j.files.live)) - max(1, j.cfg.LiveBytes/j.cfg.FileBytes); n > 0 {
+	j.files.keep = min(max(j.cfg.LiveBytes, j.files.partitions()*perPartition), 4*j.cfg.LiveBytes)
+	if n := int64(len(j.files.live)) - max(1, j.files.keep/j.cfg.FileBytes); n > 0 {
 		j.recycle(j.files.live[:n])
 	}
 	kick(j.spareKick)
 	return next, nil
+}
+
+// perPartition is what is kept for each partition, if there are so many that LiveBytes is less: a
+// sync of a segment costs the same for one record as for a hundred.
+const perPartition = 24 << 10
+
+// partitions is how many have entries in files that matter.
+func (fs *files) partitions() (n int64) {
+	for _, f := range fs.live {
+		for _, s := range f.slots {
+			if s.file == f { // else a later one lists it
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // nextFile returns a file to be written from its start: a free one that the last

@@ -48,7 +48,7 @@ type Config struct {
 
 	FileBytes   int64 // size of one file; default 16 MiB, at least 16 KiB
 	SmallBytes  int   // the largest append that is copied; default 64 KiB
-	LiveBytes   int64 // from here on segments are synced to free files; default four files
+	LiveBytes   int64 // from here on segments are synced to free files, from four times that with many partitions; default four files
 	SyncWorkers int   // segments that are synced at the same time; default 4
 
 	// Random marks the files as this journal's, so that no bytes that a client sent

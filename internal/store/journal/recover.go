@@ -63,6 +63,7 @@ func newJournal(cfg Config, salt uint64) *Journal {
 		spareKick: make(chan struct{}, 1),
 		ended:     make(chan struct{}),
 		slots:     map[model.IDPartition]*slot{},
+		files:     files{keep: cfg.LiveBytes},
 	}
 }
 

@@ -144,7 +144,7 @@ func (j *Journal) writeBack() bool {
 // crowded tells whether the journal has grown so much that nothing is waited for: the disk
 // may be busy with what is not ours.
 func (j *Journal) crowded() bool {
-	return int64(len(j.files.live))*j.cfg.FileBytes > 4*j.cfg.LiveBytes
+	return int64(len(j.files.live))*j.cfg.FileBytes > 2*(j.cfg.LiveBytes+j.files.keep)
 }
 
 // pop takes the first of a queue. Its memory is used again once it runs empty.

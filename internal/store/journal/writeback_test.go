@@ -99,7 +99,7 @@ func TestJournalDoesNotWaitForDiskForEver(t *testing.T) {
 		cfg.FileBytes, cfg.LiveBytes = 2<<20, 2<<20
 		j, _, stop := start(t, cfg)
 		all := fill(t, j, 300)
-		for range 8 { // 1.2 MB each
+		for range 18 { // 1.2 MB each
 			more(t, j, all)
 		}
 		if n := synced(all); disk.asked != 1 || n < 300 {
@@ -127,4 +127,38 @@ func TestDiskIsAskedAtClose(t *testing.T) {
 			t.Errorf("the disk was asked %d times, there were %d syncs", disk.asked, n)
 		}
 	})
+}
+
+// The more partitions have something in the journal, the more it keeps before their segments are
+// synced, up to four times as much.
+func TestManyPartitionsKeepMore(t *testing.T) {
+	for _, test := range []struct {
+		partitions int32
+		kib        int
+		synced     bool
+	}{
+		{2, 100, false}, {2, 300, true},
+		{10, 120, false}, {10, 420, true}, // 240 KiB, in whole files
+		{40, 300, false}, {40, 800, true}, // 512 KiB, not 960
+	} {
+		bubble.Test(t, func(t *testing.T) {
+			cfg := config(newDisk(t))
+			cfg.FileBytes, cfg.LiveBytes = 64<<10, 128<<10
+			j, _, stop := start(t, cfg)
+			var all []*recorder
+			for n := range test.partitions {
+				all = append(all, newRecorder(n))
+			}
+			begin(t, j, all...)
+			for written := 0; written < test.kib; {
+				more(t, j, all)
+				written += 4 * len(all) // a block each
+			}
+			if n := synced(all); (n > 0) != test.synced {
+				t.Errorf("%d partitions, %d KiB: %d syncs", test.partitions, test.kib, n)
+			}
+			must(t, stop())
+			must(t, j.Close())
+		})
+	}
 }
