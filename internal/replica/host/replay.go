@@ -22,10 +22,12 @@ func (f *folder) replay(entries []journal.Entry, image *metadata.Image) error {
 	for _, e := range entries {
 		byID[e.ID] = append(byID[e.ID], e)
 	}
+	deleted := 0
 	for id, list := range byID {
 		t, ok := f.placed(image, id)
 		if !ok {
-			f.host.cfg.Log.Info("journal has records of a partition that was deleted", "topic_id", id.Topic, "partition", id.Partition)
+			deleted++
+			f.host.cfg.Log.Debug("journal has records of a partition that was deleted", "topic_id", id.Topic, "partition", id.Partition)
 			if err := f.journal.Deleted(id); err != nil {
 				return err
 			}
@@ -36,7 +38,7 @@ func (f *folder) replay(entries []journal.Entry, image *metadata.Image) error {
 		}
 	}
 	if len(byID) > 0 {
-		f.host.cfg.Log.Info("journal replayed", "dir", f.Path, "entries", len(entries), "partitions", len(byID))
+		f.host.cfg.Log.Info("journal replayed", "dir", f.Path, "entries", len(entries), "partitions", len(byID)-deleted, "deleted_partitions", deleted)
 	}
 	return nil
 }
