@@ -13,19 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// add is submit, by Add.
-func (r *recorder) add(j *journal.Journal, count int) error {
-	cells := make([]cell, count)
-	for i := range cells {
-		cells[i] = newCell(uint32(r.id.Partition), r.end+int64(i))
-	}
-	base := r.end
-	r.mu.Lock()
-	r.end += int64(count)
-	r.mu.Unlock()
-	return j.Add(r, r.id, base, r.end, batch(base, cells))
-}
-
 // begin has the journal know where partitions end, so that what follows goes through it.
 func begin(t *testing.T, j *journal.Journal, all ...*recorder) {
 	t.Helper()
@@ -33,6 +20,18 @@ func begin(t *testing.T, j *journal.Journal, all ...*recorder) {
 		must(t, r.submit(j, 1))
 	}
 	synctest.Wait()
+}
+
+// stalled has the syncs of a disk wait until the channel is closed.
+func stalled(disk *vfs.Faulty) chan struct{} {
+	c := make(chan struct{})
+	disk.SetRule(func(op vfs.Op, _ string) error {
+		if op == vfs.OpSync {
+			<-c
+		}
+		return nil
+	})
+	return c
 }
 
 // What was added stays until somebody commits, who has it made durable before Commit returns, all of
@@ -77,13 +76,7 @@ func TestCommitWhileAnotherCommits(t *testing.T) {
 		j, _, stop := start(t, config(disk))
 		a, b := newRecorder(1), newRecorder(2)
 		begin(t, j, a, b)
-		stall := make(chan struct{})
-		disk.SetRule(func(op vfs.Op, _ string) error {
-			if op == vfs.OpSync {
-				<-stall
-			}
-			return nil
-		})
+		stall := stalled(disk)
 		must(t, a.add(j, 1))
 		go j.Commit()
 		synctest.Wait()
@@ -110,13 +103,7 @@ func TestCloseAwaitsCommit(t *testing.T) {
 		j, _, stop := start(t, config(disk))
 		a := newRecorder(1)
 		begin(t, j, a)
-		stall := make(chan struct{})
-		disk.SetRule(func(op vfs.Op, _ string) error {
-			if op == vfs.OpSync {
-				<-stall
-			}
-			return nil
-		})
+		stall := stalled(disk)
 		must(t, a.add(j, 1))
 		go j.Commit()
 		synctest.Wait()

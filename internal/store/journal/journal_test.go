@@ -78,7 +78,11 @@ func (r *recorder) Durable(end int64) {
 }
 func (r *recorder) Failed(err error) { r.failed = append(r.failed, err) }
 
-func (r *recorder) submit(j *journal.Journal, count int) error {
+func (r *recorder) submit(j *journal.Journal, count int) error { return r.give(j.Submit, count) }
+
+func (r *recorder) add(j *journal.Journal, count int) error { return r.give(j.Add, count) }
+
+func (r *recorder) give(take func(journal.Target, model.IDPartition, int64, int64, []byte) error, count int) error {
 	cells := make([]cell, count)
 	for i := range cells {
 		cells[i] = newCell(uint32(r.id.Partition), r.end+int64(i))
@@ -87,7 +91,7 @@ func (r *recorder) submit(j *journal.Journal, count int) error {
 	r.mu.Lock()
 	r.end += int64(count)
 	r.mu.Unlock()
-	return j.Submit(r, r.id, base, r.end, batch(base, cells))
+	return take(r, r.id, base, r.end, batch(base, cells))
 }
 
 // The appends of many partitions that come while a group is written become durable with
