@@ -62,6 +62,7 @@ type holder struct {
 // ownership is that a process holds a partition, from when it saw so.
 type ownership struct {
 	process int32
+	member  string
 	since   int64
 	by      opRef
 	// alive is when it last asked something that the coordinator answered as to its member.
@@ -114,11 +115,13 @@ func (g *groups) assign(op *history.Op, ref opRef) {
 		g.given[key] = ref
 		at := groupPlace{op.Group, p}
 		me := holder{groupProcess{op.Group, op.Process}, p}
-		if g.held[me] == nil {
-			own := &ownership{op.Process, op.Return, ref, op.Invoke}
-			g.held[me] = own
-			g.owners[at] = append(g.owners[at], own)
+		was := g.held[me]
+		if was != nil && was.member == op.Member {
+			continue
 		}
+		own := &ownership{op.Process, op.Member, op.Return, ref, op.Invoke}
+		g.held[me] = own
+		g.owners[at] = append(without(g.owners[at], was), own)
 	}
 }
 
@@ -132,7 +135,7 @@ func (g *groups) revoke(op *history.Op, ref opRef) {
 		delete(g.held, me)
 		at := groupPlace{op.Group, p}
 		for _, other := range g.owners[at] {
-			if session := int64(g.f.o.Session); op.Kind == history.Revoke && session > 0 && other.since > own.since &&
+			if session := int64(g.f.o.Session); op.Kind == history.Revoke && own.member == op.Member && session > 0 && other.since > own.since &&
 				other.since < op.Invoke && other.since-own.alive < session {
 				g.r.add(g.f.ops(0, own.by, other.by, ref), "%v of %s was given to another before %s gave it up", p, op.Group, op.Member)
 			}
@@ -157,7 +160,7 @@ func (g *groups) heard(op *history.Op, ref opRef) {
 			continue
 		}
 		own := g.held[holder{groupProcess{op.Group, op.Process}, at.place}]
-		if own == nil || own.since > op.Invoke {
+		if own == nil || own.member != op.Member || own.since > op.Invoke {
 			continue
 		}
 		own.alive = max(own.alive, op.Invoke)

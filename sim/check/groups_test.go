@@ -47,6 +47,18 @@ func TestGroupsByHand(t *testing.T) {
 			1 revoke group=g member=m generation=1 places=a/0
 			2 assign group=g member=n generation=2 places=a/0
 			1 commitOffset a/0 offset=5 group=g member=m generation=1`},
+		{"who was thrown out commits and gives up as a new member", nil, session, `
+			1 assign group=g member=m generation=1 places=a/0
+			1 heartbeat group=g member=m generation=1
+			2 assign group=g member=n generation=2 places=a/0
+			1 commitOffset a/0 offset=5 group=g member=o generation=3
+			1 revoke group=g member=o generation=3 places=a/0
+			2 commitOffset a/0 offset=6 group=g member=n generation=3`},
+		{"who was given it again as a new member loses it and commits", bad("C11"), session, `
+			1 assign group=g member=m generation=1 places=a/0
+			1 assign group=g member=o generation=2 places=a/0
+			2 assign group=g member=n generation=3 places=a/0
+			1 commitOffset a/0 offset=5 group=g member=o generation=3`},
 		{"a generation goes back", bad("C11"), Options{}, `
 			1 assign group=g member=m generation=5 places=a/0 consumer
 			1 assign group=g member=m generation=4 places=a/1 consumer`},
