@@ -168,5 +168,13 @@ func (f *folder) Submit(p *partition.Partition, base, end int64, batches []byte,
 	return f.journal.Submit(p, p.ID(), base, end, batches)
 }
 
-// Commit has the journal write what it was given.
-func (f *folder) Commit(*partition.Partition) { f.journal.Commit() }
+// Commit has the journal write what it was given, and those of the other folders begin: who
+// waits for partitions in several comes to the next only when this disk is done.
+func (f *folder) Commit(*partition.Partition) {
+	for _, other := range f.host.dirs {
+		if other != f && other.journal != nil {
+			other.journal.Wake()
+		}
+	}
+	f.journal.Commit()
+}

@@ -158,9 +158,11 @@ var errLease = fmt.Errorf("%w: the controller has not heard of this broker for t
 // await blocks until done says so, with mu held, or ctx ends. local has it look again when
 // something becomes durable here, too.
 func (p *Partition) await(ctx context.Context, local bool, done func() (bool, error)) error {
+	var home Home
 	look := func() (bool, <-chan time.Time, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		home = p.home
 		if ok, err := done(); ok || err != nil {
 			return ok, nil, err
 		}
@@ -169,7 +171,7 @@ func (p *Partition) await(ctx context.Context, local bool, done func() (bool, er
 	if ok, _, err := look(); ok {
 		return err
 	}
-	p.home.Commit(p) // what was left to who waits, also if nothing is to be waited for any more
+	home.Commit(p) // what was left to who waits, also if nothing is to be waited for any more
 	if ok, _, err := look(); ok || err != nil {
 		return err
 	}

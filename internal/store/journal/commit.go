@@ -77,11 +77,7 @@ func (j *Journal) commitLoop(ctx context.Context) error {
 // No lock may be held that Durable or Failed of a target takes.
 func (j *Journal) Commit() {
 	if !j.committer.TryLock() {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		if len(j.pending) > 0 {
-			kick(j.kick)
-		}
+		j.Wake()
 		return
 	}
 	defer j.committer.Unlock()
@@ -91,6 +87,15 @@ func (j *Journal) Commit() {
 	}
 	if err := j.put(g); err != nil || j.isFull() {
 		kick(j.kick) // Run is to know
+	}
+}
+
+// Wake has a goroutine of the journal commit what was added, if there is anything.
+func (j *Journal) Wake() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.pending) > 0 {
+		kick(j.kick)
 	}
 }
 
