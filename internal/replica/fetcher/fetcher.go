@@ -24,7 +24,7 @@ type Replica interface {
 	// the epoch of the record before it, or model.NoEpoch, and the log start.
 	FetchFrom() (offset int64, lastEpoch int32, start int64, err error)
 	// AppendFetched takes whole batches, or none, and the leader's high watermark. It does not
-	// wait, and does not keep the batches. If the log grows, WaitDurable must follow.
+	// wait, and does not keep the batches.
 	AppendFetched(epoch int32, batches []byte, leaderHW int64) (end int64, err error)
 	// WaitDurable waits until everything below end is.
 	WaitDurable(ctx context.Context, end int64) error

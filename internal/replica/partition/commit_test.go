@@ -89,22 +89,3 @@ func TestRecordsAreNotAwaited(t *testing.T) {
 		}
 	})
 }
-
-// A follower is waited for by who fetched.
-func TestWhoFetchesCommits(t *testing.T) {
-	bubble.Test(t, func(t *testing.T) {
-		p, h := in(t, shared(2, 1, 4, 1, 2, 3))
-		h.held = true
-		epoch := p.Role().Epoch
-		end, err := p.AppendFetched(epoch, stamped(t, 0, epoch, 1, 2, 3), 3)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.behind = end; !h.awaited[0] || h.commits != 0 {
-			t.Errorf("awaited is %v, %d commits before anybody waits", h.awaited[0], h.commits)
-		}
-		if err := p.WaitDurable(t.Context(), end); err != nil || h.commits != 1 {
-			t.Errorf("%v, %d commits", err, h.commits)
-		}
-	})
-}

@@ -57,8 +57,7 @@ func (p *Partition) FetchFrom() (offset int64, lastEpoch int32, start int64, err
 // AppendFetched takes the answer to a fetch in a leader epoch: the leader's batches,
 // perhaps none, and its high watermark. The answer to a fetch at offset
 // FetchFrom says that the logs are the same below; what is here beyond, of an earlier
-// leader, gives way if it is another. It returns the log end. WaitDurable must follow if that is another than
-// FetchFrom said, for whose goroutine it may be left to make the batches durable.
+// leader, gives way if it is another. It returns the log end; see WaitDurable.
 // It returns kerr.FencedLeaderEpoch wrapped if the replica does not follow in that epoch
 // any more or was cut since FetchFrom, kerr.CorruptMessage wrapped if bytes are damaged, ErrRotten wrapped
 // if it must give up first what it has, and an error that wraps
@@ -160,7 +159,7 @@ func (p *Partition) appendFetched(log *commitlog.Log, batches []byte, same int64
 			return nil, same, p.untaken(err)
 		}
 		failpoint.Hit("partition.fetch.before_commit", p.on)
-		return nil, a.End, p.commit(log, before, a.End, batches, p.settings.Load(), true)
+		return nil, a.End, p.commit(log, before, a.End, batches, p.settings.Load(), false)
 	case first.NextOffset() <= before && log.EpochAt(max(first.BaseOffset(), log.Start())) == first.LeaderEpoch() &&
 		log.EpochAt(first.LastOffset()) == first.LeaderEpoch():
 		return rest, first.NextOffset(), nil // one leader an epoch: it is the same batch

@@ -250,7 +250,6 @@ func (c *cluster) take(n *node, f *fetch) {
 		c.check(err)
 	default:
 		end, err := n.p.AppendFetched(f.epoch, f.batches, f.res.HW)
-		go n.journal.Commit() // as WaitDurable does
 		if err == nil {
 			err = n.p.FollowStart(f.epoch, f.res.Start)
 		}
