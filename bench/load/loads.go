@@ -58,6 +58,7 @@ func Loads() []Named {
 	}
 	list := []Named{
 		{Name: "produce-1k", Spec: base},
+		{Name: "txn-100ms", Spec: with(func(s *Spec) { s.Kind, s.Commit = Txn, 100 })},
 		{Name: "produce-100b", Spec: with(func(s *Spec) { s.Size, s.Bytes = 100, gib })},
 		{Name: "produce-10k", Spec: with(func(s *Spec) { s.Size = 10_000 })},
 		{Name: "produce-64-producers", Spec: with(func(s *Spec) { s.Producers = 64 })},
@@ -73,7 +74,6 @@ func Loads() []Named {
 		{Name: "raw-partitions-10", Spec: rawSpread(10)},
 		{Name: "raw-partitions-1000", Spec: rawSpread(1000)},
 		{Name: "raw-partitions-10000", Spec: rawSpread(10_000)},
-		{Name: "txn-100ms", Spec: with(func(s *Spec) { s.Kind, s.Commit = Txn, 100 })},
 		{Name: "consume-1k", Spec: with(func(s *Spec) { s.Kind, s.Passes, s.Bytes, s.Seconds, s.Warmup = Consume, 4, gib, 0, 2 })},
 		{Name: "fan-out-2", Spec: consume(2)},
 		{Name: "fan-out-5", Spec: consume(5)},

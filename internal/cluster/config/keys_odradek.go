@@ -30,7 +30,7 @@ var (
 		"Size of one file of the shared journal, through which small appends of all partitions become durable together.",
 		low, between(1<<20, 1<<30))
 	JournalSmallBytes = Broker.int("odradek.journal.small.bytes", "65536",
-		"An append up to this size goes through the shared journal; a larger one syncs its own segment.",
+		"An append up to this size goes through the shared journal, and up to four times as much of a partition by one write of it; the rest syncs its own segment.",
 		low, between(0, 1<<20))
 	ScrubIntervalMs = Broker.long("odradek.scrub.interval.ms", "604800000",
 		"Time in which every log is read once against its checksums, to find what the disk has changed. 0 switches it off.",
