@@ -212,8 +212,7 @@ func TestSettings(t *testing.T) {
 // Partitions are spread over the folders, and stay where they are.
 func TestPlacement(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.dirs = append(r.dirs, Dir{Path: "/b", ID: model.ID{2}})
+		r := newRigOfTwo(t)
 		r.start()
 		r.create("orders", 1, 4)
 		for n := range int32(4) {
@@ -282,8 +281,7 @@ func (r *rig) move(topic string, epoch, node int32) {
 // An error of the disk while a partition is deleted takes the folder offline, no more.
 func TestDeletionFails(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.dirs = append(r.dirs, Dir{Path: "/b", ID: model.ID{2}})
+		r := newRigOfTwo(t)
 		faulty := vfs.NewFaulty(r.disk, nil)
 		r.fs = faulty
 		r.start()

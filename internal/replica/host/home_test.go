@@ -6,7 +6,6 @@ import (
 
 	"github.com/odradek/odradek/internal/base/bubble"
 	"github.com/odradek/odradek/internal/base/vfs"
-	"github.com/odradek/odradek/internal/proto/model"
 	"github.com/odradek/odradek/internal/replica/partition"
 )
 
@@ -14,8 +13,7 @@ import (
 // until the first is done.
 func TestFoldersCommitBesideEachOther(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.dirs = append(r.dirs, Dir{Path: "/b", ID: model.ID{2}})
+		r := newRigOfTwo(t)
 		disk := vfs.NewFaulty(r.disk, nil)
 		r.fs = disk
 		r.create("orders", 1, 2)

@@ -52,6 +52,14 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
+// newRigOfTwo has two folders.
+func newRigOfTwo(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t)
+	r.dirs = append(r.dirs, Dir{Path: "/b", ID: model.ID{2}})
+	return r
+}
+
 func defaults() *partition.Settings {
 	c := commitlog.Default()
 	c.SegmentBytes, c.FileDeleteDelay = 4096, time.Minute
