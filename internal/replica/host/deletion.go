@@ -75,14 +75,16 @@ func (f *folder) discard(ctx context.Context, list []*partition.Partition, marke
 	if len(list) == 0 {
 		return nil
 	}
-	for _, p := range list {
+	for some := range slices.Chunk(list, discardAtOnce) {
 		if ctx.Err() != nil {
 			return nil // close does the rest
 		}
-		if err := p.Close(); err != nil {
-			f.host.cfg.Log.Warn("close a partition that is deleted", "partition", p.TP(), "err", err)
+		for _, p := range some {
+			if err := p.Close(); err != nil {
+				f.host.cfg.Log.Warn("close a partition that is deleted", "partition", p.TP(), "err", err)
+			}
 		}
-		if err := f.discardOne(p, marked); err != nil {
+		if err := f.discardClosed(some, marked); err != nil {
 			return err
 		}
 	}
@@ -91,36 +93,52 @@ func (f *folder) discard(ctx context.Context, list []*partition.Partition, marke
 	return err
 }
 
-// discardOne renames the folder of a partition that is closed; it is removed later:
-// readers may still hold its files. The name is durable after SyncDir.
+// discardAtOnce is how many partitions the journal is told of at once, which waits for the disk.
+const discardAtOnce = 256
+
+// discardClosed renames the folders of partitions that are closed; they are removed later:
+// readers may still hold their files. The names are durable after SyncDir.
 //
-// The journal forgets first. Were the folder gone and the journal not told, a partition
+// The journal forgets first. Were a folder gone and the journal not told, a partition
 // that comes back here would be given the old records. If the disk is too full to tell
 // it, the cluster's log must do: it does not place the partition here, and a replay
 // drops what it does not place.
-func (f *folder) discardOne(p *partition.Partition, marked bool) error {
+func (f *folder) discardClosed(list []*partition.Partition, marked bool) error {
 	f.moving.Lock()
 	defer f.moving.Unlock()
-	tp := p.TP()
+	still := list[:0:0]
+	ids := make([]model.IDPartition, 0, len(list))
 	f.mu.Lock()
-	still := slices.Contains(f.leaving[tp], p)
-	_, here := f.known[tp]
-	f.mu.Unlock()
-	if !still {
-		return nil
-	}
-	if marked {
-		failpoint.Hit("host.discard.before_journal", f.host.cfg.FS)
-		if err := f.journal.Deleted(p.ID()); err != nil && !errors.Is(err, vfs.ErrNoSpace) {
-			return fmt.Errorf("delete %s: %w", tp, err)
+	for _, p := range list {
+		if slices.Contains(f.leaving[p.TP()], p) { // else somebody was faster
+			still, ids = append(still, p), append(ids, p.ID())
 		}
 	}
+	f.mu.Unlock()
+	if marked && len(ids) > 0 {
+		failpoint.Hit("host.discard.before_journal", f.host.cfg.FS)
+		if err := f.journal.Deleted(ids...); err != nil && !errors.Is(err, vfs.ErrNoSpace) {
+			return fmt.Errorf("delete %s and %d more: %w", still[0].TP(), len(still)-1, err)
+		}
+	}
+	for _, p := range still {
+		if err := f.discardOne(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// discardOne renames the folder of one of them. The gate moving is closed.
+func (f *folder) discardOne(p *partition.Partition) error {
+	tp := p.TP()
 	f.mu.Lock()
+	_, here := f.known[tp]
 	ready, unopened := f.ready[p.ID()]
 	delete(f.ready, p.ID())
 	f.mu.Unlock()
 	if unopened {
-		ready.log.Close() // it is void, whatever it says
+		ready.log.Abandon() // it is void, whatever it says
 	}
 	if here {
 		gone, err := f.moveAside(tp, deleteSuffix)

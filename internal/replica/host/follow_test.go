@@ -112,6 +112,35 @@ func TestDeleteAndEnd(t *testing.T) {
 	})
 }
 
+// Nothing is written into a folder that goes, and nothing of it is synced.
+func TestDeletedIsNotMadeDurable(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		faulty := vfs.NewFaulty(r.disk, nil)
+		r.fs = faulty
+		r.start()
+		r.create("orders", 1, 1)
+		r.mustPut("orders", 0, "k", "v")
+		var touched []string
+		faulty.SetRule(func(op vfs.Op, name string) error {
+			if strings.HasPrefix(name, "/a/orders-0/") {
+				touched = append(touched, fmt.Sprint(op, " ", name))
+			}
+			return nil
+		})
+		r.delete(1)
+		synctest.Wait()
+		faulty.SetRule(nil)
+		if len(touched) > 0 {
+			t.Errorf("of a folder that goes: %s", touched)
+		}
+		if got := r.folders("/a"); got != "orders-0…delete" {
+			t.Errorf("folders: %s", got)
+		}
+		r.end()
+	})
+}
+
 // What met the end of the journal says nothing of the disk: the folder is not given up.
 func TestClosedJournalIsNoDiskError(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {

@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/odradek/odradek/internal/proto/model"
@@ -92,11 +93,16 @@ func (h *Host) relieve() {
 	h.eachOpen(func(p *partition.Partition) { p.Rest(now) })
 }
 
-// Close closes a log in order and notes where it stands.
+// Close closes a log in order and notes where it stands. One that leaves is closed as it is:
+// its folder goes, and what is known of it says that it was not closed in order.
 func (f *folder) Close(p *partition.Partition, log *commitlog.Log) error {
 	f.mu.Lock()
 	delete(f.open, p.TP())
+	leaves := slices.Contains(f.leaving[p.TP()], p)
 	f.mu.Unlock()
+	if leaves {
+		return log.Abandon()
+	}
 	return f.rest(p.TP(), log, keptOf(p, log))
 }
 

@@ -180,6 +180,20 @@ func (l *Log) leaveClean() error {
 	return err
 }
 
+// Abandon closes the log as it is, for one whose folder goes: no more of it becomes durable,
+// and Sync has nothing to do.
+func (l *Log) Abandon() error {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed, l.abandoned = true, true
+	return storageError(l.closeFiles())
+}
+
 // Delete closes the log and removes its folder. Slices that are being sent stay
 // readable. What a crash leaves of it has a name that ends in -delete, as Kafka's has.
 func (l *Log) Delete() error {

@@ -44,6 +44,7 @@ type Log struct {
 
 	// Under writing only.
 	closed    bool
+	abandoned bool // closed without being made durable; under syncing, too
 	changed   bool // since it was opened
 	producers producerState
 	doomed    []doomedFile

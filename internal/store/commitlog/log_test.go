@@ -341,6 +341,29 @@ func TestSliceOutlivesDeletion(t *testing.T) {
 	}
 }
 
+// An abandoned log is left as it is, and a sync of it that was asked for before is none.
+func TestAbandon(t *testing.T) {
+	mem := newMem(t)
+	l := mustOpen(t, testOptions(mem, testConfig()))
+	must[Appended](t)(l.AppendLeader(plain(3, 100, 1000), 0, Client))
+	names := fileNames(t, mem)
+	if err := l.Abandon(); err != nil {
+		t.Fatal(err)
+	}
+	if end, err := l.Sync(); end != l.End() || err != nil {
+		t.Errorf("Sync = %d, %v", end, err)
+	}
+	if err := errors.Join(l.Abandon(), l.Close()); err != nil {
+		t.Errorf("once more: %v", err)
+	}
+	if got := fileNames(t, mem); got != names {
+		t.Errorf("files %s, before %s", got, names)
+	}
+	if l.RecoveryPoint() != 0 {
+		t.Errorf("recovery point %d", l.RecoveryPoint())
+	}
+}
+
 // Deleted files stay under another name for file.delete.delay.ms.
 func TestDeleteDelay(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {

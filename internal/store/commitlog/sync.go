@@ -21,6 +21,9 @@ var _ = failpoint.Register("commitlog.sync.before_data", "commitlog.sync.before_
 func (l *Log) Sync() (int64, error) {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
+	if l.abandoned {
+		return l.End(), nil
+	}
 	l.writing.Lock()
 	kept := l.flushFinished()
 	l.writing.Unlock()

@@ -46,10 +46,11 @@ func (j *Journal) await(c <-chan struct{}) error {
 // It returns an error that matches vfs.ErrNoSpace on a full disk, which may pass, and
 // one that wraps kerr.KafkaStorageError if the journal has failed or ended.
 func (j *Journal) Truncated(id model.IDPartition, to int64) error {
-	s, err := j.mark(entry{kind: kindTruncate, id: id, base: to})
-	if s == nil {
+	done, err := j.mark(entry{kind: kindTruncate, id: id, base: to})
+	if len(done) == 0 {
 		return err
 	}
+	s := done[0]
 	j.mu.Lock()
 	s.end, s.want = min(s.end, to), min(s.want, to)
 	syncing := s.syncing
@@ -60,45 +61,57 @@ func (j *Journal) Truncated(id model.IDPartition, to int64) error {
 	return nil
 }
 
-// Deleted tells that a partition is about to go: nothing of it will be replayed or
+// Deleted tells that partitions are about to go: nothing of them will be replayed or
 // synced. It waits and fails as Truncated does; before Run and
 // the first Submit it does not wait.
-func (j *Journal) Deleted(id model.IDPartition) error {
-	s, err := j.mark(entry{kind: kindDelete, id: id})
-	if s == nil {
-		return err
+func (j *Journal) Deleted(ids ...model.IDPartition) error {
+	all := make([]entry, len(ids))
+	for i, id := range ids {
+		all[i] = entry{kind: kindDelete, id: id}
 	}
+	gone, err := j.mark(all...)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	delete(j.slots, id)
-	s.target, s.want, s.synced = nil, 0, s.last
+	for _, s := range gone {
+		delete(j.slots, s.id)
+		s.target, s.want, s.synced = nil, 0, s.last
+	}
 	j.release()
-	return nil
+	return err
 }
 
-// mark makes a marker durable. It returns no slot if there is nothing to void, or with
-// an error.
-func (j *Journal) mark(e entry) (*slot, error) {
+// mark makes markers durable, of one kind. It returns the slots of those that are; of a
+// partition that has none there is nothing to void.
+func (j *Journal) mark(all ...entry) (done []*slot, err error) {
 	j.mu.Lock()
-	s, m, err := j.addMarker(e)
 	// Before Run a deletion is not waited for: nobody would tell, and nothing contradicts it.
 	// A log that is cut does contradict what would be replayed into it.
-	waits := j.begun || e.kind == kindTruncate
+	waits := j.begun || all[0].kind == kindTruncate
+	slots := make([]*slot, 0, len(all))
+	marks := make([]*marked, 0, len(all))
+	for _, e := range all {
+		s, m, failed := j.addMarker(e)
+		if err = failed; err != nil {
+			break
+		}
+		if s != nil {
+			slots, marks = append(slots, s), append(marks, m)
+		}
+	}
 	j.mu.Unlock()
-	switch {
-	case s == nil || err != nil:
-		return nil, err
-	case !waits:
-		return s, nil
+	if !waits {
+		return slots, err
 	}
-	if err := j.await(m.done); err != nil {
-		return nil, err
+	for i, m := range marks {
+		if ended := j.await(m.done); ended != nil {
+			return slots[:i], ended
+		}
+		if m.err != nil {
+			return slots[:i], m.err
+		}
+		failpoint.Hit("journal.mark.after_commit", j.cfg.FS)
 	}
-	if m.err != nil {
-		return nil, m.err
-	}
-	failpoint.Hit("journal.mark.after_commit", j.cfg.FS)
-	return s, nil
+	return slots, err
 }
 
 func (j *Journal) addMarker(e entry) (*slot, *marked, error) {
