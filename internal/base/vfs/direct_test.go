@@ -2,6 +2,7 @@ package vfs_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -50,3 +51,28 @@ func TestDirectWrites(t *testing.T) {
 }
 
 func writeFile(name string, b []byte) error { return vfs.WriteFileDurable(vfs.OS, name, b, 0o600) }
+
+// What was prewritten is zeros, as long as it was allocated, and can be written as before.
+func TestPrewrite(t *testing.T) {
+	f, err := vfs.OS.OpenFile(filepath.Join(t.TempDir(), "f"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const size = 2<<20 + 12288
+	if err := errors.Join(f.Preallocate(size), vfs.Prewrite(f, size)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("odd"), 5000); err != nil { // which nothing that passes by the page cache takes
+		t.Fatal(err)
+	}
+	want := make([]byte, size)
+	copy(want[5000:], "odd")
+	got := make([]byte, size)
+	if _, err := f.ReadAt(got, 0); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("it reads otherwise: %v", err)
+	}
+	if n, err := f.Size(); n != size || err != nil {
+		t.Errorf("it has %d bytes, %v", n, err)
+	}
+}

@@ -64,3 +64,16 @@ func (f osFile) WriteAt(b []byte, at int64) (int, error) {
 	}
 	return n, err
 }
+
+// Prewrite passes by the page cache, which would keep zeros that nobody reads.
+func (f osFile) Prewrite(size int64) error {
+	f.Direct()
+	defer setDirect(f.File, false)
+	zeros := make([]byte, min(size, 1<<20)) // so many begin at a page of memory
+	for at := int64(0); at < size; at += int64(len(zeros)) {
+		if _, err := f.WriteAt(zeros[:min(int64(len(zeros)), size-at)], at); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -80,6 +80,16 @@ func Direct(f File) {
 	}
 }
 
+// Prewrite writes zeros to the first size bytes of a file, which are allocated already, if its
+// disk is one where that pays: the first write of an allocated block is noted in the file
+// system's metadata, and made durable with them, which costs as much again; later ones are not.
+func Prewrite(f File, size int64) error {
+	if d, ok := f.(interface{ Prewrite(size int64) error }); ok {
+		return d.Prewrite(size)
+	}
+	return nil
+}
+
 // WriteBack asks the disk that holds a folder to write what it has in memory, if it can be
 // asked, and waits for that. It makes many syncs that follow cheap, and nothing may be
 // concluded from it: what did not reach the disk is told by those syncs.

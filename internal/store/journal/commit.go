@@ -169,7 +169,11 @@ func (j *Journal) commit(g *group) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	before := f.halfFull()
 	f.wrote(h.seq, g.no, size)
+	if !before && f.halfFull() {
+		kick(j.spareKick)
+	}
 	j.seq, j.sum, j.announced = h.seq, sum, h.oldest
 	return nil
 }

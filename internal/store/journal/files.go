@@ -63,6 +63,8 @@ func (f *file) list(s *slot) {
 	}
 }
 
+func (f *file) halfFull() bool { return f.pos > f.size/2 }
+
 func (f *file) wrote(seq, no uint64, size int64) {
 	if f.first == 0 {
 		f.first = seq
@@ -155,7 +157,7 @@ func (j *Journal) nextFile(current *file) (*file, error) {
 		failpoint.Hit("journal.file.before_reuse", j.cfg.FS)
 		return f, nil
 	}
-	return j.createNext()
+	return j.createNext(false) // now: what it is spared later would be waited for
 }
 
 // takeFree returns a free file that may be overwritten. If there are only such whose
@@ -194,16 +196,16 @@ func (j *Journal) close(f *file) error {
 	return nil
 }
 
-func (j *Journal) createNext() (*file, error) {
+func (j *Journal) createNext(prewritten bool) (*file, error) {
 	j.mu.Lock()
 	j.files.highest++
 	number := j.files.highest
 	j.mu.Unlock()
-	return createFile(&j.cfg, fileHeader{salt: j.salt, number: number})
+	return createFile(&j.cfg, fileHeader{salt: j.salt, number: number}, prewritten)
 }
 
-// spareLoop sees to it that there is a free file before one is needed, and deletes
-// those of a wrong size.
+// spareLoop sees to it that there is a free file before one is needed, from when the last is
+// half full, and deletes those of a wrong size.
 func (j *Journal) spareLoop(ctx context.Context) error {
 	for {
 		select {
@@ -224,7 +226,7 @@ func (j *Journal) spare() error {
 		errs = append(errs, f.handle.Close(), j.cfg.FS.Remove(f.handle.Name()))
 	}
 	if !enough {
-		f, err := j.createNext()
+		f, err := j.createNext(true)
 		errs = append(errs, err)
 		if err == nil {
 			j.mu.Lock()
@@ -236,7 +238,7 @@ func (j *Journal) spare() error {
 }
 
 // takeMisfits takes out the free files of a size that is not wanted any more, and tells
-// whether one of the right size is left.
+// whether one of the right size is left, or none is needed soon.
 func (j *Journal) takeMisfits() (misfits []*file, enough bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -251,17 +253,18 @@ func (j *Journal) takeMisfits() (misfits []*file, enough bool) {
 		misfits = append(misfits, f)
 		return true
 	})
-	return misfits, enough || j.dead != nil
+	return misfits, enough || j.dead != nil || !j.files.current().halfFull()
 }
 
 const tmpSuffix = ".tmp"
 
 func fileName(number uint64) string { return fmt.Sprintf("journal-%08d.odj", number) }
 
-// createFile makes a file that has its space, its header and its name for good.
-func createFile(cfg *Config, h fileHeader) (*file, error) {
+// createFile makes a file that has its space, its header and its name for good. The first
+// write of a block costs the file system metadata, unless the file is prewritten.
+func createFile(cfg *Config, h fileHeader, prewritten bool) (*file, error) {
 	name := filepath.Join(cfg.Dir, fileName(h.number))
-	f, err := prepareFile(cfg, name, h)
+	f, err := prepareFile(cfg, name, h, prewritten)
 	if err != nil {
 		if rm := cfg.FS.Remove(name + tmpSuffix); !errors.Is(rm, fs.ErrNotExist) {
 			err = errors.Join(err, rm)
@@ -271,8 +274,8 @@ func createFile(cfg *Config, h fileHeader) (*file, error) {
 	return f, nil
 }
 
-func prepareFile(cfg *Config, name string, h fileHeader) (*file, error) {
-	if err := fillFile(cfg, name+tmpSuffix, h); err != nil {
+func prepareFile(cfg *Config, name string, h fileHeader, prewritten bool) (*file, error) {
+	if err := fillFile(cfg, name+tmpSuffix, h, prewritten); err != nil {
 		return nil, err
 	}
 	failpoint.Hit("journal.file.before_rename", cfg.FS)
@@ -292,12 +295,15 @@ func prepareFile(cfg *Config, name string, h fileHeader) (*file, error) {
 	return &file{handle: f, number: h.number, size: cfg.FileBytes, pos: blockBytes}, nil
 }
 
-func fillFile(cfg *Config, name string, h fileHeader) error {
+func fillFile(cfg *Config, name string, h fileHeader, prewritten bool) error {
 	f, err := cfg.FS.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o644)
 	if err != nil {
 		return err
 	}
 	err = f.Preallocate(cfg.FileBytes)
+	if err == nil && prewritten {
+		err = vfs.Prewrite(f, cfg.FileBytes)
+	}
 	if err == nil {
 		_, err = f.WriteAt(h.encode(), 0)
 	}

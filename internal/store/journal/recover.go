@@ -126,7 +126,7 @@ func parseFileName(base string) (number uint64, ok bool) {
 
 func (r *reader) createFirst() error {
 	r.salt = r.cfg.Random()
-	f, err := createFile(r.cfg, fileHeader{salt: r.salt, number: 1})
+	f, err := createFile(r.cfg, fileHeader{salt: r.salt, number: 1}, false)
 	if err == nil {
 		r.scans = append(r.scans, &scan{file: f})
 	}

@@ -77,7 +77,7 @@ func (j *Journal) begin() error {
 	f, _ := j.takeFree()
 	if f == nil {
 		var err error
-		if f, err = j.createNext(); err != nil {
+		if f, err = j.createNext(false); err != nil {
 			return err
 		}
 	}
