@@ -16,14 +16,16 @@ import (
 	"github.com/odradek/odradek/bench/report"
 )
 
-// floorName is what stands for the kernel among the systems.
-const floorName = "floor"
-
-// floorInfo describes it.
-var floorInfo = report.System{
-	Name: floorName, Title: "The kernel alone", Version: "",
-	About: "a server of a few lines that receives, sums, appends and answers, or reads and sends, and knows nothing of Kafka: what no broker can go below (bench/floor)",
+// floors are what stands for the kernel among the systems.
+var floors = []report.System{
+	{Name: "floor", Title: "The kernel alone",
+		About: "a server of a few lines that receives, sums, appends and answers, or reads and sends, and knows nothing of Kafka: what no broker can go below (bench/floor)"},
+	{Name: durableFloor, Title: "The kernel alone, durable",
+		About: "the same, with one fdatasync before what was received together is answered: what a server pays that does nothing clever to be durable"},
 }
+
+// durableFloor only produces.
+const durableFloor = "floor-durable"
 
 // floorOp is what the floor does where a broker does a load, if it can.
 func floorOp(spec load.Spec) (op string, ok bool) {
@@ -41,16 +43,16 @@ func floorOp(spec load.Spec) (op string, ok bool) {
 }
 
 // ground has the kernel do what it can of the workloads.
-func (s *session) ground(ctx context.Context, round int, list []workload) error {
+func (s *session) ground(ctx context.Context, round int, system string, list []workload) error {
 	for _, w := range list {
 		spec := s.spec(w.Named)
 		op, ok := floorOp(spec)
-		if !ok || w.starts || w.Nodes != 1 {
+		if !ok || w.starts || w.Nodes != 1 || system == durableFloor && op != floor.Produce {
 			continue
 		}
-		run := report.Run{Session: s.info.ID, Round: round, System: floorName, Workload: w.Name}
+		run := report.Run{Session: s.info.ID, Round: round, System: system, Workload: w.Name}
 		var err error
-		if run.Load, run.Cost, err = s.floor(ctx, op, spec); err != nil {
+		if run.Load, run.Cost, err = s.floor(ctx, op, system == durableFloor, spec); err != nil {
 			run.Failed = reason(err)
 		}
 		if err := errors.Join(ctx.Err(), s.record(run)); err != nil {
@@ -61,12 +63,15 @@ func (s *session) ground(ctx context.Context, round int, list []workload) error 
 }
 
 // floor runs the command that drives the kernel and measures it.
-func (s *session) floor(ctx context.Context, op string, spec load.Spec) (*load.Result, *report.Cost, error) {
+func (s *session) floor(ctx context.Context, op string, durable bool, spec load.Spec) (*load.Result, *report.Cost, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	args := []string{"-op", op, "-dir", s.work, "-in-flight", strconv.Itoa(max(1, spec.InFlight)), "-burst", strconv.Itoa(max(1, spec.Burst))}
 	if op != floor.Ping {
 		args = append(args, "-batch", strconv.Itoa(spec.Batch), "-bytes", strconv.FormatInt(max(spec.Bytes, 64<<20), 10))
+	}
+	if durable {
+		args = append(args, "-durable")
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(s.work, "floor"), args...)
 	var words tail

@@ -47,11 +47,11 @@ type options struct {
 	ballast   bool
 }
 
-const everything = "odradek,kafka,kafka-flush,nats,floor"
+const everything = "odradek,kafka,kafka-flush,nats,floor,floor-durable"
 
 func main() {
 	var o options
-	flag.StringVar(&o.systems, "systems", everything, "what to compare: odradek, kafka, kafka-flush, nats, floor; those that cannot be started are left out, and that is said")
+	flag.StringVar(&o.systems, "systems", everything, "what to compare: odradek, kafka, kafka-flush, nats, floor, floor-durable; those that cannot be started are left out, and that is said")
 	flag.StringVar(&o.workloads, "workloads", "", "names of loads, by commas; a * at the end takes all that begin so; default: all")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often everything is done")
 	flag.BoolVar(&o.short, "short", false, "small loads and one round, and fails if bench/limits.json is exceeded: some minutes, and no result")

@@ -27,9 +27,9 @@ type session struct {
 	options
 	info    report.Session
 	systems []*system.System
-	floored bool   // the kernel is measured, too
-	work    string // folder for everything, removed in the end
-	loads   string // the binary that makes load
+	floors  []string // as what the kernel is measured, too
+	work    string   // folder for everything, removed in the end
+	loads   string   // the binary that makes load
 	disk    *measure.Disk
 	full    *ballast.Ballast // nil without
 	made    int              // folders
@@ -107,11 +107,9 @@ func (s *session) prepare() error {
 		"nats":        func() (*system.System, error) { return system.NATS(s.work) },
 	}
 	for name := range strings.SplitSeq(s.options.systems, ",") {
-		if name == floorName {
-			if err := build(filepath.Join(s.work, floorName), floorName); err != nil {
-				return err
-			}
-			s.floored = true
+		if i := slices.IndexFunc(floors, func(f report.System) bool { return f.Name == name }); i >= 0 {
+			s.floors = append(s.floors, name)
+			s.info.Systems = append(s.info.Systems, floors[i])
 			continue
 		}
 		make := known[name]
@@ -126,8 +124,10 @@ func (s *session) prepare() error {
 		s.systems = append(s.systems, sys)
 		s.info.Systems = append(s.info.Systems, report.System{Name: sys.Name, Title: sys.Title, Version: sys.Version, About: sys.About})
 	}
-	if s.floored {
-		s.info.Systems = append(s.info.Systems, floorInfo)
+	if len(s.floors) > 0 {
+		if err := build(filepath.Join(s.work, "floor"), "floor"); err != nil {
+			return err
+		}
 	}
 	if len(s.systems) == 0 {
 		return errors.New("nothing can be started")
@@ -144,8 +144,8 @@ func (s *session) all(ctx context.Context, list []workload) error {
 		return err
 	}
 	for round := 1; round <= s.rounds; round++ {
-		if s.floored {
-			if err := s.ground(ctx, round, list); err != nil {
+		for _, floor := range s.floors {
+			if err := s.ground(ctx, round, floor, list); err != nil {
 				return err
 			}
 		}

@@ -27,7 +27,11 @@ func Loads() []Named {
 		return s
 	}
 	raw := func(kind string, batch, inFlight int) Spec {
-		return Spec{Kind: kind, Size: 1000, Batch: batch, InFlight: inFlight, Seconds: 10, Bytes: gib, Warmup: 3}
+		s := Spec{Kind: kind, Size: 1000, Batch: batch, InFlight: inFlight, Seconds: 10, Bytes: 4 * gib, Warmup: 3}
+		if kind == RawFetch {
+			s.Bytes = gib // of which the topic is filled first
+		}
+		return s
 	}
 	small := func(kind string, inFlight, burst int) Spec {
 		return Spec{Kind: kind, Size: 100, InFlight: inFlight, Burst: burst, Seconds: 10, Warmup: 3}

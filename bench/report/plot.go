@@ -24,7 +24,7 @@ type bar struct {
 }
 
 // colours are told apart on white and on black, and by those who see few colours.
-var colours = map[string]string{us: "#2f81f7", kafka: "#d29922", flushes: "#a371f7", kernel: "#8b949e", "nats": "#3fb950"}
+var colours = map[string]string{us: "#2f81f7", kafka: "#d29922", flushes: "#a371f7", kernel: "#8b949e", kernel + "-durable": "#57606a", "nats": "#3fb950"}
 
 // Everything is in pixels of the drawing, which scales.
 const (
