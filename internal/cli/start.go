@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/odradek/odradek/internal/base/heap"
-	"github.com/odradek/odradek/internal/base/procs"
 	"github.com/odradek/odradek/internal/base/vfs"
 	"github.com/odradek/odradek/internal/broker"
 	"github.com/odradek/odradek/internal/broker/settings"
@@ -94,7 +93,6 @@ func (s *starter) run(ctx context.Context) error {
 	s.logger(set)
 	s.tell(set.Report)
 	defer heap.Allow(garbage)()
-	defer procs.Spare()()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	// A second Ctrl-C, while the node stops, ends the process there and then.
