@@ -41,10 +41,10 @@ func TestChoice(t *testing.T) {
 	if _, err := choose(shortly); err != nil {
 		t.Errorf("-short: %v", err)
 	}
-	for name, full := range paced {
+	for name, p := range paced {
 		paced, ok1 := load.ByName(name)
-		full, ok2 := load.ByName(full)
-		if !ok1 || !ok2 || paced.Nodes != full.Nodes {
+		full, ok2 := load.ByName(p.full)
+		if !ok1 || !ok2 || paced.Nodes != full.Nodes || p.part <= 0 || p.part > 0.5 {
 			t.Errorf("%s is paced by another cluster's load", name)
 		}
 	}

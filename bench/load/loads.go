@@ -85,6 +85,7 @@ func Loads() []Named {
 		{Name: "tail-1", Spec: tail(1)},
 		{Name: "tail-10", Spec: tail(10)},
 		{Name: "endtoend", Spec: endToEnd(20_000, 0)},
+		{Name: "endtoend-quarter", Spec: endToEnd(10_000, 0)},
 		{Name: "endtoend-linger-5", Spec: endToEnd(20_000, 5)},
 		{Name: "catchup", Spec: with(func(s *Spec) { s.Kind, s.Rate, s.Linger, s.Bytes, s.Seconds = CatchUp, 20_000, 0, 2*gib, 15 })},
 		{Name: "raw-produce-16k", Spec: raw(RawProduce, 16*kib, 8)},

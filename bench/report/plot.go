@@ -119,7 +119,7 @@ func plots(s Shelf) (names []string, files map[string]string) {
 		"produce-1k", "produce-100b", "produce-10k", "produce-64-producers", "produce-one-partition", "txn-100ms", "replicated-1k", "consume-1k")
 	add("cpu", "What a GB costs the broker", "CPU seconds: less is better", perGB,
 		"raw-produce-16k", "raw-produce-64k", "raw-produce-1m", "raw-fetch-16k", "raw-fetch-64k", "raw-fetch-1m", "produce-1k", "consume-1k")
-	add("latency", "End to end, 99th percentile at a fixed rate", "ms: less is better", p99, "endtoend", "replicated-endtoend")
+	add("latency", "End to end, 99th percentile at a fixed rate", "ms: less is better", p99, "endtoend-quarter", "endtoend", "replicated-endtoend")
 	add("partitions", "Small batches into many partitions", "records/s: more is better", records,
 		"partitions-10", "partitions-1000", "partitions-10000", "raw-partitions-10", "raw-partitions-1000", "raw-partitions-10000")
 	add("start", "From the start to the first record", "ms: less is better", first, "start-empty", "start-10000")
