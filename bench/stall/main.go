@@ -1,7 +1,7 @@
 // Command stall measures what a disk, and the machine before it, does to whoever waits for it: it
-// writes a block past the page cache, makes it durable, and does so again, with nothing beside it. It
-// prints how long a call takes, which calls took longest, and how long one waits who comes at any moment: the latency
-// below which no server can promise that a record is on this disk.
+// writes a block past the page cache, makes it durable, and does so again. It prints how long a call
+// takes, which calls took longest, and how long one waits who comes at any moment: the latency below
+// which no server can promise that a record is on this disk.
 //
 //	go run ./bench/stall -dir /var/lib -size 16384 -seconds 20
 package main
@@ -28,7 +28,7 @@ func main() {
 	size := flag.Int("size", 16<<10, "bytes of a block")
 	seconds := flag.Float64("seconds", 20, "how long")
 	flag.Parse()
-	calls, err := measure(vfs.OS, *dir, *size, time.Duration(*seconds*float64(time.Second)))
+	calls, err := measure(*dir, *size, time.Duration(*seconds*float64(time.Second)))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -37,7 +37,7 @@ func main() {
 }
 
 // measure writes blocks of size bytes for a while, and returns how long each took to be durable.
-func measure(fsys vfs.FS, dir string, size int, long time.Duration) (calls []time.Duration, err error) {
+func measure(dir string, size int, long time.Duration) (calls []time.Duration, err error) {
 	if size < page || size > fileSize || fileSize%size != 0 || size%page != 0 {
 		return nil, fmt.Errorf("a block of %d bytes: it must be a power of two from %d to %d", size, page, fileSize)
 	}
@@ -49,7 +49,7 @@ func measure(fsys vfs.FS, dir string, size int, long time.Duration) (calls []tim
 	if err := temp.Close(); err != nil {
 		return nil, err
 	}
-	f, err := fsys.OpenFile(temp.Name(), os.O_RDWR, 0)
+	f, err := vfs.OS.OpenFile(temp.Name(), os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}

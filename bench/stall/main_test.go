@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/odradek/odradek/internal/base/vfs"
 )
 
 func TestWaits(t *testing.T) {
@@ -37,7 +35,7 @@ func TestWaits(t *testing.T) {
 }
 
 func TestMeasure(t *testing.T) {
-	calls, err := measure(vfs.OS, t.TempDir(), page, time.Millisecond)
+	calls, err := measure(t.TempDir(), page, time.Millisecond)
 	if err != nil || len(calls) == 0 {
 		t.Fatalf("%d calls, %v", len(calls), err)
 	}
@@ -45,7 +43,7 @@ func TestMeasure(t *testing.T) {
 		t.Error(said)
 	}
 	for _, size := range []int{0, 100, page + 1, 3 * page, 2 * fileSize} {
-		if _, err := measure(vfs.OS, t.TempDir(), size, 0); err == nil {
+		if _, err := measure(t.TempDir(), size, 0); err == nil {
 			t.Errorf("a block of %d bytes was taken", size)
 		}
 	}
