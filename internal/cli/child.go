@@ -108,11 +108,29 @@ func plainEnviron(environ []string) []string {
 // its port is none that the system gives to outgoing connections, so nothing else takes
 // it while the node is down, not even a client that tries to connect to it.
 func quietAddress(ctx context.Context) (string, error) {
-	for range 100 {
+	addrs, err := quietAddresses(ctx, 1)
+	if err != nil {
+		return "", err
+	}
+	return addrs[0], nil
+}
+
+// quietAddresses are n of those, no two the same. Until a node listens there, another
+// program can still take one.
+func quietAddresses(ctx context.Context, n int) ([]string, error) {
+	var addrs []string
+	for range 100 + n {
+		if len(addrs) == n {
+			break
+		}
 		addr := net.JoinHostPort("localhost", strconv.Itoa(20_000+rand.IntN(10_000)))
 		if ln, err := listenTCP(ctx, addr); err == nil {
-			return addr, ln.Close()
+			defer ln.Close() // when all are drawn: none is drawn twice
+			addrs = append(addrs, addr)
 		}
 	}
-	return "", errors.New("no free port was found between 20000 and 30000")
+	if len(addrs) < n {
+		return nil, errors.New("no free port was found between 20000 and 30000")
+	}
+	return addrs, nil
 }

@@ -32,12 +32,13 @@ type upper struct {
 	overrides []string
 
 	*local.Cluster
-	fresh bool // it had no nodes before
+	draw  func(ctx context.Context, n int) ([]string, error) // free addresses
+	fresh bool                                               // it had no nodes before
 	began time.Time
 }
 
 func upCommand(a *App) *cobra.Command {
-	u := &upper{App: a}
+	u := &upper{App: a, draw: quietAddresses}
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Start a cluster of several nodes on this machine",
@@ -98,16 +99,11 @@ func (u *upper) run(ctx context.Context, counted, based bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if u.Cluster, err = local.Open(dir); err != nil {
-		return busy(err)
+	if err := u.open(dir); err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, u.Close()) }()
 	u.fresh = len(u.State.Nodes) == 0
-	exe, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	u.Program, u.Cluster.Environ = []string{exe, "start", "-o", "json", "--config"}, plainEnviron(u.App.Environ)
 	if err := u.plan(ctx, counted, based); err != nil {
 		return err
 	}
@@ -118,6 +114,9 @@ func (u *upper) run(ctx context.Context, counted, based bool) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, u.conn.timeout)
 	defer cancel()
 	started, err := u.Up(ctx)
+	for draws := 1; u.drewInVain(err) && draws < maxDraws; draws++ {
+		started, err = u.drawAgain(ctx, counted, based)
+	}
 	if err == nil {
 		err = u.awaitCluster(ctx)
 	}
@@ -128,6 +127,53 @@ func (u *upper) run(ctx context.Context, counted, based bool) (err error) {
 		return u.tell(fmt.Sprintf("%s: %d ran, %d started", count(len(u.State.Nodes), "node"), len(ran), len(started)))
 	}
 	return u.tell(fmt.Sprintf("%s, ready in %d ms", count(len(started), "node"), time.Since(u.began).Milliseconds()))
+}
+
+func (u *upper) open(dir string) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	c, err := local.Open(dir)
+	if err != nil {
+		return busy(err)
+	}
+	u.Cluster = c
+	u.Program, u.Cluster.Environ = []string{exe, "start", "-o", "json", "--config"}, plainEnviron(u.App.Environ)
+	return nil
+}
+
+// maxDraws is how often ports are drawn that others take before the nodes do.
+const maxDraws = 3
+
+// drewInVain says that a new cluster did not get a port that was drawn for it.
+func (u *upper) drewInVain(err error) bool {
+	_, lost := errors.AsType[*local.PortError](err)
+	return lost && u.fresh && u.State.BasePort == 0 && u.compose == ""
+}
+
+func (u *upper) drawAgain(ctx context.Context, counted, based bool) ([]int32, error) {
+	dir := u.Dir
+	if err := u.discard(); err != nil {
+		return nil, err
+	}
+	if err := u.open(dir); err != nil {
+		return nil, err
+	}
+	if err := u.plan(ctx, counted, based); err != nil {
+		return nil, err
+	}
+	return u.Up(ctx)
+}
+
+// discard deletes a cluster that never was whole, so nobody can have used it.
+func (u *upper) discard() error {
+	for _, n := range u.Running() {
+		if _, err := u.Down(n.ID, stopPatience); err != nil {
+			return err
+		}
+	}
+	return u.Reset()
 }
 
 // busy words that another command holds the cluster.
@@ -144,7 +190,7 @@ func (u *upper) cannotUp(err error) error {
 		fix := "stop it, or take other ports: odradek up --base-port 19092"
 		if !u.fresh {
 			fix = "stop it; or, if the data is not needed, odradek reset and odradek up with another --base-port"
-		} else if err := u.Reset(); err != nil { // nothing is there but the ports that do not do
+		} else if err := u.discard(); err != nil {
 			return err
 		}
 		return &codedError{fmt.Errorf("%w. Another program listens there: %s", port, fix), exitFailed}
@@ -191,12 +237,12 @@ func (u *upper) planNodes(ctx context.Context, want int, based bool) error {
 	if u.fresh {
 		u.State.ClusterID, u.State.BasePort = drawClusterID(), u.base
 	}
+	addrs, err := u.addresses(ctx, have, want)
+	if err != nil {
+		return err
+	}
 	for i := have; i < want; i++ {
-		n, err := u.newNode(ctx, i)
-		if err != nil {
-			return err
-		}
-		u.State.Nodes = append(u.State.Nodes, n)
+		u.State.Nodes = append(u.State.Nodes, u.newNode(i, addrs[3*(i-have):]))
 	}
 	return u.writeSettings(func(n local.Node) map[string]string { return nodeSettings(u.Cluster, n) })
 }
@@ -234,26 +280,30 @@ func drawClusterID() string {
 	return id.String()
 }
 
-// newNode is the node after the i nodes that there are. A node that comes to a cluster
-// that ran before does not vote, but could: odradek cluster voters add.
-func (u *upper) newNode(ctx context.Context, i int) (local.Node, error) {
-	n := local.Node{ID: int32(i + 1), Name: fmt.Sprintf("node-%d", i+1)}
-	n.Waits = i >= compose.Voters(u.nodes) || slices.ContainsFunc(u.State.Nodes, u.wasStarted)
-	for _, p := range []struct {
-		offset int
-		to     *string
-	}{{0, &n.Kafka}, {100, &n.Controller}, {200, &n.Admin}} {
-		if u.State.BasePort > 0 {
-			*p.to = fmt.Sprintf("localhost:%d", u.State.BasePort+p.offset+i)
-			continue
-		}
-		address, err := quietAddress(ctx)
-		if err != nil {
-			return n, err
-		}
-		*p.to = address
+// addresses are three for each node from have to want: for clients, for controllers and
+// for the admin port.
+func (u *upper) addresses(ctx context.Context, have, want int) ([]string, error) {
+	if u.State.BasePort == 0 {
+		return u.draw(ctx, 3*(want-have))
 	}
-	return n, nil
+	var addrs []string
+	for i := have; i < want; i++ {
+		for _, offset := range []int{0, 100, 200} {
+			addrs = append(addrs, fmt.Sprintf("localhost:%d", u.State.BasePort+offset+i))
+		}
+	}
+	return addrs, nil
+}
+
+// newNode is the node after the i nodes that there are, at the first three addresses. A
+// node that comes to a cluster that ran before does not vote, but could: odradek cluster
+// voters add.
+func (u *upper) newNode(i int, addrs []string) local.Node {
+	return local.Node{
+		ID: int32(i + 1), Name: fmt.Sprintf("node-%d", i+1),
+		Kafka: addrs[0], Controller: addrs[1], Admin: addrs[2],
+		Waits: i >= compose.Voters(u.nodes) || slices.ContainsFunc(u.State.Nodes, u.wasStarted),
+	}
 }
 
 func (u *upper) wasStarted(n local.Node) bool {

@@ -93,7 +93,9 @@ func (c *Cluster) Running() []Node {
 }
 
 // Up starts the nodes that do not run, all at once, and returns when they serve clients.
-// Those that were started are named by id, also beside an error.
+// Those that were started are named by id, also beside an error. A *PortError says that
+// another program has a port of a node: it had it before any was started, or took it
+// before the node did.
 func (c *Cluster) Up(ctx context.Context) (started []int32, err error) {
 	var waits []func() error
 	for i := range c.State.Nodes {

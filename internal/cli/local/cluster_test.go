@@ -31,6 +31,15 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "it cannot be")
 		os.Exit(3)
 	}
+	if strings.Contains(string(settings), "mood=robbed") {
+		fmt.Println("come") // no welcome
+		for os.Getppid() > 1 {
+			if _, err := os.Stat("robbed"); err == nil {
+				os.Exit(3)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
 	fmt.Printf(`{"pid":%d,"readyMillis":1}`+"\n", os.Getpid())
 	for range stop {
 		if !strings.Contains(string(settings), "mood=stubborn") {
@@ -172,6 +181,41 @@ func TestPortTaken(t *testing.T) {
 	}
 	if r := c.Running(); len(r) != 0 {
 		t.Errorf("%+v were started", r)
+	}
+	c.State.Nodes[1].Kafka = ""
+}
+
+// A port that is taken while its node starts is named too.
+func TestPortIsTakenAtTheStart(t *testing.T) {
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ln.Addr().String()
+	ln.Close()
+	c := fakeCluster(t, t.TempDir(), "", "robbed")
+	c.State.Nodes[1].Kafka = address
+	robbed := make(chan net.Listener, 1)
+	go func() {
+		defer close(robbed)
+		for said := c.welcomeFile(c.State.Nodes[1]); t.Context().Err() == nil; time.Sleep(time.Millisecond) {
+			if text, _ := os.ReadFile(said); len(text) > 0 {
+				break
+			}
+		}
+		if ln, err := net.Listen("tcp", address); err == nil {
+			robbed <- ln
+		}
+		os.WriteFile(c.file("robbed"), nil, 0o644)
+	}()
+	_, err = c.Up(t.Context())
+	if ln := <-robbed; ln == nil {
+		t.Skipf("another program took %s first", address)
+	} else {
+		defer ln.Close()
+	}
+	if port, ok := errors.AsType[*PortError](err); !ok || port.Node != 2 || port.Address != address {
+		t.Errorf("up: %v, want a port error of node 2", err)
 	}
 	c.State.Nodes[1].Kafka = ""
 }

@@ -69,6 +69,9 @@ func (c *Cluster) awaitWelcome(ctx context.Context, n Node, ended <-chan error, 
 		}
 		select {
 		case err := <-ended:
+			if port := c.portsFree(context.WithoutCancel(ctx), n); port != nil {
+				return port
+			}
 			if err == nil {
 				err = errors.New("it stopped")
 			}
