@@ -65,7 +65,7 @@ func (s *rawTxn) forget(group string, at history.Place) {
 func (s *rawTxn) perhapsTwice(op history.Op, do func() error) {
 	began, again := s.rec.Begin(op), s.rec.Begin(op)
 	s.end(began, do())
-	if s.attempts > 1 {
+	if s.tries > 1 {
 		s.rec.End(again, history.Info)
 	} else {
 		s.rec.End(again, history.Fail)

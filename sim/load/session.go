@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/odradek/odradek/internal/proto/record"
@@ -30,7 +31,21 @@ type Session struct {
 	epoch int16
 	seq   map[history.Place]int32 // next
 
-	attempts int // at what was done last
+	*sent
+	tries int64 // of what was done last; 0 if no line was had
+}
+
+// sent counts the requests that a client has written, also those that the library sends
+// again by itself: an answer like COORDINATOR_NOT_AVAILABLE never comes back from it.
+type sent struct{ n atomic.Int64 }
+
+// OnBrokerWrite is kgo's hook. What changes nothing is not counted.
+func (s *sent) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, _ error) {
+	switch kmsg.Key(key) {
+	case kmsg.ApiVersions, kmsg.Metadata, kmsg.FindCoordinator:
+	default:
+		s.n.Add(1)
+	}
 }
 
 // Maker makes clients of a cluster.
@@ -51,7 +66,9 @@ func NewSession(m Maker, id string, v2 bool) *Session {
 	versions.SetMaxKeyVersion(int16(kmsg.OffsetCommit), 9) // 10 names topics by id
 	versions.SetMaxKeyVersion(int16(kmsg.OffsetFetch), 9)
 	versions.SetMaxKeyVersion(int16(kmsg.AddPartitionsToTxn), 3)
-	return &Session{c: m.Client(kgo.MaxVersions(versions)), id: id, v2: v2, Timeout: 8 * time.Second, Patience: 20 * time.Second, pid: -1, epoch: -1}
+	s := &Session{id: id, v2: v2, Timeout: 8 * time.Second, Patience: 20 * time.Second, pid: -1, epoch: -1, sent: new(sent)}
+	s.c = m.Client(kgo.MaxVersions(versions), kgo.WithHooks(s.sent))
+	return s
 }
 
 // Close ends the session's lines.
@@ -97,15 +114,19 @@ func isAny(err error, of []error) bool {
 }
 
 // persist does one thing until it is done or refused for good. Its error is unsure if the
-// thing may have been done by any of the attempts.
+// thing may have been done by any of the tries, of which the library's own are some.
 func (s *Session) persist(ctx context.Context, do func(ctx context.Context) (code int16, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
-	perhaps := false
-	for s.attempts = 1; ; s.attempts++ {
+	perhaps, before := false, s.n.Load()
+	for {
+		asked := s.n.Load()
 		attempt, over := context.WithTimeout(ctx, 5*time.Second)
 		code, err := do(attempt)
 		over()
+		now := s.n.Load()
+		s.tries = now - before
+		perhaps = perhaps || now-asked > 1
 		if err == nil {
 			err = kerr.ErrorForCode(code)
 			if err == nil {

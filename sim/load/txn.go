@@ -139,7 +139,7 @@ func (s *rawTxn) start() { s.txn, s.begun = s.begin(s.id), time.Now() }
 // only the coordinator could, as nobody else has the id.
 func (s *rawTxn) early(err error) {
 	fenced := errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, kerr.ProducerFenced)
-	if took := time.Since(s.begun); fenced && s.sure && s.attempts == 1 && took < transactionTimeout && !s.w.Misset() {
+	if took := time.Since(s.begun); fenced && s.sure && s.tries == 1 && took < transactionTimeout && !s.w.Misset() {
 		s.blame("%s: transaction %d is aborted after %v: %v", s.id, s.txn, took, err)
 	}
 }
@@ -161,7 +161,7 @@ func (s *rawTxn) init(ctx context.Context) error {
 	op.TransactionalID = s.id
 	began := s.rec.Begin(op)
 	err := s.Init(ctx)
-	s.sure = s.attempts == 1
+	s.sure = s.tries == 1
 	if err == nil {
 		began.ProducerID, began.ProducerEpoch = s.pid, int32(s.Session.epoch)
 	}
