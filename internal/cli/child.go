@@ -97,7 +97,7 @@ func (n *childNode) stop() error {
 
 // plainEnviron leaves out what could be settings of a node.
 func plainEnviron(environ []string) []string {
-	keep := []string{"PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SystemRoot", "LOCALAPPDATA", "GOCOVERDIR", "GODEBUG", "GOMAXPROCS"}
+	keep := []string{"PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SystemRoot", "LOCALAPPDATA", "GOCOVERDIR", "GODEBUG", "GOMAXPROCS", "GORACE"}
 	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
 		return !slices.Contains(keep, name)
