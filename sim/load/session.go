@@ -31,16 +31,16 @@ type Session struct {
 	epoch int16
 	seq   map[history.Place]int32 // next
 
-	*sent
-	tries int64 // of what was done last; 0 if no line was had
+	sent  *counter // shared with its zombies, as the client is
+	tries int64    // of what was done last; 0 if no line was had
 }
 
-// sent counts the requests that a client has written, also those that the library sends
+// counter counts the requests that a client has written, also those that the library sends
 // again by itself: an answer like COORDINATOR_NOT_AVAILABLE never comes back from it.
-type sent struct{ n atomic.Int64 }
+type counter struct{ n atomic.Int64 }
 
 // OnBrokerWrite is kgo's hook. What changes nothing is not counted.
-func (s *sent) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, _ error) {
+func (s *counter) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, _ error) {
 	switch kmsg.Key(key) {
 	case kmsg.ApiVersions, kmsg.Metadata, kmsg.FindCoordinator:
 	default:
@@ -66,7 +66,7 @@ func NewSession(m Maker, id string, v2 bool) *Session {
 	versions.SetMaxKeyVersion(int16(kmsg.OffsetCommit), 9) // 10 names topics by id
 	versions.SetMaxKeyVersion(int16(kmsg.OffsetFetch), 9)
 	versions.SetMaxKeyVersion(int16(kmsg.AddPartitionsToTxn), 3)
-	s := &Session{id: id, v2: v2, Timeout: 8 * time.Second, Patience: 20 * time.Second, pid: -1, epoch: -1, sent: new(sent)}
+	s := &Session{id: id, v2: v2, Timeout: 8 * time.Second, Patience: 20 * time.Second, pid: -1, epoch: -1, sent: new(counter)}
 	s.c = m.Client(kgo.MaxVersions(versions), kgo.WithHooks(s.sent))
 	return s
 }
@@ -118,13 +118,13 @@ func isAny(err error, of []error) bool {
 func (s *Session) persist(ctx context.Context, do func(ctx context.Context) (code int16, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
-	perhaps, before := false, s.n.Load()
+	perhaps, before := false, s.sent.n.Load()
 	for {
-		asked := s.n.Load()
+		asked := s.sent.n.Load()
 		attempt, over := context.WithTimeout(ctx, 5*time.Second)
 		code, err := do(attempt)
 		over()
-		now := s.n.Load()
+		now := s.sent.n.Load()
 		s.tries = now - before
 		perhaps = perhaps || now-asked > 1
 		if err == nil {
