@@ -33,7 +33,7 @@ type upper struct {
 
 	*local.Cluster
 	draw  func(ctx context.Context, n int) ([]string, error) // free addresses
-	fresh bool                                               // it had no nodes before
+	fresh bool                                               // neither it nor the data of its nodes was there before
 	began time.Time
 }
 
@@ -107,6 +107,7 @@ func (u *upper) run(ctx context.Context, counted, based bool) (err error) {
 	if err := u.plan(ctx, counted, based); err != nil {
 		return err
 	}
+	u.fresh = u.fresh && !slices.ContainsFunc(u.State.Nodes, u.wasStarted)
 	ran := u.Running()
 	if len(ran) == len(u.State.Nodes) {
 		return u.tell(fmt.Sprintf("%s, running already", count(len(ran), "node")))

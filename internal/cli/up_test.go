@@ -61,6 +61,29 @@ func TestUpDrawsInVain(t *testing.T) {
 	}
 }
 
+// What was there before is not deleted with a cluster that could not be drawn.
+func TestUpKeepsWhatItFinds(t *testing.T) {
+	taken := takenAddress(t)
+	u, _ := drawingUpper(t, func(ctx context.Context, _, n int) ([]string, error) {
+		addrs, err := quietAddresses(ctx, n)
+		addrs[0] = taken
+		return addrs, err
+	})
+	kept := filepath.Join(u.data, "node-2", "orders-0", "00000000000000000000.log")
+	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(kept, []byte("records"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := u.run(t.Context(), true, true); err == nil || !strings.Contains(err.Error(), "cannot listen on "+taken) {
+		t.Errorf("up: %v", err)
+	}
+	if text, err := os.ReadFile(kept); string(text) != "records" {
+		t.Errorf("left is %q, %v", text, err)
+	}
+}
+
 func takenAddress(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "localhost:0")
