@@ -85,7 +85,7 @@ measured.
 	}
 	if len(s) > 1 {
 		b.WriteString("\nThe medians of each:\n\n")
-		sessionsText(&b, s[max(0, len(s)-5):])
+		sessionsText(&b, s)
 	}
 	return b.String()
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -130,27 +131,55 @@ func (t *target) verdict(values []float64) string {
 	return "no"
 }
 
-// targetsText is the table of targets, by the newest session that has measured each.
+// targetsText is the table of targets, by the newest session that has measured each, and how far apart
+// the medians of all sessions are.
 func targetsText(b *strings.Builder, s Shelf) {
-	b.WriteString("| measure | to be reached | reached? | median | range |\n| --- | --- | --- | --- | --- |\n")
+	b.WriteString("| measure | to be reached | reached? | median | range | medians of all sessions |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, t := range targets() {
 		var values []float64
 		if book := t.in(s); book != nil {
 			values = t.values(book)
 		}
-		median, span := "–", "–"
-		if at := spreadOf(values); at.n > 0 {
-			median, span = t.show(at.median), t.show(at.low)+" to "+t.show(at.high)
-		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", t.what, t.reach(), t.verdict(values), median, span)
+		at := spreadOf(values)
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", t.what, t.reach(), t.verdict(values), t.show(at.median), t.span(at), t.overall(s))
 	}
 }
 
+// overall is the range of the medians of all sessions, and in how many the target was reached.
+func (t *target) overall(s Shelf) string {
+	var medians []float64
+	reached := 0
+	for _, book := range s {
+		if at := spreadOf(t.values(book)); at.n > 0 {
+			medians = append(medians, at.median)
+			if t.holds(at.median) {
+				reached++
+			}
+		}
+	}
+	if len(medians) == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%s, reached in %d of %d", t.span(spreadOf(medians)), reached, len(medians))
+}
+
+// show is a value with its unit, or a dash if there is none.
 func (t *target) show(v float64) string {
-	if t.alone() {
+	switch {
+	case math.IsNaN(v):
+		return "–"
+	case t.alone():
 		return number(v) + " " + t.unit
 	}
 	return number(v) + " ×"
+}
+
+// span is a range, or the one value that all are.
+func (t *target) span(s spread) string {
+	if low, high := t.show(s.low), t.show(s.high); low != high {
+		return low + " to " + high
+	}
+	return t.show(s.low)
 }
 
 // sessionsText compares sessions: the median of each target in each.
@@ -165,11 +194,7 @@ func sessionsText(b *strings.Builder, s Shelf) {
 	for _, t := range targets() {
 		fmt.Fprintf(b, "| %s | %s |", t.what, t.reach())
 		for _, book := range s {
-			said := "–"
-			if at := spreadOf(t.values(book)); at.n > 0 {
-				said = t.show(at.median)
-			}
-			fmt.Fprintf(b, " %s |", said)
+			fmt.Fprintf(b, " %s |", t.show(spreadOf(t.values(book)).median))
 		}
 		b.WriteByte('\n')
 	}
