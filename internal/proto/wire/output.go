@@ -183,10 +183,8 @@ func (o *output) space(n int) error {
 // file sends a slice of a file: by the kernel if it is long and that is asked for,
 // else it is read piece by piece into the buffer.
 func (o *output) file(p *Part) error {
-	if least := o.c.srv.limits.Sendfile; least > 0 && p.Len >= least {
-		if sent, err := o.sendfile(p); sent || err != nil {
-			return err
-		}
+	if least := o.c.srv.limits.Sendfile; least > 0 && p.Len >= least && canSendfile(o.c.nc, p.File) {
+		return o.sendfile(p)
 	}
 	for pos, left := p.Pos, p.Len; left > 0; {
 		if cap(o.b)-len(o.b) < min(left, largeOutput/4) {
@@ -206,12 +204,12 @@ func (o *output) file(p *Part) error {
 	return nil
 }
 
-func (o *output) sendfile(p *Part) (bool, error) {
+func (o *output) sendfile(p *Part) error {
 	if err := o.flush(); err != nil {
-		return false, err
+		return err
 	}
 	if err := o.arm(); err != nil {
-		return false, err
+		return err
 	}
 	return sendfile(o.c.nc, p.File, p.Pos, p.Len)
 }

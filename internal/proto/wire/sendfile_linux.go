@@ -12,34 +12,33 @@ import (
 	"github.com/odradek/odradek/internal/base/vfs"
 )
 
-// sendfile hands a slice of a file to the kernel. It reports false, with nothing sent,
-// if the connection is not TCP in the clear or the file not the system's.
+// canSendfile reports whether the kernel can send f by itself: the connection is TCP in the
+// clear, and the file the system's.
+func canSendfile(nc net.Conn, f vfs.File) bool {
+	_, tcp := nc.(*net.TCPConn)
+	_, file := f.(syscall.Conn)
+	return tcp && file
+}
+
+// sendfile hands a slice of a file to the kernel; canSendfile has said that it can.
 // net.TCPConn.ReadFrom would use the file's own position, which readers share.
-func sendfile(nc net.Conn, f vfs.File, pos int64, n int) (bool, error) {
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
-		return false, nil
-	}
-	file, ok := f.(syscall.Conn)
-	if !ok {
-		return false, nil
-	}
-	from, err := file.SyscallConn()
+func sendfile(nc net.Conn, f vfs.File, pos int64, n int) error {
+	from, err := f.(syscall.Conn).SyscallConn()
 	if err != nil {
-		return false, nil
+		return err
 	}
-	to, err := tcp.SyscallConn()
+	to, err := nc.(*net.TCPConn).SyscallConn()
 	if err != nil {
-		return false, nil
+		return err
 	}
 	var sent error
 	if err := from.Control(func(in uintptr) { sent = sendAll(to, int(in), pos, n) }); err != nil {
-		return false, nil
+		return err
 	}
 	if sent != nil {
-		sent = fmt.Errorf("send %d bytes at %d of %s: %w", n, pos, f.Name(), sent)
+		return fmt.Errorf("send %d bytes at %d of %s: %w", n, pos, f.Name(), sent)
 	}
-	return true, sent
+	return nil
 }
 
 // sendAll sends n bytes, waiting for the connection, by its deadline, when it is full.

@@ -12,6 +12,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,7 +24,8 @@ import (
 )
 
 // Over a real socket, files arrive whole: read and written, by sendfile, and through
-// TLS, to a client that takes its time.
+// TLS, to a client that takes its time. What a consumer with Kafka's defaults gets of a
+// partition, whole batches of at most 1 MiB, is left to the kernel.
 func TestFilesOverSockets(t *testing.T) {
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(9, 9))
@@ -37,14 +41,23 @@ func TestFilesOverSockets(t *testing.T) {
 	if _, err := f.WriteAt(records, 0); err != nil {
 		t.Fatal(err)
 	}
-	const pos, n = 12_345, 2 << 20
+	const pos = 12_345
 	cert, client := certificate(t)
 	for _, c := range []struct {
 		name     string
 		sendfile int
 		tls      bool
-	}{{"read and written", -1, false}, {"sendfile", 1, false}, {"TLS", 1, true}} {
+		n        int
+		read     bool
+	}{
+		{"read and written", -1, false, 2 << 20, true},
+		{"sendfile", 1, false, 2 << 20, false},
+		{"TLS", 1, true, 2 << 20, true},
+		{"as clients ask", 0, false, 1<<20 - 70_000, false},
+		{"small", 0, false, 16 << 10, true},
+	} {
 		t.Run(c.name, func(t *testing.T) {
+			n, counted := c.n, &readsCounted{File: f, Conn: f.(syscall.Conn)}
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
@@ -56,7 +69,7 @@ func TestFilesOverSockets(t *testing.T) {
 			srv := &Server{Limits: Limits{Sendfile: c.sendfile}, Handler: handlerFunc(func(_ *Conn, r *Request) Pending {
 				resp := kmsg.NewPtrFetchResponse()
 				resp.Topics = []kmsg.FetchResponseTopic{{Topic: "t", Partitions: make([]kmsg.FetchResponseTopicPartition, 1)}}
-				return r.Ready(Fetch(r, resp, func(int, int) Part { return Part{File: f, Pos: pos, Len: n} }, nil))
+				return r.Ready(Fetch(r, resp, func(int, int) Part { return Part{File: counted, Pos: pos, Len: n} }, nil))
 			})}
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
@@ -86,8 +99,23 @@ func TestFilesOverSockets(t *testing.T) {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
+			if reads := counted.reads.Load(); runtime.GOOS == "linux" && reads > 0 != c.read {
+				t.Errorf("the file was read %d times", reads)
+			}
 		})
 	}
+}
+
+// readsCounted is a file of the system that counts what is read in the process's name.
+type readsCounted struct {
+	vfs.File
+	syscall.Conn
+	reads atomic.Int64
+}
+
+func (f *readsCounted) ReadAt(b []byte, pos int64) (int, error) {
+	f.reads.Add(1)
+	return f.File.ReadAt(b, pos)
 }
 
 // certificate is a server's certificate for 127.0.0.1 and a client's trust in it.
