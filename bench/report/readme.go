@@ -40,7 +40,8 @@ func withTable(text string, s Shelf) (string, error) {
 	return before + readmeBegin + readmeTable(s) + readmeEnd + after, nil
 }
 
-// readmeTable is what a reader asks first, of the newest session that has measured each.
+// readmeTable is what a reader asks first, of the newest session that has measured each: the median of
+// its rounds, and their range if there is more than one.
 func readmeTable(s Shelf) string {
 	var b strings.Builder
 	b.WriteString("| | Odradek | Kafka | Kafka, flushing |\n| --- | --- | --- | --- |\n")
@@ -65,13 +66,11 @@ func readmeTable(s Shelf) string {
 	} {
 		fmt.Fprintf(&b, "| %s |", row.said)
 		for _, system := range []string{us, kafka, flushes} {
-			said := "–"
+			var at spread
 			if book := s.newestOf(row.workload); book != nil {
-				if at := spreadOf(book.sample(system, row.workload, row.m)); at.n > 0 {
-					said = number(at.median)
-				}
+				at = spreadOf(book.sample(system, row.workload, row.m))
 			}
-			fmt.Fprintf(&b, " %s |", said)
+			fmt.Fprintf(&b, " %s |", cell(at))
 		}
 		b.WriteByte('\n')
 	}
