@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"os"
@@ -17,12 +18,7 @@ import (
 func machine(dir string) report.Machine {
 	m := report.Machine{CPU: "unknown", Cores: runtime.NumCPU(), Kernel: "unknown", Disk: "unknown"}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				m.CPU = strings.TrimSpace(value)
-				break
-			}
-		}
+		m.CPU = processor(string(text))
 	}
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
@@ -46,4 +42,22 @@ func machine(dir string) report.Machine {
 		m.Others = math.Round(after.Since(before).Busy/look.Seconds()*100) / 100
 	}
 	return m
+}
+
+// processor names the first processor of a /proc/cpuinfo: what it is called, and its family and model
+// where they are told, as a virtual machine often says no more than who made it.
+func processor(cpuinfo string) string {
+	of := make(map[string]string)
+	for line := range strings.Lines(cpuinfo) {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			break // the next processor
+		}
+		of[strings.TrimSpace(name)] = strings.TrimSpace(value)
+	}
+	text := cmp.Or(of["model name"], "unknown")
+	if of["cpu family"] != "" && of["model"] != "" {
+		text += ", family " + of["cpu family"] + " model " + of["model"]
+	}
+	return text
 }
