@@ -93,6 +93,7 @@ fuzz: ## every fuzz target for a few seconds (FUZZTIME=10s each, or FUZZTOTAL=60
 
 .PHONY: bench-peers bench-short
 bench-peers: ## beside Apache Kafka on this machine: docs/benchmarks/peers.md (ROUNDS=3, WORKLOADS=a,b,c*, BENCHFLAGS; 2 to 3 hours; needs Java, a quiet machine)
+	-./conformance/run --install --ready --clients java,confluent-kafka-python
 	$(GO) run ./bench -rounds $(or $(ROUNDS),3) -workloads '$(WORKLOADS)' $(BENCHFLAGS)
 	$(GO) run ./bench -page
 

@@ -13,11 +13,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/odradek/odradek/conformance/kit/peer"
+	"github.com/odradek/odradek/conformance/kit/scenario"
 )
 
 // options are what the command line asked for.
@@ -25,6 +27,7 @@ type options struct {
 	root    string // conformance/
 	work    string // conformance/.work
 	install bool
+	ready   bool // nothing is run
 	peer    string
 	only    string
 	scenes  string
@@ -44,6 +47,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.root, "root", "..", "the folder conformance/")
 	flag.BoolVar(&o.install, "install", false, "install the clients that are missing")
+	flag.BoolVar(&o.ready, "ready", false, "make what the clients need ready, and run nothing")
 	flag.StringVar(&o.peer, "peer", "odradek", "odradek, kafka, or both to compare them")
 	flag.StringVar(&o.only, "clients", "", "only these clients, by name, with commas")
 	flag.StringVar(&o.scenes, "scenarios", "", "only these scenarios, with commas")
@@ -75,6 +79,9 @@ func run(ctx context.Context, o options) error {
 	if err := os.MkdirAll(filepath.Join(o.work, "bin"), 0o755); err != nil {
 		return err
 	}
+	if err := o.valid(); err != nil {
+		return err
+	}
 	names := []string{o.peer}
 	if o.peer == "both" {
 		names = []string{"kafka", "odradek"}
@@ -84,6 +91,9 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	clients := prepare(ctx, o)
+	if o.ready {
+		return lacking(clients)
+	}
 	all := make(map[string]*outcome)
 	for _, name := range names {
 		say("== %s (%s)", name, time.Since(began).Round(time.Second))
@@ -101,6 +111,21 @@ func run(ctx context.Context, o options) error {
 	}
 	say("took %s", time.Since(began).Round(time.Second))
 	return report.verdict()
+}
+
+// valid says which of the clients and scenarios that were asked for do not exist.
+func (o options) valid() error {
+	for _, name := range split(o.only) {
+		if !slices.ContainsFunc(order, func(c column) bool { return c.name == name }) {
+			return fmt.Errorf("no client is called %q", name)
+		}
+	}
+	for _, name := range split(o.scenes) {
+		if !slices.Contains(scenario.Names, name) {
+			return fmt.Errorf("no scenario is called %q", name)
+		}
+	}
+	return nil
 }
 
 func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }

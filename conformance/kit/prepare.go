@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -21,11 +22,14 @@ type client struct {
 	reason string
 }
 
-// order is that of the table.
-var order = []struct {
+// column is a client before anything of it was made ready.
+type column struct {
 	name    string
 	prepare func(context.Context, options) ([]string, string)
-}{
+}
+
+// order is that of the table.
+var order = []column{
 	{"franz-go", goProgram("franz", false)},
 	{"sarama", goProgram("sarama", false)},
 	{"kafka-go", goProgram("segmentio", false)},
@@ -54,6 +58,17 @@ func prepare(ctx context.Context, o options) (clients []client) {
 		clients = append(clients, client{c.name, argv, reason})
 	}
 	return clients
+}
+
+// lacking says which clients are not ready.
+func lacking(clients []client) error {
+	var errs []error
+	for _, c := range clients {
+		if c.reason != "" {
+			errs = append(errs, fmt.Errorf("%s: %s", c.name, c.reason))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func goProgram(name string, cgo bool) func(context.Context, options) ([]string, string) {
