@@ -31,6 +31,22 @@ func settle() {
 	}
 }
 
+// collects fails unless some 640 MiB of garbage have between so many collections. On a busy
+// machine the collector may come late, and then less often: one try of several has to do.
+func collects(t *testing.T, least, most uint32, when string) {
+	t.Helper()
+	var seen []uint32
+	for range 8 {
+		n := collections(640)
+		if n >= least && n <= most {
+			return
+		}
+		seen = append(seen, n)
+		settle()
+	}
+	t.Errorf("%v collections of 640 MiB %s, want %d to %d", seen, when, least, most)
+}
+
 // As much garbage gathers as was allowed, whatever buffers live, and as much as lives and may
 // hold pointers if that is more.
 func TestAllow(t *testing.T) {
@@ -41,25 +57,17 @@ func TestAllow(t *testing.T) {
 	stop := Allow(32 << 20)
 	defer stop()
 	settle()
-	if n := collections(640); n < 10 || n > 30 {
-		t.Errorf("%d collections of 640 MiB, want some 20", n)
-	}
+	collects(t, 10, 30, "with little that lives")
 	buffers = make([]byte, 128<<20)
 	settle()
-	if n := collections(640); n < 10 || n > 30 {
-		t.Errorf("%d collections of 640 MiB while buffers of 128 live, want some 20", n)
-	}
+	collects(t, 10, 30, "while buffers of 128 MiB live")
 	pointers = make([]*byte, 16<<20)
 	settle()
-	if n := collections(640); n > 9 {
-		t.Errorf("%d collections of 640 MiB while pointers of 128 live, want some 5", n)
-	}
+	collects(t, 0, 9, "while pointers of 128 MiB live")
 	buffers, pointers = nil, nil
 	stop()
 	settle()
-	if n := collections(64); n < 8 {
-		t.Errorf("%d collections of 64 MiB when it has stopped, want some 16", n)
-	}
+	collects(t, 80, 1000, "when it has stopped")
 }
 
 // Who has set GOGC has what was asked for.
