@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"testing"
 )
 
@@ -31,20 +32,20 @@ func settle() {
 	}
 }
 
-// collects fails unless some 640 MiB of garbage have between so many collections. On a busy
-// machine the collector may come late, and then less often: one try of several has to do.
+// collects fails unless 640 MiB of garbage have between so many collections, by several tries. On
+// a busy machine a collection comes late, and they are fewer, so the try with the most has to
+// reach the least; and all but one may not exceed the most.
 func collects(t *testing.T, least, most uint32, when string) {
 	t.Helper()
 	var seen []uint32
-	for range 8 {
-		n := collections(640)
-		if n >= least && n <= most {
-			return
-		}
-		seen = append(seen, n)
+	for range 7 {
 		settle()
+		seen = append(seen, collections(640))
 	}
-	t.Errorf("%v collections of 640 MiB %s, want %d to %d", seen, when, least, most)
+	slices.Sort(seen)
+	if seen[len(seen)-1] < least || seen[len(seen)-2] > most {
+		t.Errorf("%v collections of 640 MiB %s, want %d to %d", seen, when, least, most)
+	}
 }
 
 // As much garbage gathers as was allowed, whatever buffers live, and as much as lives and may
@@ -54,20 +55,21 @@ func TestAllow(t *testing.T) {
 		os.Unsetenv("GOGC")
 		defer os.Setenv("GOGC", v)
 	}
+	const percent = 70
+	defer debug.SetGCPercent(debug.SetGCPercent(percent))
 	stop := Allow(32 << 20)
 	defer stop()
-	settle()
 	collects(t, 10, 30, "with little that lives")
 	buffers = make([]byte, 128<<20)
-	settle()
 	collects(t, 10, 30, "while buffers of 128 MiB live")
 	pointers = make([]*byte, 16<<20)
-	settle()
-	collects(t, 0, 9, "while pointers of 128 MiB live")
+	collects(t, 3, 9, "while pointers of 128 MiB live")
 	buffers, pointers = nil, nil
 	stop()
 	settle()
-	collects(t, 80, 1000, "when it has stopped")
+	if now := debug.SetGCPercent(percent); now != percent {
+		t.Errorf("a collection comes at %d percent when it has stopped, and did at %d before", now, percent)
+	}
 }
 
 // Who has set GOGC has what was asked for.
