@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/odradek/odradek/internal/proto/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -179,6 +180,7 @@ func (w *walk) finishOne() {
 
 // finish ends a transaction. Sometimes the power fails as soon as that is decided.
 func (w *walk) finish(p *writer, commit bool) {
+	id, t := p.pid, p.txn
 	w.until("end", func() int16 {
 		code, pid, epoch := w.over(p, commit)
 		if code == 0 && p.v2 {
@@ -194,8 +196,32 @@ func (w *walk) finish(p *writer, commit bool) {
 	if w.draw(8) == 7 {
 		w.cut()
 		time.Sleep(20 * time.Second) // until the coordinators have loaded, and tried again
+		for _, part := range t.parts {
+			w.markedAgain(part, id, t)
+		}
 	}
 	time.Sleep(2 * time.Second) // the markers
+}
+
+// markedAgain takes note of a second marker. A coordinator that finds no note that the first
+// was written, because the power failed between the two, writes it again, as Kafka's do.
+func (w *walk) markedAgain(part string, id int64, t *transaction) {
+	l := w.logs[part]
+	bytes := w.fetch(part, l.end(), false).RecordBatches
+	if len(bytes) == 0 {
+		return
+	}
+	b, _, err := record.Split(bytes)
+	if err != nil {
+		w.t.Fatalf("what follows the marker in %s: %v", part, err)
+	}
+	m, ok, err := b.EndTxnMarker()
+	if err != nil || !ok || b.ProducerID() != id || m.Commit != (t.state == committed) {
+		w.t.Errorf("%s goes on at %d after the marker of producer %d, and not with the same marker", part, b.BaseOffset(), id)
+		return
+	}
+	w.trace = append(w.trace, "marked again in "+part+";")
+	l.recs = append(l.recs, entry{txn: t, marker: true})
 }
 
 func (w *walk) group() string { return []string{"g", "h"}[w.draw(2)] }
